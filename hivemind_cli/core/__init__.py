@@ -1,0 +1,1 @@
+"""Records, errors, config, paths, clock, ids, assets, redaction: what every room may speak."""

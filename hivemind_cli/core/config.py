@@ -1,0 +1,106 @@
+"""Settings: the dataclasses below are the schema, the defaults and the reference docs.
+
+Nearest wins, key by key: flag, `HIVEMIND_*`, the project's `.hivemind.toml`, `config.toml`, default.
+Read once, at the door, and handed down: no room below `app` reads the environment.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureConfig:
+    """[capture]: what is written down."""
+
+    enabled: bool = True
+    """False (or HIVEMIND_CAPTURE=false): the hook drops nothing and recall stays silent."""
+    only_cli: bool = False
+    """Only interactive terminals; sessions started by programs are left alone (HIVEMIND_CAPTURE_ONLY_CLI)."""
+    field_kb_max: int = 64
+    """Longer text fields are cut; their size and sha256 are kept."""
+    quarantine_days: int = 14
+    """How long a delivery that could not be decoded is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodifyConfig:
+    """[codify]: how corrections become skills."""
+
+    publish: str = "auto"
+    """auto: project skills go live at once. review: they wait for `hivemind skillify review`."""
+    every_n_turns: int = 20
+    """Codify after so many turns of a session, besides its end (HIVEMIND_SKILLIFY_EVERY_N_TURNS)."""
+    idle_minutes: int = 10
+    """A session silent for so long counts as ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecallConfig:
+    """[recall]: what reaches the agent, and how long we may think about it."""
+
+    enabled: bool = True
+    """False: capture goes on, nothing is injected or held."""
+    limit: int = 2
+    """Skills put in front of one prompt or call, at most."""
+    tokens_max: int = 400
+    """For each skill."""
+    applies_min: float = 0.30
+    """Score, 0..1, below which a skill stays silent."""
+    margin_min: float = 0.05
+    """A skill must lead the first one left out by this much, or all stay silent."""
+    hold: str = "once"
+    """once: a call that repeats a corrected act is denied once with the rule as the reason. never: only inject."""
+    deadline_ms: int = 150
+    """At the prompt and the tool call; after this the agent goes on without us."""
+    deadline_start_ms: int = 400
+    """At session start."""
+
+
+@dataclass(frozen=True, slots=True)
+class LLMConfig:
+    """[llm]: who drafts skills when a model may be asked."""
+
+    allow: bool = False
+    """Nothing is sent to any provider until this is true."""
+    provider: str = "auto"
+    """auto, none, anthropic, claude."""
+    model: str = ""
+    """Empty: the provider's default."""
+    key_env: str = "ANTHROPIC_API_KEY"
+    """The variable that holds the key; its value is never stored."""
+    timeout_s: float = 90.0
+    cost_usd_day_max: float = 1.0
+    calls_day_max: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonConfig:
+    """[daemon]: the one process that owns the database."""
+
+    idle_minutes: float = 15.0
+    """It leaves after so long without work."""
+    memory_mb: int = 128
+    """DuckDB's memory_limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class StorageConfig:
+    """[storage]: which engine keeps the records."""
+
+    engine: str = "duckdb"
+    """duckdb or inmemory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings."""
+
+    workspace: str = ""
+    """HIVEMIND_WORKSPACE_ID; empty: decided for each project (core/project.py)."""
+    debug: bool = False
+    """HIVEMIND_DEBUG: the daemon's log says more."""
+    capture: CaptureConfig = field(default_factory=CaptureConfig)
+    codify: CodifyConfig = field(default_factory=CodifyConfig)
+    recall: RecallConfig = field(default_factory=RecallConfig)
+    llm: LLMConfig = field(default_factory=LLMConfig)
+    daemon: DaemonConfig = field(default_factory=DaemonConfig)
+    storage: StorageConfig = field(default_factory=StorageConfig)

@@ -1,0 +1,73 @@
+"""How well a query fits what a skill or memo is about, by shared terms, 0..1.
+
+The hook's fallback computes the same numbers from the snapshot; tests/hooks holds the two against each other.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from hivemind_cli.core.stopwords import STOPWORDS
+from hivemind_cli.core.terms import terms, weight
+
+RULE_FACTOR = 0.8
+"""What a rule says counts less than the task under which the mistake happened: prompts name tasks, not rules."""
+LONG_FACTOR = 0.6
+"""A long prompt dilutes the cosine; covering the task's own terms still counts, by this much."""
+LONG_MATCH_MIN = 1.2
+"""... if what is shared weighs at least this: one full word and a bit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What each term says: its prior (core/terms.py) times its rarity in the person's own prompts."""
+
+    rarity: Mapping[str, float] = field(default_factory=dict)
+    """Term -> 0..1; terms not in it are rare: 1."""
+
+    def of(self, term: str) -> float:
+        """0 for a function word, else 0..1."""
+        if term in STOPWORDS:
+            return 0.0
+        return weight(term) * self.rarity.get(term, 1.0)
+
+
+def content(text: str) -> frozenset[str]:
+    """The distinct terms of `text` that are no function words."""
+    return frozenset(term for term in terms(text) if term not in STOPWORDS)
+
+
+def fit(query: frozenset[str], tasks: Sequence[frozenset[str]], rule: frozenset[str], weights: Weights) -> float:
+    """The best of the query's fit to each task, and to the rule at RULE_FACTOR."""
+    whole = _sum(query, weights)
+    best = max((_fit(query, whole, task, weights) for task in tasks), default=0.0)
+    return max(best, RULE_FACTOR * _fit(query, whole, rule, weights))
+
+
+def rarity(prompts: Iterable[str]) -> dict[str, float]:
+    """From a person's prompts: how rare each term is, 0.2 (in nearly all) to 1 (in few)."""
+    seen: dict[str, int] = {}
+    count = 0
+    for prompt in prompts:
+        count += 1
+        for term in content(prompt):
+            seen[term] = seen.get(term, 0) + 1
+    if count < 20:  # too little history to tell a habit from a topic
+        return {}
+    top = math.log(1 + count)
+    return {term: max(0.2, math.log(1 + count / n) / top) for term, n in seen.items() if n >= max(3, count // 50)}
+
+
+def _fit(query: frozenset[str], whole: float, subject: frozenset[str], weights: Weights) -> float:
+    own = _sum(subject, weights)
+    if not own or not whole:
+        return 0.0
+    shared = _sum(query & subject, weights)
+    fit = shared / math.sqrt(whole * own)
+    if shared >= LONG_MATCH_MIN:
+        fit = max(fit, LONG_FACTOR * shared / own)
+    return min(fit, 1.0)
+
+
+def _sum(found: frozenset[str], weights: Weights) -> float:
+    return math.fsum(weights.of(term) for term in found)

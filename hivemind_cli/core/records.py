@@ -1,0 +1,367 @@
+"""The values that rooms exchange: frozen, append-only, engine-free.
+
+Event ─detect─▶ Correction ─codify─▶ SkillRevision ─recall─▶ Recall ─feedback─▶ Outcome
+
+Every record has an `id` (a ULID) and a `workspace_id`; storing the same id twice is a no-op.
+Times are aware UTC datetimes. Free text in a record has passed `core/redact.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+JSON = Mapping[str, Any]
+"""A JSON object: str keys; values are str, int, float, bool, None, lists and JSON objects."""
+
+DEFAULT_WORKSPACE = "default"
+NO_PROJECT = ""
+"""`project_id` of what happened in `$HOME`, `/` or a temporary folder, which are no project."""
+
+
+class EventKind(StrEnum):
+    """What happened. The payload's fields for each kind stand beside it."""
+
+    SESSION_START = "session_start"  # source, model?
+    PROMPT = "prompt"  # text; edited?: [{path, tool, removed: [line], added: [line]}] since the agent wrote
+    STEER = "steer"  # text; call_id? (a note given with an approval)
+    REPLY = "reply"  # text
+    TOOL_CALL = "tool_call"  # call_id, act (core/acts.py), input
+    TOOL_RESULT = "tool_result"  # call_id, act, output; wrote?: {path, written, after} hashes; user_modified?
+    TOOL_FAILURE = "tool_failure"  # call_id, act, error
+    TOOL_DENIED = "tool_denied"  # call_id, act, by: person|rule|hivemind, words ("" if none were given)
+    INTERRUPT = "interrupt"  # for_tool: bool
+    COMPACT = "compact"  # trigger
+    SUBAGENT_START = "subagent_start"  # agent_id, agent_type, text?
+    SUBAGENT_STOP = "subagent_stop"  # agent_id, agent_type, text
+    INJECTION = "injection"  # moment, ids, text: what the hook gave without a daemon
+    SESSION_END = "session_end"  # reason
+
+
+class CorrectionKind(StrEnum):
+    """How a person put the agent right. All but `said` are structural: facts, not guesses."""
+
+    REJECTED = "rejected"
+    INTERRUPTED = "interrupted"
+    REVERTED = "reverted"
+    HAND_EDIT = "hand_edit"
+    REDO = "redo"
+    RED_AFTER_DONE = "red_after_done"
+    TOOL_RETRY = "tool_retry"  # debugging memory, not a lesson about people
+    SAID = "said"
+
+
+class SkillState(StrEnum):
+    """Where a revision stands in its life."""
+
+    DRAFT = "draft"
+    REVIEW = "review"
+    LIVE = "live"
+    QUARANTINED = "quarantined"
+    RETIRED = "retired"
+
+
+class Scope(StrEnum):
+    """Who a skill is for."""
+
+    PROJECT = "project"
+    USER = "user"
+    TEAM = "team"
+
+
+class Moment(StrEnum):
+    """When recall may speak."""
+
+    SESSION_START = "session_start"
+    PROMPT = "prompt"
+    TOOL_CALL = "tool_call"
+    SUBAGENT = "subagent"
+
+
+class Verdict(StrEnum):
+    """What came of an injection."""
+
+    HELD = "held"
+    RECURRED = "recurred"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing an agent session did, decoded from what its host sent or wrote."""
+
+    id: str
+    workspace_id: str
+    project_id: str
+    machine_id: str
+    author: str
+    """The login name of the person at the machine."""
+    host: str
+    session_id: str
+    kind: EventKind
+    occurred_at: datetime
+    """When the hook ran or the transcript says it happened."""
+    native_key: str
+    """Unique within (host, session_id): the same thing seen by a hook and in a transcript is one Event."""
+    turn: int = 0
+    """Prompts of this session up to and with this event; 0 before the first."""
+    tool: str = ""
+    """The host's name of the tool, for tool events."""
+    cwd: str = ""
+    source: str = "hook"
+    """hook, tail (read from the transcript beside a hook), import."""
+    payload: JSON = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """Evidence that a person put the agent right. A provisional memo until a skill carries it."""
+
+    id: str
+    workspace_id: str
+    project_id: str
+    machine_id: str
+    author: str
+    host: str
+    session_id: str
+    kind: CorrectionKind
+    occurred_at: datetime
+    act_event_id: str
+    """What the agent did; "" where the host did not show it."""
+    reaction_event_id: str
+    """What the person did."""
+    quote: str
+    """The person's words, verbatim but redacted; "" for a silent correction."""
+    task: str
+    """The prompt under which the agent acted."""
+    act: JSON = field(default_factory=dict)
+    """core/acts.py: Act of the corrected call; empty when only words were corrected."""
+    before: str = ""
+    after: str = ""
+    """Text or diff: what stood before, and what the person put instead."""
+    confidence: float = 1.0
+    durable: bool | None = None
+    """A lesson for later sessions: yes, no, unknown."""
+    cause: str = ""
+    """Why the detector decided so, in words a person can read."""
+    recurrence_key: str = ""
+    """Joins the same mistake in other words."""
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkillLine:
+    """One line of a skill and the corrections that carry it."""
+
+    section: str
+    """when, do, do_not, note."""
+    text: str
+    correction_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkillRevision:
+    """One version of a skill. The highest version of a skill_id is the current one."""
+
+    id: str
+    workspace_id: str
+    project_id: str
+    machine_id: str
+    author: str
+    skill_id: str
+    """sk_ + ULID; the same for all versions."""
+    name: str
+    """Agent Skills name: lower case ASCII, digits, single hyphens, at most 64; equals the folder's name."""
+    title: str
+    version: int
+    scope: Scope
+    state: SkillState
+    trigger: str
+    """The SKILL.md description: when it applies, at most 1,024 characters."""
+    lines: tuple[SkillLine, ...]
+    body: str = ""
+    """Verbatim Markdown where a person edited the file; "" when `lines` say it all."""
+    acts: tuple[JSON, ...] = ()
+    """The corrected acts (core/acts.py), for recall at the tool call and for the hold."""
+    tasks: tuple[str, ...] = ()
+    """The prompts under which the mistake happened, for recall at the prompt."""
+    drafter: str = "extractive"
+    """extractive, person, or provider/model."""
+    reason: str = ""
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One thing recall looked at, and what it decided."""
+
+    id: str
+    """skill_id, or the correction's id for a memo."""
+    kind: str
+    """skill or memo."""
+    name: str
+    version: int = 0
+    bm25: float = 0.0
+    cosine: float | None = None
+    score: float = 0.0
+    decision: str = ""
+    """injected, held, below threshold, margin, repeated, over budget, own correction, timed out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recall:
+    """One decision whether to speak, and what was said; silence is stored too."""
+
+    id: str
+    workspace_id: str
+    project_id: str
+    machine_id: str
+    author: str
+    host: str
+    session_id: str
+    occurred_at: datetime
+    moment: Moment
+    event_id: str
+    """The Event at which it was decided."""
+    query: str
+    candidates: tuple[Candidate, ...] = ()
+    text: str = ""
+    """What the agent received; "" for silence."""
+    held: bool = False
+    """True if a tool call was denied once with `text` as the reason."""
+    tier: str = "lexical"
+    """lexical, hybrid, snapshot (given by the hook without a daemon)."""
+    latency_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one injected skill or memo."""
+
+    id: str
+    workspace_id: str
+    project_id: str
+    session_id: str
+    occurred_at: datetime
+    recall_id: str
+    subject_id: str
+    """skill_id or correction id of the memo."""
+    verdict: Verdict
+    evidence: tuple[str, ...] = ()
+    """Event ids."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LLMCall:
+    """A receipt for one call of a provider."""
+
+    id: str
+    workspace_id: str
+    occurred_at: datetime
+    purpose: str
+    provider: str
+    model: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_usd: float = 0.0
+    latency_ms: float = 0.0
+    prompt_sha256: str = ""
+    result: str = ""
+    """ok, or what went wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSkip:
+    """A correction the gate decided not to codify, remembered by its recurrence key."""
+
+    id: str
+    workspace_id: str
+    project_id: str
+    occurred_at: datetime
+    recurrence_key: str
+    correction_ids: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A repository or folder: worktrees and clones of one remote are one project."""
+
+    id: str
+    workspace_id: str
+    name: str
+    root: str
+    """One working tree. The same project_id may stand in several rows, a root each."""
+    remote: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptMark:
+    """How far a session's transcript has been read. The newest row of a path counts."""
+
+    id: str
+    workspace_id: str
+    host: str
+    session_id: str
+    path: str
+    offset: int
+    """Bytes."""
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something a person should know; `doctor` and `status` show it."""
+
+    id: str
+    workspace_id: str
+    occurred_at: datetime
+    about: str
+    """A short code: quarantined, clock_back, skill_edited, provider_failed, published, ..."""
+    text: str
+    fix: str = ""
+    subject: str = ""
+    """File, session, skill or host it is about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone:
+    """A session that a person pruned: nothing of it is stored again."""
+
+    id: str
+    workspace_id: str
+    host: str
+    session_id: str
+    occurred_at: datetime
+
+
+Record = (
+    Event
+    | Correction
+    | SkillRevision
+    | Recall
+    | Outcome
+    | LLMCall
+    | GateSkip
+    | Project
+    | TranscriptMark
+    | Notice
+    | Tombstone
+)
+
+RECORD_TYPES: tuple[type[Record], ...] = (
+    Event,
+    Correction,
+    SkillRevision,
+    Recall,
+    Outcome,
+    LLMCall,
+    GateSkip,
+    Project,
+    TranscriptMark,
+    Notice,
+    Tombstone,
+)

@@ -1,0 +1,69 @@
+"""Words as recall counts them: one tokenizer for the index, the snapshot and the scores, in any language.
+
+A term is a case-folded word cut to its first six letters, which joins the forms of a word in most languages
+without knowing which language it is (truncation stemming: McNamee & Mayfield 2004, "Character n-gram
+tokenization for European language text retrieval"). Scripts without spaces give pairs of characters.
+`hooks/hivemind_hook.py` repeats these rules; tests/hooks holds the two against each other.
+"""
+
+import unicodedata
+
+STEM_CHARS = 6
+_UNSPACED = (
+    (0x3040, 0x30FF),  # kana
+    (0x3400, 0x9FFF),  # Han
+    (0xF900, 0xFAFF),
+    (0x0E00, 0x0E7F),  # Thai
+    (0x20000, 0x2FA1F),
+)
+
+
+def terms(text: str) -> list[str]:
+    """The terms of `text`, in order, with repeats."""
+    found: list[str] = []
+    for word in _words(unicodedata.normalize("NFKC", text).casefold()):
+        if _unspaced(word[0]):
+            found.extend(word[i : i + 2] for i in range(max(len(word) - 1, 1)))
+        else:
+            found.append(stem(word))
+    return found
+
+
+def stem(word: str) -> str:
+    """`word` without a plural s, cut to six letters."""
+    if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
+        word = word[:-1]
+    return word[:STEM_CHARS]
+
+
+def weight(term: str) -> float:
+    """How much a term says before anything is known of its frequency, 0..1.
+
+    Short words are the frequent ones in every language (Zipf's law of abbreviation), so length stands in
+    for rarity until a person's own history can tell.
+    """
+    if _unspaced(term[0]):
+        return 0.6
+    return min(len(term) - 1, STEM_CHARS - 1) / (STEM_CHARS - 1)
+
+
+def _words(text: str) -> list[str]:
+    words: list[str] = []
+    start = -1
+    script = False
+    for i, char in enumerate(text):
+        inside = char.isalnum()
+        unspaced = inside and _unspaced(char)
+        if start >= 0 and (not inside or unspaced != script):
+            words.append(text[start:i])
+            start = -1
+        if inside and start < 0:
+            start, script = i, unspaced
+    if start >= 0:
+        words.append(text[start:])
+    return words
+
+
+def _unspaced(char: str) -> bool:
+    code = ord(char)
+    return any(low <= code <= high for low, high in _UNSPACED)

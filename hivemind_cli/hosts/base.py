@@ -1,0 +1,101 @@
+"""The Host protocol: what each agent's file must say. A host is a module; HOSTS in `hosts/__init__` lists them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from hivemind_cli.core.records import JSON, EventKind, Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One thing a host showed, before it is given a project, redacted and made an Event."""
+
+    kind: EventKind
+    session_id: str
+    native_key: str
+    """See records.Event. A trailing `#?` is replaced by the count of equal keys before it in the session."""
+    occurred_at: datetime | None = None
+    """None: the delivery's own time."""
+    tool: str = ""
+    cwd: str = ""
+    payload: JSON = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """What a transcript holds after an offset."""
+
+    seen: Sequence[Seen]
+    offset: int
+    """Bytes read up to the last whole line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One file that install would write: plain bytes before and after, so dry runs and receipts come for free."""
+
+    path: Path
+    before: bytes | None
+    """None: the file is not there yet."""
+    after: bytes | None
+    """None: the file is to be removed (uninstall of a file we created)."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What recall wants to say, before a host puts it in its own words."""
+
+    moment: Moment
+    text: str
+    hold: bool = False
+    """Deny this tool call once, with `text` as the reason."""
+    notice: str = ""
+    """One line for the person, not the model (session start)."""
+
+
+class Host(Protocol):
+    """An agent program we plug into."""
+
+    NAME: str
+    """Its id: claude, codex, ..."""
+    LABEL: str
+    """As people call it: Claude Code."""
+    EVENTS: dict[str, Moment | None]
+    """Hook events we register -> the moment at which the host waits for text, or None."""
+
+    def installed(self, home: Path) -> bool:
+        """Is this host on the machine, by its own folder or program?"""
+
+    def wired(self, home: Path, command: str) -> bool:
+        """Do the host's settings hold all of our hooks, with this command?"""
+
+    def plan_install(self, home: Path, command: str) -> list[Edit]:
+        """What would be written so that each event runs `command` + " " + event. HostError: we would not dare."""
+
+    def plan_uninstall(self, home: Path, command: str) -> list[Edit]:
+        """What would be written to remove every entry of ours, and only these."""
+
+    def decode(self, event: str, payload: dict[str, Any]) -> list[Seen]:
+        """What the payload shows; [] for what we do not use. KeyError, TypeError, ValueError: a fault worth seeing."""
+
+    def transcript_of(self, home: Path, payload: dict[str, Any]) -> Path | None:
+        """The session's transcript, only if it lies under the host's own roots."""
+
+    def read_tail(self, path: Path, offset: int) -> Tail:
+        """What the transcript says after `offset` bytes; a line still being written is left for next time."""
+
+    def find_sessions(self, home: Path) -> Iterator[Path]:
+        """Every past session file on the machine."""
+
+    def read_transcript(self, path: Path) -> Iterator[Seen]:
+        """All of one session file, in order."""
+
+    def encode_answer(self, event: str, answer: Answer) -> bytes:
+        """The one line of stdout that gives the host our answer."""
+
+    def skill_folders(self, tree: Path) -> list[Path]:
+        """Where this host looks for a project's skills; the first is the real folder, the others link to it."""

@@ -1,0 +1,1 @@
+"""Full-text indexes: derived from the store, rebuilt at will."""

@@ -1,0 +1,1 @@
+"""LLM providers: one file per vendor, one port."""

@@ -1,0 +1,44 @@
+"""The Provider port: structured output in, a checked value and a receipt out."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from hivemind_cli.core.records import JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One question to a model."""
+
+    purpose: str
+    """codify, judge, ...: for receipts."""
+    system: str
+    prompt: str
+    schema: JSON
+    """JSON Schema of the answer (an object)."""
+    tokens_max: int = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A checked answer, and what it cost."""
+
+    value: dict[str, Any]
+    """Fits the request's schema."""
+    model: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_usd: float = 0.0
+    latency_ms: float = 0.0
+
+
+class Provider(Protocol):
+    """An LLM that can be asked. Anything but a fitting answer is a ProviderError, never a guess."""
+
+    name: str
+
+    def available(self) -> str:
+        """ "" if it can be asked now; else what is missing, in words for the person."""
+
+    def complete(self, request: Request) -> Reply:
+        """Ask once. ProviderUnavailable: may succeed later. ProviderError: will not."""

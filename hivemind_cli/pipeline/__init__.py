@@ -1,0 +1,7 @@
+"""THE LOOP, one file per stage; they never call each other, they meet in the store.
+
+host ──hook──▶ spool ──capture──▶ events ──detect──▶ corrections ──codify──▶ skills (SKILL.md)
+  ▲                                 ▲                                            │
+  └────────── injected text ◀───────┼──────────────── recall ◀───────────────────┤
+                                    └──── feedback: did it recur? ──▶ outcomes ──┘ scores
+"""

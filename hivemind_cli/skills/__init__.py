@@ -1,0 +1,1 @@
+"""The SKILL.md format, and the files on disk."""

@@ -1,0 +1,1 @@
+"""Engines for the Store port: one file each, one suite for all."""

@@ -1,0 +1,70 @@
+"""The Store port: records in, records out. What `InMemoryStore` does is what `Store` means."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from hivemind_cli.core.records import Record
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Generic[R]):
+    """A stored record and its place in the order of storing."""
+
+    seq: int
+    """Per record type; grows by storing order, starts at 1. What cursors count."""
+    record: R
+
+
+class Store(Protocol):
+    """Append-only records with cursors. Every call is atomic; safe to share between threads.
+
+    Vendor errors never escape: StoreError and its children are raised instead.
+    """
+
+    def append(self, records: Sequence[Record]) -> int:
+        """Store what is new, all or nothing; how many were.
+
+        A record is not new if its id is stored, or (Event) its (host, session_id, native_key) is, or
+        (Event) its (host, session_id) has a Tombstone. Order is kept: later in `records`, higher seq.
+        """
+
+    def commit(self, stage: str, outputs: Sequence[Record], *, cursor_from: int, cursor_to: int) -> int:
+        """`append(outputs)` and move the cursor of `stage`, in one transaction.
+
+        CursorMoved, and nothing stored, if the cursor is not at `cursor_from`.
+        """
+
+    def cursor(self, stage: str) -> int:
+        """How far `stage` has read; 0 if it never ran."""
+
+    def find(
+        self,
+        kind: type[R],
+        *,
+        after: int = 0,
+        limit: int | None = None,
+        newest_first: bool = False,
+        since: datetime | None = None,
+        **equals: Any,
+    ) -> list[Row[R]]:
+        """Rows with seq > `after`, in seq order (or newest first), whose fields equal `equals`.
+
+        A tuple or list as a value means any of these. `since` bounds occurred_at from below.
+        StoreError for a field the record does not have.
+        """
+
+    def count(self, kind: type[R], *, since: datetime | None = None, **equals: Any) -> int:
+        """How many rows `find` would give without a limit."""
+
+    def prune(self, host: str, session_id: str, tombstone: Record) -> int:
+        """Delete the session's events, corrections, recalls, outcomes and marks; store `tombstone`.
+
+        How many rows were deleted.
+        """
+
+    def close(self) -> None:
+        """Release the engine. Idempotent."""
