@@ -24,11 +24,11 @@ class EventKind(StrEnum):
     """What happened. The payload's fields for each kind stand beside it."""
 
     SESSION_START = "session_start"  # source, model?
-    PROMPT = "prompt"  # text; edited?: [{path, tool, removed: [line], added: [line]}] since the agent wrote
-    STEER = "steer"  # text; call_id? (a note given with an approval)
+    PROMPT = "prompt"  # text; rewound?; edited?: [{path, call_id, removed: [line], added: [line]}] since the agent wrote
+    STEER = "steer"  # text; call_id? (a note given with an approval); ran? (a command the person ran)
     REPLY = "reply"  # text
     TOOL_CALL = "tool_call"  # call_id, act (core/acts.py), input
-    TOOL_RESULT = "tool_result"  # call_id, act, output; wrote?: {path, written, after} hashes; user_modified?
+    TOOL_RESULT = "tool_result"  # call_id, act, output, user_modified?; wrote?: {path, written: [[hash, line]], after}
     TOOL_FAILURE = "tool_failure"  # call_id, act, error
     TOOL_DENIED = "tool_denied"  # call_id, act, by: person|rule|hivemind, words ("" if none were given)
     INTERRUPT = "interrupt"  # for_tool: bool
@@ -287,13 +287,13 @@ class GateSkip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A repository or folder: worktrees and clones of one remote are one project."""
+    """One working tree of a repository or folder; worktrees and clones of one remote share a project_id."""
 
     id: str
     workspace_id: str
+    project_id: str
     name: str
     root: str
-    """One working tree. The same project_id may stand in several rows, a root each."""
     remote: str
     occurred_at: datetime
 
