@@ -1,0 +1,366 @@
+"""Secrets out, everything else unchanged: what passes here may be stored, sent or logged.
+
+One combined pattern (RE2: linear in the text, whatever the text) finds vendor tokens, key blocks, URLs with a
+password, headers, and the names beside which a value is a secret; the value beside a name is then judged here,
+by its form and the strength of the name. Ids, hashes, UUIDs and paths are no secrets unless the name says so.
+What is found is replaced whole by `[redacted:<kind>]`; `<private>...</private>` by `[private]`.
+"""
+
+import base64
+import binascii
+import re
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import re2
+
+from hivemind_cli.core import secret_values
+from hivemind_cli.core.secret_values import Grade, grade, is_placeholder
+
+DEPTH_MAX = 200
+"""Of lists and objects in `tree`; what lies deeper is replaced, for nobody can say what it is."""
+PRIVATE = "[private]"
+_ROUNDS_MAX = 4
+"""A replacement may lay bare another secret; the second round nearly always finds nothing."""
+_AGAIN_MAX = 512
+"""Bytes of a match that proved no secret are searched again for one inside, if so few: the work stays linear."""
+_NAME_MAX = 64
+"""Bytes looked back for the whole of a key's name."""
+
+# The named group is what is replaced. Where it ends in `_head`, it is what stands before the value.
+_KINDS: dict[str, str] = {
+    "pem_head": r"-----BEGIN [A-Z0-9 ]{0,40}-----|---- BEGIN [A-Z0-9 ]{0,40} ----|PuTTY-User-Key-File-[0-9]:",
+    "pem_end_head": r"-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----",
+    "aws": r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}",
+    "github": r"gh[pousr]_[A-Za-z0-9_]{20,}(?:\.[A-Za-z0-9_-]{16,}){0,2}|github_pat_[A-Za-z0-9_]{20,}",
+    "gitlab": r"gl(?:pat|dt|rt|ptt|ft|soat|cbt|imt|agent|oas|wt|ffct)-[A-Za-z0-9_.=-]{18,}",
+    "slack": r"xox[abceoprs]-[A-Za-z0-9-]{10,}|xapp-[0-9]-[A-Za-z0-9-]{10,}|xoxe\.[A-Za-z0-9.-]{10,}",
+    "webhook": r"hooks\.slack\.com\\?/(?:services|workflows|triggers)[A-Za-z0-9/_+\\-]{16,}"
+    r"|discord(?:app)?\.com\\?/api\\?/webhooks[A-Za-z0-9/_\\-]{16,}|webhook\.office\.com/[A-Za-z0-9/@_-]{20,}",
+    "stripe": r"(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/=]{16,}",
+    "anthropic": r"sk-ant-[A-Za-z0-9_-]{16,}",
+    "openai_check": r"sk-[A-Za-z0-9_-]{20,}",
+    "google": r"AIza[A-Za-z0-9_-]{30,}|ya29\.[A-Za-z0-9_.-]{20,}|GOCSPX-[A-Za-z0-9_-]{16,}|1//0[A-Za-z0-9_-]{30,}",
+    "azure": r"(?:AccountKey|SharedAccessKey|SharedSecret)=[A-Za-z0-9+/\\]{20,}(?:=|%3D|\\u003d){0,2}"
+    r"|[?&;]sig=[A-Za-z0-9%+/=_-]{20,}|[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{30,}",
+    "npm": r"npm_[A-Za-z0-9]{30,}",
+    "pypi": r"pypi-[A-Za-z0-9_-]{40,}",
+    "huggingface": r"hf_[A-Za-z0-9]{28,}|api_org_[A-Za-z0-9]{28,}",
+    "twilio_check": r"SK[0-9a-f]{32}",
+    "sendgrid": r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
+    "mailgun_check": r"key-[0-9a-f]{32}|[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}|[0-9a-f]{32}-us[0-9]{1,2}",
+    "telegram": r"[0-9]{8,10}:AA[A-Za-z0-9_-]{32,}",
+    "discord_check": r"[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,}",
+    "jwt": r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]{4,}){1,4}",
+    "age": r"AGE-SECRET-KEY-1[A-Z0-9]{40,}",
+    "service": r"(?:do[oprt]_v1_|shp(?:at|ca|pa|ss)_|sbp_|sbs?_secret_|lin_api_|ntn_|dckr_(?:pat|oat)_|glsa_|gsk_|r8_"
+    r"|rubygems_|pscale_(?:tkn|pw|oauth)_|figd_|nfp_|sntry[su]_|secret_|dapi|dop_|fo1_|hvs\.|hvb\.|dp\.(?:pt|st|ct)\."
+    r"|xai-|pplx-|pul-|NRAK-|NRII-|PMAK-|HRKU-|ATATT3|ATCTT3|sq0(?:atp|csp)-|EAACEdEose0cBA|FlyV1 fm[12]_)"
+    r"[A-Za-z0-9_.=+/-]{24,}",
+    "url_password": r"[^\s/:@\"'<>\\`]*:[^\s/?\"'<>\\`]+@",
+    "url_token_check": r"[A-Za-z0-9_-]{20,}@",
+    "authorization_head": r"(?i:authorization\\*[\"'`]?\]?[ \t]*[:=,][ \t]*\\*[\"'`]?"
+    r"(?:(?:bearer|basic|token|digest|apikey|negotiate)[ \t]+)?)",
+    "bearer_head": r"(?i:bearer|basic)[ \t]+",
+    "curl_head": r"(?:[ \t\"']-u|--user|--proxy-user)[ =\",]{1,4}",
+    "keyed_head": r"(?i:pass(?:word|wd|phrase|code)?|pwd|secret|token|credentials?|key|auth|cookie|session|sess|sid|sessid"
+    r"|mnemonic|seed phrase|identified by)(?:_?(?i:base|prod|production|dev|staging|test|live|old|new|[0-9]{1,2}))?"
+    r"\\*[\"'`]?\]?[ \t]*(?:=>|:=|==?|:|>|[ \t]is:?[ \t]|[ \t])[ \t]*",
+}
+_BEFORE = {"url_password": r":\\?/\\?/", "url_token_check": r":\\?/\\?/"}
+
+
+def _compile() -> Any:
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1  # bytes are bytes: broken UTF-8 hides nothing
+    options.max_mem = 64 << 20  # the automaton's states stay in memory
+    options.log_errors = False
+    parts = [f"{_BEFORE.get(kind, '')}(?P<{kind}>{pattern})" for kind, pattern in _KINDS.items()]
+    return re2.compile("|".join(parts).encode(), options)
+
+
+_PATTERN = _compile()
+_GROUPS: dict[int, str] = {
+    index: (name.decode() if isinstance(name, bytes) else name) for name, index in dict(_PATTERN.groupindex).items()
+}
+_PRIVATE_TAG = re.compile(r"(?i)(?:<|\\+u003c|&lt;)(/?)\s*private\s*(?:>|\\+u003e|&gt;)")
+_PEM_END = re.compile(rb"-----END [A-Z0-9 ]{0,40}-----|---- END [A-Z0-9 ]{0,40} ----|Private-MAC: *[0-9a-f]+")
+_PEM_REST = re.compile(rb"(?:[\s>|+]|\\+[nr])*[A-Za-z0-9+/=]{16}(?:[A-Za-z0-9+/=:,\s>|-]|\\+[nr])*")
+_PEM_LINES = re.compile(rb"(?:[A-Za-z0-9+/=]{16,}(?:\\+[nr]|[\s>|+-])+)+\Z")
+_PEM_WINDOW = 16_384
+_NAME = re.compile(rb"[A-Za-z0-9_.-]*\Z")
+_NETRC = re.compile(rb"\blogin\s+\S+\s+\Z")
+_COOKIE = re.compile(rb"[\w.%-]{1,64}=[^\s;,\"']{6,}")
+
+
+class Span(NamedTuple):
+    """What is to be replaced: bytes `start` to `end`, and why."""
+
+    start: int
+    end: int
+    kind: str
+
+
+def text(value: str) -> str:
+    """`value` without secrets and private parts. Idempotent; text without any is returned as it is."""
+    return _redact(value)[0]
+
+
+def found(value: Any) -> list[str]:
+    """The kinds of secret in a text or a JSON-like value, in order, with repeats; [] if `text` or `tree` keeps it."""
+    kinds: list[str] = []
+    if isinstance(value, str):
+        return _redact(value)[1]
+    _tree(value, "", 0, kinds)
+    return kinds
+
+
+def tree(value: Any) -> Any:
+    """A JSON-like value of the same shape, its strings redacted.
+
+    Keys are kept (a key that is itself a secret is replaced); a value under a name such as "password" is replaced
+    whole. Below DEPTH_MAX levels everything is replaced. `value` is not changed.
+    """
+    return _tree(value, "", 0, [])
+
+
+def _tree(value: Any, name: str, depth: int, kinds: list[str]) -> Any:
+    """`name` is that of the secret-named key above, "" if there is none."""
+    if depth > DEPTH_MAX and isinstance(value, dict | list | tuple):
+        kinds.append("depth")
+        return "[redacted:depth]"
+    if isinstance(value, dict):
+        changed: dict[Any, Any] = {}
+        for key, inner in value.items():
+            above = name or (key if isinstance(key, str) and _named(key) else "")
+            kept = _string(key, "", kinds) if isinstance(key, str) else key
+            while kept != key and kept in changed:
+                kept += "+"
+            changed[kept] = _tree(inner, above, depth + 1, kinds)
+        return changed
+    if isinstance(value, list | tuple):
+        return [_tree(inner, name, depth + 1, kinds) for inner in value]
+    if isinstance(value, str):
+        return _string(value, name, kinds)
+    if name and isinstance(value, int | float) and not isinstance(value, bool) and _grade_of(name) is Grade.PASSWORD:
+        kinds.append("password")
+        return "[redacted:password]"
+    return value
+
+
+def _named(key: str) -> bool:
+    return _grade_of(key) in (Grade.PASSWORD, Grade.STRONG)
+
+
+@lru_cache(maxsize=4096)
+def _grade_of(key: str) -> Grade:
+    return grade(key) if len(key) <= _NAME_MAX else Grade.NONE
+
+
+def _string(value: str, name: str, kinds: list[str]) -> str:
+    redacted, inside = _redact(value)
+    if name:
+        raw = value.encode("utf-8", "surrogatepass")
+        if secret_values.is_secret_field(_grade_of(name), raw):
+            kinds.append(inside[0] if inside else secret_values.kind_of(_grade_of(name)))
+            return f"[redacted:{kinds[-1]}]"
+    kinds.extend(inside)
+    return redacted
+
+
+def _redact(value: str) -> tuple[str, list[str]]:
+    kinds: list[str] = []
+    if "rivate" in value or "RIVATE" in value:
+        value = _without_private(value, kinds)
+    for _ in range(_ROUNDS_MAX):
+        data = value.encode("utf-8", "surrogatepass")
+        spans = _spans(data)
+        if not spans:
+            break
+        parts: list[bytes] = []
+        at = 0
+        for span in spans:
+            parts += (data[at : span.start], f"[redacted:{span.kind}]".encode())
+            at = span.end
+            kinds.append(span.kind)
+        parts.append(data[at:])
+        value = b"".join(parts).decode("utf-8", "surrogatepass")
+    return value, kinds
+
+
+def _without_private(value: str, kinds: list[str]) -> str:
+    """Nested tags count as one part; a part never closed goes to the end."""
+    parts: list[str] = []
+    at = depth = 0
+    for tag in _PRIVATE_TAG.finditer(value):
+        if not tag[1]:
+            if depth == 0:
+                parts += (value[at : tag.start()], PRIVATE)
+                kinds.append("private")
+            depth += 1
+        elif depth:
+            depth -= 1
+            if depth == 0:
+                at = tag.end()
+    if depth == 0:
+        parts.append(value[at:])
+    return "".join(parts)
+
+
+def _spans(data: bytes) -> list[Span]:
+    """What to replace, in order, without overlaps. Each byte is looked at a bounded number of times."""
+    spans: list[Span] = []
+    at = 0
+    while (match := _PATTERN.search(data, at)) is not None:
+        index = match.lastindex
+        start, end = match.span(index)
+        name = _GROUPS[index]
+        if name.endswith("_head"):
+            span = _HEADS[name](data, start, end, at)
+        elif name.endswith("_check"):
+            span = _checked(name.removesuffix("_check"), data, start, end)
+        elif name == "url_password":
+            span = _url(data, start, end)
+        else:
+            span = Span(start, end, name)
+        if span is None:
+            again = end if name.endswith("_head") or end - start > _AGAIN_MAX else start + 1
+            at = max(again, at + 1)
+        else:
+            spans.append(span)
+            at = max(span.end, at + 1)
+        if at >= len(data):
+            break
+    return spans
+
+
+def _word_before(data: bytes, start: int) -> bool:
+    """Is the byte before `start` part of a word? The letter of an escape such as \\n is not."""
+    if start == 0 or not (data[start - 1 : start].isalnum() or data[start - 1] in b"_-"):
+        return False
+    return not (data[start - 1] in b"nrtbf" and start > 1 and data[start - 2] == 0x5C)
+
+
+def _checked(kind: str, data: bytes, start: int, end: int) -> Span | None:
+    value = data[start:end]
+    if _word_before(data, start) or is_placeholder(value):
+        return None
+    if kind in ("openai", "discord", "url_token") and not secret_values.looks_random(value):
+        return None
+    if kind in ("twilio", "mailgun") and data[end : end + 1].isalnum():
+        return None
+    return Span(start, end - (kind == "url_token"), kind)
+
+
+def _url(data: bytes, start: int, end: int) -> Span | None:
+    user, _, password = data[start : end - 1].partition(b":")
+    if is_placeholder(password) or user.startswith(b"[redacted"):
+        return None
+    return Span(start, end - 1, "url_password")
+
+
+def _pem(data: bytes, start: int, end: int, _after: int) -> Span | None:
+    kind = "private_key" if b"PRIVATE" in data[start:end] or data[start : start + 1] == b"P" else "pem"
+    closed = _PEM_END.search(data, end, end + _PEM_WINDOW)
+    if closed is not None:
+        return Span(start, closed.end(), kind)
+    rest = _PEM_REST.match(data, end)
+    return Span(start, rest.end(), kind) if rest else None
+
+
+def _pem_tail(data: bytes, start: int, end: int, after: int) -> Span | None:
+    """The end of a key whose beginning was cut off."""
+    low = max(after, start - _PEM_WINDOW)
+    lines = _PEM_LINES.search(data[low:start])
+    return Span(low + lines.start(), end, "private_key") if lines else None
+
+
+def _authorization(data: bytes, _start: int, end: int, _after: int) -> Span | None:
+    value = secret_values.bare(data, end)
+    if len(value) < 8 or is_placeholder(value) or secret_values.is_code(value):
+        return None
+    return Span(end, end + len(value), "authorization")
+
+
+def _bearer(data: bytes, start: int, end: int, _after: int) -> Span | None:
+    value = secret_values.bare(data, end)
+    if data[start : start + 2].lower() == b"ba":
+        accepted = len(value) >= 8 and _is_user_and_password(value)
+    else:
+        accepted = len(value) >= 16 and any(48 <= c <= 57 for c in value) and not secret_values.is_code(value)
+    return Span(end, end + len(value), "authorization") if accepted and not is_placeholder(value) else None
+
+
+def _is_user_and_password(value: bytes) -> bool:
+    try:
+        return b":" in base64.b64decode(value + b"=" * (-len(value) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _curl(data: bytes, start: int, end: int, _after: int) -> Span | None:
+    line = data.rfind(b"\n", max(0, start - 2000), start) + 1
+    quoted = secret_values.quoted(data, end)
+    low, high = quoted if quoted else (end, end + len(secret_values.bare(data, end)))
+    user, colon, password = data[low:high].partition(b":")
+    if not colon or not password or is_placeholder(password) or b"curl" not in data[line:start]:
+        return None
+    return Span(low + len(user) + 1, high, "password")
+
+
+def _keyed(data: bytes, start: int, end: int, after: int) -> Span | None:
+    low = max(after, start - _NAME_MAX)
+    before = _NAME.search(data, low, start)
+    name_at = before.start() if before else start
+    while name_at > 1 and data[name_at - 1] == 0x5C and data[name_at] in b"nrtbf" and name_at < start:
+        name_at += 1  # the letter of an escape such as \n
+    head = data[name_at:end]
+    name = head.rstrip(b" \t=:>\"'`]\\")
+    if b" is" in head[-5:].lower():
+        name = name[: name.lower().rfind(b" is")]
+    name_text = name.decode("latin-1")
+    level = _grade_of(name_text)
+    if level is Grade.NONE:
+        return None
+    if level is Grade.COOKIE:
+        return _cookie(data, head, end)
+    netrc = level is Grade.PASSWORD and bool(_NETRC.search(data, max(0, name_at - 200), name_at))
+    beside = secret_values.Beside(
+        grade=level,
+        name=name_text,
+        separator=head[len(name) :].strip(b" \t\"'`]\\").decode("latin-1") or " ",
+        spaced=head[-1:] in b" \t",
+        option=name.startswith(b"-") or netrc or (b"sshpass" in data[max(0, name_at - 20) : name_at]),
+        line_start=secret_values.at_line_start(data, name_at),
+        tag=data[name_at - 1 : name_at] == b"<",
+    )
+    value = secret_values.value_beside(data, end, beside)
+    if value is None:
+        return None
+    inner = _PATTERN.search(data[value[0] : value[1]])
+    kind = secret_values.kind_of(level)
+    if inner is not None:
+        vendor = _GROUPS[inner.lastindex]
+        kind = kind if vendor.endswith("_head") else vendor.removesuffix("_check")
+    return Span(value[0], value[1], kind)
+
+
+def _cookie(data: bytes, head: bytes, end: int) -> Span | None:
+    if head.rstrip()[-1:] not in (b":", b"="):
+        return None
+    quoted = secret_values.quoted(data, end)
+    low, high = quoted if quoted else (end, secret_values.line_end(data, end))
+    line = data[low:high]
+    if not _COOKIE.search(line) or b"(" in line or is_placeholder(line):
+        return None
+    return Span(low, high, "cookie")
+
+
+_HEADS = {
+    "pem_head": _pem,
+    "pem_end_head": _pem_tail,
+    "authorization_head": _authorization,
+    "bearer_head": _bearer,
+    "curl_head": _curl,
+    "keyed_head": _keyed,
+}

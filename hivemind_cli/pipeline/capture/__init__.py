@@ -1,0 +1,343 @@
+"""Capture: spooled payloads become Events. What cannot be decoded is handed back, never dropped.
+
+One delivery can show several things: the transcript's tail is read beside it, and what the tail shows
+comes first, since it happened before.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from hivemind_cli.core import redact
+from hivemind_cli.core.clock import from_ns
+from hivemind_cli.core.config import Config
+from hivemind_cli.core.ids import derived_id
+from hivemind_cli.core.paths import Paths
+from hivemind_cli.core.project import identify, workspace_for
+from hivemind_cli.core.records import (
+    Candidate,
+    Event,
+    EventKind,
+    Moment,
+    Notice,
+    Project,
+    Recall,
+    Record,
+    TranscriptMark,
+)
+from hivemind_cli.core.text import cut_fields
+from hivemind_cli.hosts.base import Host, Seen
+from hivemind_cli.pipeline.capture.hands import Hands
+from hivemind_cli.pipeline.capture.sessions import Session, Sessions
+from hivemind_cli.pipeline.spool import Delivery
+from hivemind_cli.storage.base import Store
+
+INJECTION_EVENT = "hivemind:injection"
+"""What the hook calls the delivery that says what it gave without a daemon."""
+CLOCK_BACK_MIN = timedelta(seconds=2)
+_TAIL_KINDS = frozenset({EventKind.PROMPT, EventKind.REPLY, EventKind.SESSION_START, EventKind.SESSION_END})
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Who and where an event belongs to."""
+
+    workspace_id: str
+    project_id: str
+    root: str
+
+
+@dataclass(slots=True)
+class Captured:
+    """What a batch of deliveries gave: records to commit, and deliveries that could not be decoded."""
+
+    outputs: list[Record] = field(default_factory=list)
+    faults: list[tuple[Delivery, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The machine and the login name that events are signed with."""
+
+    machine_id: str
+    author: str
+
+
+class Capture:
+    """Turns deliveries and transcripts into Events of this person's projects. Not thread-safe: one owner."""
+
+    name = "capture"
+
+    def __init__(
+        self,
+        paths: Paths,
+        config: Config,
+        hosts: Mapping[str, Host],
+        person: Person,
+        key: bytes,
+        kept_workspaces: Mapping[str, str],
+    ) -> None:
+        self._paths = paths
+        self._config = config
+        self._hosts = hosts
+        self._person = person
+        self._kept = kept_workspaces
+        self._hands = Hands(key)
+        self._sessions = Sessions()
+
+    def step(self, deliveries: Sequence[Delivery], store: Store) -> Captured:
+        """Events, marks and notices of `deliveries`, in order; nothing is written."""
+        captured = Captured()
+        for delivery in deliveries:
+            try:
+                captured.outputs.extend(self._deliver(delivery, store))
+            except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as fault:
+                captured.faults.append((delivery, _reason(fault)))
+        return captured
+
+    def read(self, host: Host, seen: Iterable[Seen], store: Store, *, workspace: str) -> Iterable[Record]:
+        """Events of a whole transcript, for an import; keys are counted from its beginning."""
+        counts: dict[str, int] = {}
+        turns: dict[str, int] = {}
+        projects: set[str] = set()
+        for one in seen:
+            where, project = self._where(one.cwd, workspace, store, from_ns(0))
+            if project and project.id not in projects:
+                projects.add(project.id)
+                yield project
+            if one.kind is EventKind.PROMPT:
+                turns[one.session_id] = turns.get(one.session_id, 0) + 1
+            key = _counted(one.native_key, counts)
+            yield self._event(host, one, key, where, turn=turns.get(one.session_id, 0), source="import", at=from_ns(0))
+
+    def reset(self) -> None:
+        """Drop all memory of sessions: what `step` gave could not be stored."""
+        self._sessions.clear()
+
+    def forget(self, host: str, session_id: str) -> None:
+        """Drop what is remembered of a session (it was pruned)."""
+        self._sessions.forget(host, session_id)
+
+    def _deliver(self, delivery: Delivery, store: Store) -> list[Record]:
+        payload = _parse(delivery.raw)
+        host = self._hosts[delivery.host]
+        session_id = payload["session_id"] if "session_id" in payload else payload["sessionId"]
+        if not isinstance(session_id, str) or not session_id:
+            raise ValueError("the payload's session_id is no text")
+        if delivery.cwd.startswith(str(self._paths.work)):
+            return []
+        at = from_ns(delivery.time_ns)
+        session = self._sessions.of(host.NAME, session_id, store)
+        outputs: list[Record] = []
+        where, project = self._where(delivery.cwd, delivery.workspace, store, at)
+        if project:
+            outputs.append(project)
+        if delivery.event == INJECTION_EVENT:
+            return [*outputs, *self._injection(host, session_id, delivery, payload, where, at)]
+        if delivery.event not in host.EVENTS:
+            return [*outputs, self._unknown(host, delivery, where, at)]
+        seen = host.decode(delivery.event, payload)
+        if any(one.kind in _TAIL_KINDS for one in seen):
+            outputs.extend(self._tail(host, payload, session, where, delivery, store))
+        outputs.extend(self._clock(session, where, at, delivery))
+        for n, one in enumerate(seen):
+            outputs.append(self._own(host, one, session, where, delivery, first=n == 0, at=at))
+        return outputs
+
+    def _own(
+        self, host: Host, one: Seen, session: Session, where: Where, delivery: Delivery, *, first: bool, at: datetime
+    ) -> Event:
+        key = _counted(one.native_key, session.hook_counts)
+        if one.kind is EventKind.PROMPT and key not in session.prompt_keys:
+            edited = self._hands.edited(session, where.root)
+            if edited:
+                one = replace(one, payload={**one.payload, "edited": edited})
+        event_id = delivery.id if first else derived_id(at, delivery.id, key)
+        event = self._event(
+            host, one, key, where, turn=session.turn_of(one.kind, key), source="hook", at=at, id=event_id
+        )
+        session.note(event)
+        return event
+
+    def _tail(
+        self, host: Host, payload: dict[str, Any], session: Session, where: Where, delivery: Delivery, store: Store
+    ) -> list[Record]:
+        """What the transcript shows since it was last read."""
+        path = host.transcript_of(self._paths.home, payload)
+        if path is None or not path.is_file():
+            return []
+        offset = session.offset(path, store)
+        if path.stat().st_size < offset:
+            offset = 0  # rewritten: read again; what is known is stored once
+        tail = host.read_tail(path, offset)
+        session.offsets[str(path)] = tail.offset
+        at = from_ns(delivery.time_ns)
+        counts: dict[str, int] = {}
+        outputs: list[Record] = []
+        for one in tail.seen:
+            if one.session_id and one.session_id != session.id:
+                continue
+            key = _counted(one.native_key, counts)
+            if key in session.keys:
+                continue
+            event = self._event(host, one, key, where, turn=session.turn_of(one.kind, key), source="tail", at=at)
+            session.note(event)
+            outputs.append(event)
+        if tail.offset != offset:
+            outputs.append(
+                TranscriptMark(
+                    id=derived_id(at, "mark", str(path), str(tail.offset)),
+                    workspace_id=where.workspace_id,
+                    host=host.NAME,
+                    session_id=session.id,
+                    path=str(path),
+                    offset=tail.offset,
+                    occurred_at=at,
+                )
+            )
+        return outputs
+
+    def _event(
+        self, host: Host, one: Seen, key: str, where: Where, *, turn: int, source: str, at: datetime, id: str = ""
+    ) -> Event:
+        when = one.occurred_at or at
+        payload = dict(one.payload)
+        wrote = payload.pop("wrote", None)
+        clean: dict[str, Any] = redact.tree(cut_fields(payload, self._config.capture.field_kb_max * 1024))
+        if isinstance(wrote, Mapping):
+            clean["wrote"] = self._hands.hashed(wrote)
+        return Event(
+            id=id or derived_id(when, host.NAME, one.session_id, key),
+            workspace_id=where.workspace_id,
+            project_id=where.project_id,
+            machine_id=self._person.machine_id,
+            author=self._person.author,
+            host=host.NAME,
+            session_id=one.session_id,
+            kind=one.kind,
+            occurred_at=when,
+            native_key=key,
+            turn=turn,
+            tool=one.tool,
+            cwd=one.cwd,
+            source=source,
+            payload=clean,
+        )
+
+    def _where(self, cwd: str, workspace: str, store: Store, at: datetime) -> tuple[Where, Project | None]:
+        identity = identify(cwd, self._paths.home)
+        workspace_id = workspace_for(workspace, identity, self._kept, self._config.workspace)
+        where = Where(workspace_id, identity.id, identity.root)
+        if not identity.id:
+            return where, None
+        row = Project(
+            id=derived_id(from_ns(0), "project", workspace_id, identity.id, identity.root),
+            workspace_id=workspace_id,
+            project_id=identity.id,
+            name=identity.name,
+            root=identity.root,
+            remote=identity.remote,
+            occurred_at=at,
+        )
+        return where, self._sessions.new_project(row, store)
+
+    def _injection(
+        self, host: Host, session_id: str, delivery: Delivery, payload: dict[str, Any], where: Where, at: datetime
+    ) -> list[Record]:
+        """What the hook gave without a daemon: an Event, and the Recall that it was."""
+        moment = Moment(str(payload["moment"]))
+        text = redact.text(str(payload["text"]))
+        names = [str(name) for name in payload["ids"]]
+        event = self._event(
+            host,
+            Seen(
+                kind=EventKind.INJECTION,
+                session_id=session_id,
+                native_key=f"injection:{delivery.id}",
+                cwd=delivery.cwd,
+                payload={"moment": moment.value, "ids": names, "text": text},
+            ),
+            f"injection:{delivery.id}",
+            where,
+            turn=0,
+            source="hook",
+            at=at,
+            id=delivery.id,
+        )
+        recall = Recall(
+            id=derived_id(at, "recall", delivery.id),
+            workspace_id=where.workspace_id,
+            project_id=where.project_id,
+            machine_id=self._person.machine_id,
+            author=self._person.author,
+            host=host.NAME,
+            session_id=session_id,
+            occurred_at=at,
+            moment=moment,
+            event_id=str(payload.get("of", "")),
+            query="",
+            candidates=tuple(
+                Candidate(id=name.partition("@")[0], kind="", name="", decision="injected") for name in names
+            ),
+            text=text,
+            tier="snapshot",
+        )
+        return [event, recall]
+
+    def _unknown(self, host: Host, delivery: Delivery, where: Where, at: datetime) -> Notice:
+        name = redact.text(delivery.event)[:60]
+        return Notice(
+            id=derived_id(from_ns(0), "unknown_event", host.NAME, name),
+            workspace_id=where.workspace_id,
+            occurred_at=at,
+            about="unknown_event",
+            text=f"{host.LABEL} sent an event called {name!r}, which hivemind does not use.",
+            fix="Nothing is wrong; run `hivemind install` again if this event was wired by an older hivemind.",
+            subject=host.NAME,
+        )
+
+    def _clock(self, session: Session, where: Where, at: datetime, delivery: Delivery) -> list[Notice]:
+        latest = session.latest_hook_at
+        session.latest_hook_at = max(latest, at) if latest else at
+        if not latest or latest - at < CLOCK_BACK_MIN:
+            return []
+        return [
+            Notice(
+                id=derived_id(at, "clock_back", session.host, session.id),
+                workspace_id=where.workspace_id,
+                occurred_at=at,
+                about="clock_back",
+                text=f"The clock went back by {(latest - at).total_seconds():.0f} s during a session.",
+                fix="Events keep the order in which they arrived; their times are as the clock said.",
+                subject=session.id[:80],
+            )
+        ]
+
+
+def _parse(raw: bytes) -> dict[str, Any]:
+    try:
+        payload = json.loads(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as fault:
+        raise ValueError(f"the payload is not UTF-8 text: {fault.reason} at byte {fault.start}") from fault
+    except json.JSONDecodeError as fault:
+        raise ValueError(f"the payload is not JSON: {fault.msg} at character {fault.pos}") from fault
+    if not isinstance(payload, dict):
+        raise ValueError(f"the payload is a JSON {type(payload).__name__}, not an object")
+    return payload
+
+
+def _counted(key: str, counts: dict[str, int]) -> str:
+    if not key.endswith("#?"):
+        return key
+    stem = key[:-2]
+    n = counts.get(stem, 0)
+    counts[stem] = n + 1
+    return f"{stem}#{n}"
+
+
+def _reason(fault: Exception) -> str:
+    if isinstance(fault, KeyError):
+        return f"the payload has no field {fault.args[0]!r}" if fault.args else "a field is missing"
+    return str(fault) or type(fault).__name__

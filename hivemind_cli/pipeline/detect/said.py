@@ -1,0 +1,85 @@
+"""`said`: a person's words that put the agent's last act right, decided by rules over the pair (act, words)."""
+
+from dataclasses import dataclass
+
+from hivemind_cli.core.acts import Act
+from hivemind_cli.core.match import content
+from hivemind_cli.pipeline.detect.cues import Cues, find_cues
+
+CORRECTION_MIN = 0.5
+"""Score from which words count as a correction."""
+WORDS_MAX = 220
+"""Longer prompts are new work or pasted material more often than a correction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the rules make of a person's words."""
+
+    score: float
+    durable: bool | None
+    mentions: tuple[str, ...]
+    """Terms that the words share with the act."""
+    language: str
+    cause: str
+
+    @property
+    def correction(self) -> bool:
+        """Do the words put the agent right?"""
+        return self.score >= CORRECTION_MIN
+
+
+def judge(text: str, act: Act | None, reply: str, task: str) -> Judged:
+    """Judge a person's `text` after `act` and `reply`, given for `task`.
+
+    score 0..1 is how sure the rules are that it is a correction; `durable` whether it names a rule (True),
+    plainly does not (False), or cannot be told (None).
+    """
+    cues = find_cues(text)
+    mentions = _mentions(text, act, task)
+    parts: list[tuple[float, str]] = [
+        (_opening(cues, text, reply), "opens with a no"),
+        (0.4 if cues.wrong else 0.0, "says that it was wrong"),
+        (0.3 if cues.never else 0.0, "says never"),
+        (0.2 if cues.always else 0.0, "says always"),
+        (0.2 if cues.here else 0.0, "says how it is done here"),
+        (0.15 if cues.instead else 0.0, "says what instead"),
+        (0.1 if cues.negated else 0.0, "negates"),
+        (0.25 if mentions else 0.0, "names what the agent did"),
+        (0.2 if mentions and (cues.negated or cues.instead) else 0.0, "sets something against it"),
+        (-0.45 if cues.opens_yes and not cues.never else 0.0, "opens with a yes"),
+        (-0.35 if text.rstrip().endswith(("?", "？")) and not cues.never else 0.0, "asks"),
+        (-0.4 if len(text.split()) > WORDS_MAX else 0.0, "is long"),
+    ]
+    score = min(max(sum(value for value, _ in parts), 0.0), 1.0)
+    return Judged(
+        score=round(score, 3),
+        durable=_durable(cues, mentions, score),
+        mentions=mentions,
+        language=cues.language,
+        cause=", ".join(why for value, why in parts if value > 0),
+    )
+
+
+def _opening(cues: Cues, text: str, reply: str) -> float:
+    """A no that answers a question is an answer, unless it goes on to say what is right."""
+    if not cues.opens_no:
+        return 0.0
+    asked = reply.rstrip().endswith(("?", "？"))
+    goes_on = cues.never or cues.always or cues.here or cues.instead or cues.wrong
+    return 0.15 if asked and not goes_on else 0.45
+
+
+def _mentions(text: str, act: Act | None, task: str) -> tuple[str, ...]:
+    if act is None:
+        return ()
+    did = content(" ".join((act.command, act.path, act.text[:2000])))
+    return tuple(sorted((content(text) & did) - content(task)))
+
+
+def _durable(cues: Cues, mentions: tuple[str, ...], score: float) -> bool | None:
+    if cues.never or cues.always or cues.here:
+        return True
+    if score >= CORRECTION_MIN and mentions and (cues.negated or cues.instead):
+        return True
+    return None

@@ -1,0 +1,286 @@
+"""The rules, strongest first: facts a host shows, then words.
+
+A rule is given one event and what came before it; it says what that event completes.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from hivemind_cli.core.acts import EDIT, SHELL, Act
+from hivemind_cli.core.match import content
+from hivemind_cli.core.records import CorrectionKind, Event, EventKind
+from hivemind_cli.pipeline.detect.finding import Finding, History, Rule, act_of, said_in
+from hivemind_cli.pipeline.detect.said import judge
+
+REDO_SAME_MIN = 0.85
+"""Share of the terms that two prompts have in common to be the same request."""
+REDO_TERMS_MIN = 3
+RETRY_CALLS_MAX = 6
+"""Calls between an error and the call that worked."""
+_CHECK_WORDS = ("test", "spec", "check", "lint", "build", "compile", "verify", "typecheck")
+_UNDO_COMMANDS = frozenset(
+    {"git checkout", "git restore", "git revert", "git reset", "git stash", "hg revert", "jj undo"}
+)
+
+
+def rejected(event: Event, history: History) -> Iterator[Finding]:
+    """A tool call the person refused; their words are the host's, or those of the next prompt."""
+    if event.kind is EventKind.TOOL_DENIED and event.payload.get("by") == "person" and event.payload.get("words"):
+        act = act_of(event)
+        yield _spoken(
+            CorrectionKind.REJECTED, event, event, act, str(event.payload["words"]), history, "refused the call"
+        )
+    if event.kind is EventKind.PROMPT:
+        denied = next((e for e in reversed(history.since_prompt()) if _silently_denied(e)), None)
+        if denied:
+            act = act_of(denied)
+            yield _spoken(CorrectionKind.REJECTED, event, denied, act, said_in(event), history, "refused the call")
+
+
+def interrupted(event: Event, history: History) -> Iterator[Finding]:
+    """Esc, then a new instruction."""
+    turn = history.since_prompt()
+    if event.kind is not EventKind.PROMPT or not any(e.kind is EventKind.INTERRUPT for e in turn):
+        return
+    if any(_silently_denied(e) for e in turn):
+        return
+    call = next((e for e in reversed(turn) if e.kind is EventKind.TOOL_CALL and act_of(e)), None)
+    act_event = call or next((e for e in reversed(turn) if e.kind is EventKind.REPLY), None)
+    act = act_of(call) if call else None
+    yield _spoken(CorrectionKind.INTERRUPTED, event, act_event, act, said_in(event), history, "stopped the agent")
+
+
+def hand_edit(event: Event, history: History) -> Iterator[Finding]:
+    """Lines the agent wrote that a person changed, seen at the next prompt or told by the host."""
+    if event.kind is EventKind.TOOL_RESULT and event.payload.get("user_modified"):
+        act = act_of(event)
+        yield Finding(
+            kind=CorrectionKind.HAND_EDIT,
+            reaction=event,
+            act_event=event,
+            act=act,
+            quote="",
+            task=history.task(),
+            confidence=1.0,
+            durable=None,
+            cause="changed the edit before accepting it",
+            before=act.text if act else "",
+        )
+    if event.kind is not EventKind.PROMPT:
+        return
+    for edit in event.payload.get("edited", []):
+        written = history.call_result(edit.get("call_id", ""))
+        gone = bool(edit.get("gone"))
+        yield Finding(
+            kind=CorrectionKind.REVERTED if gone else CorrectionKind.HAND_EDIT,
+            reaction=event,
+            act_event=written,
+            act=act_of(written) if written else Act(EDIT, "", path=str(edit.get("path", ""))),
+            quote="",
+            task=history.task(),
+            confidence=0.8,
+            durable=None,
+            cause="took back what the agent wrote" if gone else "changed lines that the agent wrote",
+            before="\n".join(edit.get("removed", [])),
+            after="\n".join(edit.get("added", [])),
+        )
+
+
+def reverted(event: Event, history: History) -> Iterator[Finding]:
+    """The agent's own change taken back: by a command of the person, at their request, or by the host's rewind."""
+    if event.kind is EventKind.STEER and event.payload.get("ran"):
+        yield from _undone(event, Act(SHELL, "", command=str(event.payload["ran"])), history, history.events)
+    if event.kind is EventKind.TOOL_CALL:
+        act = act_of(event)
+        turn = {e.id for e in history.since_prompt()}
+        earlier = [e for e in history.events if e.id not in turn]
+        prompt = history.last(EventKind.PROMPT)
+        if act and act.kind == SHELL and prompt and judge(said_in(prompt), None, "", "").score > 0:
+            yield from _undone(event, act, history, earlier)
+    if event.kind is EventKind.PROMPT and event.payload.get("rewound"):
+        last = history.last_act()
+        if last and last[1].kind == EDIT:
+            yield _spoken(
+                CorrectionKind.REVERTED, event, last[0], last[1], said_in(event), history, "rewound the conversation"
+            )
+
+
+def redo(event: Event, history: History) -> Iterator[Finding]:
+    """The same request again: what came of the first one was not it."""
+    if event.kind is not EventKind.PROMPT:
+        return
+    wanted = content(said_in(event))
+    if len(wanted) < REDO_TERMS_MIN:
+        return
+    for earlier in reversed(history.events):
+        if earlier.kind is not EventKind.PROMPT:
+            continue
+        asked = content(said_in(earlier))
+        if asked and len(wanted & asked) / len(wanted | asked) >= REDO_SAME_MIN:
+            last = history.last_act()
+            yield Finding(
+                kind=CorrectionKind.REDO,
+                reaction=event,
+                act_event=last[0] if last else None,
+                act=last[1] if last else None,
+                quote=said_in(event),
+                task=said_in(earlier),
+                confidence=0.6,
+                durable=None,
+                cause="asked for the same again",
+            )
+            return
+
+
+def red_after_done(event: Event, history: History) -> Iterator[Finding]:
+    """The agent said it was done, and the next test, build or lint run fails with nothing changed between."""
+    act = act_of(event)
+    if event.kind is not EventKind.TOOL_FAILURE or act is None or not _is_check(act):
+        return
+    for earlier in reversed(history.events):
+        before = act_of(earlier)
+        if earlier.kind in (EventKind.TOOL_RESULT, EventKind.TOOL_FAILURE) and before:
+            if before.kind == EDIT or _is_check(before):
+                return
+        if earlier.kind is EventKind.REPLY:
+            last = next((e for e in reversed(history.events) if _edited(e)), None)
+            if last and last.turn < event.turn and not said_in(earlier).rstrip().endswith(("?", "？")):
+                yield Finding(
+                    kind=CorrectionKind.RED_AFTER_DONE,
+                    reaction=event,
+                    act_event=last,
+                    act=act_of(last),
+                    quote="",
+                    task=history.task(),
+                    confidence=0.8,
+                    durable=None,
+                    cause=f"said done, then `{act.short}` failed",
+                    after=str(event.payload.get("error", ""))[:2000],
+                )
+            return
+
+
+def tool_retry(event: Event, history: History) -> Iterator[Finding]:
+    """An error, and the call that then worked."""
+    act = act_of(event)
+    if event.kind is not EventKind.TOOL_RESULT or act is None or act.kind != SHELL or not act.heads:
+        return
+    program = act.heads[0].split(" ")[0]
+    done = [e for e in history.since_prompt() if e.kind in (EventKind.TOOL_RESULT, EventKind.TOOL_FAILURE)]
+    for earlier in reversed(done[-RETRY_CALLS_MAX:]):
+        tried = act_of(earlier)
+        if not tried or not tried.heads or tried.heads[0].split(" ")[0] != program:
+            continue
+        if earlier.kind is EventKind.TOOL_FAILURE and tried.command != act.command:
+            yield Finding(
+                kind=CorrectionKind.TOOL_RETRY,
+                reaction=event,
+                act_event=earlier,
+                act=tried,
+                quote="",
+                task=history.task(),
+                confidence=0.7,
+                durable=None,
+                cause="an error, and the call that then worked",
+                before=f"{tried.command}\n{str(earlier.payload.get('error', ''))[:2000]}",
+                after=act.command,
+            )
+        return
+
+
+def said(event: Event, history: History) -> Iterator[Finding]:
+    """Words that put the last act right: in the next prompt, while it works, or as a note on an approval."""
+    if event.kind not in (EventKind.PROMPT, EventKind.STEER) or not said_in(event):
+        return
+    call_id = event.payload.get("call_id")
+    noted = history.last(EventKind.TOOL_CALL, where=lambda e: e.payload.get("call_id") == call_id) if call_id else None
+    last = (noted, act_of(noted)) if noted else history.last_act()
+    reply = history.reply()
+    if not last and not reply:
+        return
+    act_event, act = last or (history.last(EventKind.REPLY), None)
+    if act_event and act_event.turn < event.turn - 2:
+        act_event, act = history.last(EventKind.REPLY), None
+    judged = judge(said_in(event), act, reply, history.task())
+    if judged.correction:
+        yield Finding(
+            kind=CorrectionKind.SAID,
+            reaction=event,
+            act_event=act_event,
+            act=act,
+            quote=said_in(event),
+            task=history.task(),
+            confidence=judged.score,
+            durable=judged.durable,
+            cause=judged.cause,
+            mentions=judged.mentions,
+            language=judged.language,
+        )
+
+
+RULES: tuple[Rule, ...] = (rejected, interrupted, reverted, hand_edit, redo, red_after_done, tool_retry, said)
+
+
+def _spoken(
+    kind: CorrectionKind,
+    reaction: Event,
+    act_event: Event | None,
+    act: Act | None,
+    words: str,
+    history: History,
+    cause: str,
+) -> Finding:
+    """A structural finding with a person's words: the fact is certain, its lasting is judged from the words."""
+    judged = judge(words, act, "", history.task())
+    return Finding(
+        kind=kind,
+        reaction=reaction,
+        act_event=act_event,
+        act=act,
+        quote=words,
+        task=history.task(),
+        confidence=1.0,
+        durable=judged.durable,
+        cause=f"{cause}: {judged.cause}" if judged.cause else cause,
+        mentions=judged.mentions,
+        language=judged.language,
+    )
+
+
+def _undone(event: Event, ran: Act, history: History, among: Sequence[Event]) -> Iterator[Finding]:
+    if not _UNDO_COMMANDS & set(ran.heads):
+        return
+    written = [e for e in among if _edited(e)]
+    named = [e for e in written if (act := act_of(e)) and act.path and act.path.rsplit("/", 1)[-1] in ran.command]
+    whole = "--hard" in ran.command or "git stash" in ran.heads or ran.command.rstrip().endswith((" .", " -- ."))
+    if not named and not (whole and written):
+        return
+    last = (named or written)[-1]
+    act = act_of(last)
+    yield Finding(
+        kind=CorrectionKind.REVERTED,
+        reaction=event,
+        act_event=last,
+        act=act,
+        quote=history.task() if event.kind is EventKind.TOOL_CALL else "",
+        task="",
+        confidence=0.9,
+        durable=None,
+        cause=f"took the change back with `{ran.short}`",
+        before=act.text if act else "",
+        after=ran.short,
+    )
+
+
+def _edited(event: Event) -> bool:
+    act = act_of(event)
+    return event.kind is EventKind.TOOL_RESULT and act is not None and act.kind == EDIT
+
+
+def _silently_denied(event: Event) -> bool:
+    return (
+        event.kind is EventKind.TOOL_DENIED and event.payload.get("by") == "person" and not event.payload.get("words")
+    )
+
+
+def _is_check(act: Act) -> bool:
+    return act.kind == SHELL and any(word in head for head in act.heads for word in _CHECK_WORDS)
