@@ -45,7 +45,8 @@ def follow(root, settings, source, moment, name, kept, drop):
     drop    hivemind_hook.drop, for the record of what was given without a daemon
     """
     key = b"deadline_start_ms" if moment == b"session_start" else b"deadline_ms"
-    deadline = time.monotonic() + int(settings.get(key) or 150) / 1000
+    ms = settings.get(key, b"")
+    deadline = time.monotonic() + (int(ms) if ms.isdigit() else 150) / 1000
     text = ask(root, b"recall " + name + b"\n" if moment else b"", deadline)
     child = 0
     if text is None:

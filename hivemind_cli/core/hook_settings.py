@@ -87,7 +87,8 @@ def write(path: Path, settings: HookSettings) -> bool:
     path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     aside = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE), "wb") as file:
+        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
+        with os.fdopen(fd, "wb") as file:
             file.write(rendered)
         aside.replace(path)
     finally:

@@ -1,0 +1,268 @@
+"""What hooks delivered and the store has not yet committed: the only place where unredacted text lies on disk.
+
+A file in `spool/new` is header lines `key=value`, a blank line, and the host's bytes untouched. Its name is
+`<boot>-<nanoseconds since that boot>-<ULID>`, so that a wall clock that goes back does not change the order.
+hooks/hivemind_hook.py writes it; it stays until it is committed (`done`) or found wanting (`set_aside`).
+"""
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from hivemind_cli.core.clock import from_ns
+from hivemind_cli.core.config import CaptureConfig
+from hivemind_cli.core.errors import HivemindError
+from hivemind_cli.core.paths import FILE_MODE, FOLDER_MODE, Paths
+
+VERSION = "1"
+LEFT_ASIDE_MINUTES = 10
+"""No hook lives so long: what is older in `spool/tmp` was left by one that died."""
+BYTES_MAX = 1 << 28
+"""More than any host sends; reading it would cost the daemon its memory."""
+WHY = ".why"
+DAYS = CaptureConfig().quarantine_days
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_NO_BOOT = "00000000"
+_NAME = re.compile(r"(?P<boot>[0-9a-f]{8})-(?P<ns>[0-9]{20})-(?P<ulid>[0-9A-HJKMNP-TV-Z]{26})", re.ASCII)
+_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}", re.ASCII)
+_TIME_NS = re.compile(r"[0-9]{1,20}", re.ASCII)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPED = {"n": "\n", "r": "\r"}
+_ULID_TIME_CHARS = 10
+
+
+class SpoolFault(HivemindError):
+    """A delivery is not what a hook writes. Its reason is short: "empty", "header", "version", "too large"."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"A delivery in the spool cannot be read: {reason}.")
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One payload as a hook dropped it."""
+
+    id: str
+    """ULID, given by the hook."""
+    time_ns: int
+    """The wall clock when the hook ran, since 1970."""
+    host: str
+    event: str
+    """The host's own name of it, or `hivemind:injection`: what a hook gave without the daemon."""
+    raw: bytes
+    """What the host sent, untouched and unredacted."""
+    cwd: str = ""
+    entrypoint: str = ""
+    workspace: str = ""
+    """HIVEMIND_WORKSPACE_ID of the session; "" if it had none."""
+    name: str = ""
+    """Of its file; empty for one not yet put."""
+
+    @property
+    def occurred_at(self) -> datetime:
+        return from_ns(self.time_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What `Spool.sweep` found."""
+
+    set_aside: tuple[Path, ...]
+    """Whole deliveries of hooks that died before the rename, now in quarantine."""
+    deleted: int
+    """Halves of deliveries."""
+    expired: int
+    """Files that were in quarantine for too long."""
+
+
+class Spool:
+    """The reader's side of the spool. One process reads: the daemon, under its lock."""
+
+    def __init__(self, paths: Paths, *, quarantine_days: int = DAYS) -> None:
+        self._paths = paths
+        self._quarantine_days = quarantine_days
+
+    def pending(self) -> list[Path]:
+        """What waits in `spool/new`, in the order in which the hooks ran; names that are not ours come last."""
+        ours: dict[str, list[tuple[str, str]]] = {}
+        others = []
+        for name in _files(self._paths.spool_new):
+            if match := _NAME.fullmatch(name):
+                ours.setdefault(match["boot"], []).append((match["ns"], match["ulid"]))
+            else:
+                others.append(name)
+        first = {boot: min(ulid[:_ULID_TIME_CHARS] for _, ulid in found) for boot, found in ours.items()}
+        names = [
+            f"{boot}-{ns}-{ulid}"
+            for boot in sorted(ours, key=lambda boot: (first[boot], boot))
+            for ns, ulid in sorted(ours[boot])
+        ]
+        return [self._paths.spool_new / name for name in [*names, *sorted(others)]]
+
+    def read(self, path: Path) -> Delivery:
+        """The delivery in a file. SpoolFault: it is not one. FileNotFoundError: it is gone."""
+        if path.stat().st_size > BYTES_MAX:
+            raise SpoolFault("too large")
+        return _parse(path.read_bytes(), path.name)
+
+    def done(self, path: Path) -> None:
+        """The store has it: forget the file. Idempotent."""
+        path.unlink(missing_ok=True)
+
+    def set_aside(self, path: Path, reason: str) -> Path:
+        """Move a file to quarantine, beside it `<name>.why`; where it stands now. Nothing is overwritten."""
+        folder = self._paths.quarantine
+        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        for target in _free_names(folder, path.name):
+            if target.exists():
+                continue
+            try:
+                _write_fresh(target.with_name(target.name + WHY), (reason + "\n").encode("utf-8", "replace"))
+            except FileExistsError:
+                continue
+            break
+        path.replace(target)
+        os.utime(target)  # its days in quarantine begin now
+        return target
+
+    def sweep(self, now: datetime) -> Swept:
+        """Clear what dead hooks left in `spool/tmp`, and what was in quarantine for too long."""
+        aside: list[Path] = []
+        deleted = expired = 0
+        for path in _older(self._paths.spool_tmp, now - timedelta(minutes=LEFT_ASIDE_MINUTES)):
+            if self._whole(path):
+                aside.append(self.set_aside(path, "the hook died before it could deliver this"))
+            else:
+                path.unlink(missing_ok=True)
+                deleted += 1
+        for path in _older(self._paths.quarantine, now - timedelta(days=self._quarantine_days)):
+            path.unlink(missing_ok=True)
+            expired += path.suffix != WHY
+        return Swept(tuple(aside), deleted, expired)
+
+    def put(self, delivery: Delivery) -> Path:
+        """Write one as the hook would; an empty `name` is given by the clock. OSError: it could not be written."""
+        name = delivery.name or f"{_boot_and_ns()}-{delivery.id}"
+        for folder in (self._paths.spool_tmp, self._paths.spool_new):
+            folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        aside = self._paths.spool_tmp / name
+        try:
+            _write_fresh(aside, _rendered(delivery))
+            return aside.replace(self._paths.spool_new / name)
+        finally:
+            aside.unlink(missing_ok=True)
+
+    def hook_errors(self) -> list[str]:
+        """Lines `<time_ns> <host>:<event> errno=<n>`: deliveries that no file could be written for."""
+        try:
+            return (self._paths.spool / "hook.errors").read_text("utf-8", "replace").splitlines()
+        except FileNotFoundError:
+            return []
+
+    def _whole(self, path: Path) -> bool:
+        try:
+            json.loads(self.read(path).raw)
+        except (SpoolFault, ValueError, RecursionError, OSError):
+            return False
+        return True
+
+
+def _parse(content: bytes, name: str) -> Delivery:
+    if not content:
+        raise SpoolFault("empty")
+    head, blank, raw = content.partition(b"\n\n")
+    fields = dict(_field(line) for line in head.split(b"\n")) if blank else {}
+    if fields.get("v", VERSION) != VERSION:
+        raise SpoolFault("version")
+    if not fields.keys() >= {"v", "host", "event"}:
+        raise SpoolFault("header")
+    if not _ULID.fullmatch(fields.get("id", "")) or not _TIME_NS.fullmatch(fields.get("time_ns", "")):
+        raise SpoolFault("header")
+    if not raw:
+        raise SpoolFault("empty")
+    return Delivery(
+        id=fields["id"],
+        time_ns=int(fields["time_ns"]),
+        host=fields["host"],
+        event=fields["event"],
+        raw=raw,
+        cwd=fields.get("cwd", ""),
+        entrypoint=fields.get("entrypoint", ""),
+        workspace=fields.get("workspace", ""),
+        name=name,
+    )
+
+
+def _field(line: bytes) -> tuple[str, str]:
+    """A header line as text that any store can hold: bytes that are no text become U+FFFD."""
+    key, equals, value = line.decode("utf-8", "replace").replace("\0", "\ufffd").partition("=")
+    if not equals:
+        raise SpoolFault("header")
+    return key, _ESCAPE.sub(lambda found: _ESCAPED.get(found[1], found[1]), value)
+
+
+def _rendered(delivery: Delivery) -> bytes:
+    fields = {
+        "v": VERSION,
+        "id": delivery.id,
+        "time_ns": str(delivery.time_ns),
+        "host": delivery.host,
+        "event": delivery.event,
+        "cwd": delivery.cwd,
+        "entrypoint": delivery.entrypoint,
+        "workspace": delivery.workspace,
+    }
+    head = "".join(f"{key}={_escaped(value)}\n" for key, value in fields.items())
+    return head.encode("utf-8", "surrogateescape") + b"\n" + delivery.raw
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _boot_and_ns() -> str:
+    try:
+        boot, ns = _BOOT_ID.read_text()[:8], time.monotonic_ns()
+    except OSError:
+        boot, ns = _NO_BOOT, time.time_ns()
+    return f"{boot}-{ns:020d}"
+
+
+def _write_fresh(path: Path, content: bytes) -> None:
+    """FileExistsError rather than overwrite; a file that could not be filled is removed."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(content)
+    except OSError:
+        path.unlink()
+        raise
+
+
+def _free_names(folder: Path, name: str) -> Iterator[Path]:
+    yield folder / name
+    for count in range(1, 1_000_000):
+        yield folder / f"{name}.{count}"
+
+
+def _files(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
+
+
+def _older(folder: Path, moment: datetime) -> Iterator[Path]:
+    for name in _files(folder):
+        path = folder / name
+        with suppress(FileNotFoundError):
+            if datetime.fromtimestamp(path.stat().st_mtime, UTC) < moment:
+                yield path
