@@ -41,7 +41,9 @@ class Beside:
     """The name stands in an XML tag."""
 
 
-_PASSWORD = re.compile(r"(?:^|[_.-])(?:pass(?:word|wd|phrase|code)?|pwd|mnemonic)$|(?:password|passwd|passphrase)$|^identified by$")
+_PASSWORD = re.compile(
+    r"(?:^|[_.-])(?:pass(?:word|wd|phrase|code)?|pwd|mnemonic)$|(?:password|passwd|passphrase)$|^identified by$"
+)
 _PLAIN_PASSWORD = re.compile(r"^pass$|_pass$|[a-z]Pass$")
 _SUFFIX = re.compile(r"(?<=[a-z])_?(?:base|prod|production|dev|staging|test|live|old|new|[0-9]{1,2})$")
 _STRONG = re.compile(
@@ -71,7 +73,9 @@ _PLACEHOLDER = re.compile(
 _KEY_WORD = re.compile(rb"(?i)pass|pwd|secret|token|key|auth|cred|sess|cookie|user|value|input|config|setting")
 _DOTTED = re.compile(rb"^[A-Za-z_$][\w$]*(?:(?:\.|::|->|\?\.)[A-Za-z_$][\w$]*)+;?$")
 _IDENTIFIER = re.compile(rb"^[A-Za-z_$][\w$]*$")
-_PATH = re.compile(rb"^(?:~|\.{1,2}|[A-Za-z]:)?[/\\][\w.@ -]{0,19}(?:[/\\][\w.@ -]{0,19})*$|^[\w.@-]+(?:/[\w.@-]+)+\.\w{1,5}$")
+_PATH = re.compile(
+    rb"^(?:~|\.{1,2}|[A-Za-z]:)?[/\\][\w.@ -]{0,19}(?:[/\\][\w.@ -]{0,19})*$|^[\w.@-]+(?:/[\w.@-]+)+\.\w{1,5}$"
+)
 _ID = re.compile(
     rb"(?i)^(?:0x)?[0-9a-f]+$|^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$|^[0-9A-HJKMNP-TV-Z]{26}$|"
     rb"^[a-z_]{1,8}[-_][0-9A-HJKMNP-TV-Z]{26}$|^sha(?:1|256|384|512)[-:]|^h1:|^https?:|^\d[\d.:T+Z-]*$"
@@ -81,7 +85,9 @@ _QUOTE = re.compile(rb"(\\{0,16})([\"'`])")
 _BARE = re.compile(rb"(?:[^\s\"'`\\]|\\(?![nrtbfu\"'`\\\s]).)+", re.DOTALL)
 _TO_SPACE = re.compile(rb"(?:[^\s\\]|\\(?![nrtbfu\"'`\\\s]).)+", re.DOTALL)
 _LINE = re.compile(rb"(?:[^\r\n\"\\]|\\(?![nrt\"]).)+", re.DOTALL)
-_LINE_START = re.compile(rb"(?:^|[\n\r]|\\[nr])(?:[+> -]{0,4}[ \t]*)(?:export[ \t]+|set[ \t]+|ENV[ \t]+|-[ \t]+)?[\"']?\Z")
+_LINE_START = re.compile(
+    rb"(?:^|[\n\r]|\\[nr])(?:[+> -]{0,4}[ \t]*)(?:export[ \t]+|set[ \t]+|ENV[ \t]+|-[ \t]+)?[\"']?\Z"
+)
 
 
 def grade(name: str) -> Grade:
@@ -209,7 +215,7 @@ def value_beside(data: bytes, at: int, beside: Beside) -> tuple[int, int] | None
     if value in (b"|", b"|-", b">", b">-"):  # YAML: the value is the next line
         following = re.compile(rb"[^\n]*\n[ \t]*([^\n]+)").match(data, at)
         return following.span(1) if following and not is_placeholder(following[1]) else None
-    if not setting or beside.tag:
+    if beside.tag or (not setting and beside.separator in ("=", ":", ":=", "=>")):
         value = re.split(rb"[,;<&|)]", value, maxsplit=1)[0]
     if b"-----BEGIN" in value or not _accepts_bare(data, at, value, beside, setting):
         return None
