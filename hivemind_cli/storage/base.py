@@ -44,6 +44,7 @@ class Store(Protocol):
     def find(
         self,
         kind: type[R],
+        /,
         *,
         after: int = 0,
         limit: int | None = None,
@@ -57,7 +58,7 @@ class Store(Protocol):
         StoreError for a field the record does not have.
         """
 
-    def count(self, kind: type[R], *, since: datetime | None = None, **equals: Any) -> int:
+    def count(self, kind: type[R], /, *, since: datetime | None = None, **equals: Any) -> int:
         """How many rows `find` would give without a limit."""
 
     def prune(self, host: str, session_id: str, tombstone: Record) -> int:

@@ -16,6 +16,7 @@ REDO_SAME_MIN = 0.85
 REDO_TERMS_MIN = 3
 RETRY_CALLS_MAX = 6
 """Calls between an error and the call that worked."""
+_ENDS = (EventKind.TOOL_RESULT, EventKind.TOOL_FAILURE)
 _CHECK_WORDS = ("test", "spec", "check", "lint", "build", "compile", "verify", "typecheck")
 _UNDO_COMMANDS = frozenset(
     {"git checkout", "git restore", "git revert", "git reset", "git stash", "hg revert", "jj undo"}
@@ -138,9 +139,8 @@ def red_after_done(event: Event, history: History) -> Iterator[Finding]:
         return
     for earlier in reversed(history.events):
         before = act_of(earlier)
-        if earlier.kind in (EventKind.TOOL_RESULT, EventKind.TOOL_FAILURE) and before:
-            if before.kind == EDIT or _is_check(before):
-                return
+        if earlier.kind in _ENDS and before and (before.kind == EDIT or _is_check(before)):
+            return
         if earlier.kind is EventKind.REPLY:
             last = next((e for e in reversed(history.events) if _edited(e)), None)
             if last and last.turn < event.turn and not said_in(earlier).rstrip().endswith(("?", "？")):
@@ -165,7 +165,7 @@ def tool_retry(event: Event, history: History) -> Iterator[Finding]:
     if event.kind is not EventKind.TOOL_RESULT or act is None or act.kind != SHELL or not act.heads:
         return
     program = act.heads[0].split(" ")[0]
-    done = [e for e in history.since_prompt() if e.kind in (EventKind.TOOL_RESULT, EventKind.TOOL_FAILURE)]
+    done = [e for e in history.since_prompt() if e.kind in _ENDS]
     for earlier in reversed(done[-RETRY_CALLS_MAX:]):
         tried = act_of(earlier)
         if not tried or not tried.heads or tried.heads[0].split(" ")[0] != program:

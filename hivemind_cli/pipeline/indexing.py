@@ -1,0 +1,157 @@
+"""The index follows the store: live skills and provisional memos become Documents.
+
+Its cursor is the index's own and commits with it: two sequence numbers in one integer.
+"""
+
+from collections.abc import Iterable
+
+from hivemind_cli.core.acts import Act
+from hivemind_cli.core.records import (
+    Correction,
+    CorrectionKind,
+    Event,
+    EventKind,
+    Scope,
+    SkillRevision,
+    SkillState,
+)
+from hivemind_cli.index.base import Document, Index
+from hivemind_cli.skills.format import sections
+from hivemind_cli.storage.base import Row, Store
+
+_SHIFT = 1 << 31
+MEMO_SESSIONS_MAX = 20
+"""Sessions of its project after which a memo that no skill took up expires."""
+MEMO_CONFIDENCE_MIN = 0.5
+_WORDLESS_KINDS = (CorrectionKind.TOOL_RETRY, CorrectionKind.RED_AFTER_DONE, CorrectionKind.REDO)
+_BATCH = 500
+
+
+def refresh(store: Store, index: Index) -> int:
+    """Bring the index up to the store; how many records were read."""
+    revisions_to, corrections_to = divmod(index.cursor(), _SHIFT)
+    revisions = store.find(SkillRevision, after=revisions_to, limit=_BATCH)
+    corrections = store.find(Correction, after=corrections_to, limit=_BATCH)
+    if not revisions and not corrections:
+        return 0
+    put: dict[str, Document] = {}
+    drop: set[str] = set()
+    current = _current(store, {row.record.skill_id for row in revisions})
+    for revision in current:
+        carried = {one for line in revision.lines for one in line.correction_ids}
+        if revision.state is SkillState.LIVE:
+            put[revision.skill_id] = skill_document(revision, store)
+            drop |= carried
+        else:
+            drop.add(revision.skill_id)
+            if revision.state is SkillState.RETIRED:
+                drop |= carried
+    taken = _carried(store, [row.record for row in corrections])
+    for row in corrections:
+        if is_memo(row.record) and row.record.id not in taken and row.record.id not in drop:
+            put[row.record.id] = memo_document(row.record)
+    index.update(
+        list(put.values()),
+        sorted(drop - set(put)),
+        cursor=_seq(revisions, revisions_to) * _SHIFT + _seq(corrections, corrections_to),
+    )
+    return len(revisions) + len(corrections)
+
+
+def expire_memos(store: Store, index: Index) -> int:
+    """Drop memos that saw MEMO_SESSIONS_MAX later sessions of their project; how many."""
+    old = []
+    for document in index.all():
+        if document.kind != "memo":
+            continue
+        rows = store.find(Correction, id=document.id, limit=1)
+        if not rows:
+            old.append(document.id)
+            continue
+        correction = rows[0].record
+        starts = store.find(
+            Event,
+            kind=EventKind.SESSION_START,
+            project_id=correction.project_id,
+            workspace_id=correction.workspace_id,
+            since=correction.occurred_at,
+        )
+        if len({row.record.session_id for row in starts} - {correction.session_id}) >= MEMO_SESSIONS_MAX:
+            old.append(document.id)
+    if old:
+        index.update([], old, cursor=index.cursor())
+    return len(old)
+
+
+def is_memo(correction: Correction) -> bool:
+    """Is it worth saying before a skill carries it? A person's words, meant to last or not known not to."""
+    return (
+        bool(correction.quote.strip())
+        and correction.kind not in _WORDLESS_KINDS
+        and correction.durable is not False
+        and correction.confidence >= MEMO_CONFIDENCE_MIN
+    )
+
+
+def memo_document(correction: Correction) -> Document:
+    """A provisional memo as recall sees it."""
+    act = Act.of(correction.act) if correction.act else None
+    did = f", after the agent did `{act.short}`" if act and act.short else ""
+    quote = " ".join(correction.quote.split())[:1200]
+    return Document(
+        id=correction.id,
+        kind="memo",
+        version=0,
+        name=" ".join(quote.split()[:8]),
+        workspace_id=correction.workspace_id,
+        project_id=correction.project_id,
+        trigger=correction.task,
+        text=f'Corrected on {correction.occurred_at:%Y-%m-%d}{did}; the person said: "{quote}"',
+        acts=(correction.act,) if correction.act else (),
+        origin=(correction.id, correction.reaction_event_id),
+        recurrence_keys=(correction.recurrence_key,),
+        occurred_at_ms=int(correction.occurred_at.timestamp() * 1000),
+    )
+
+
+def skill_document(revision: SkillRevision, store: Store) -> Document:
+    """A live skill as recall sees it."""
+    ids = sorted({one for line in revision.lines for one in line.correction_ids})
+    corrections = [row.record for row in store.find(Correction, id=ids)] if ids else []
+    return Document(
+        id=revision.skill_id,
+        kind="skill",
+        version=revision.version,
+        name=revision.name,
+        workspace_id=revision.workspace_id,
+        project_id=revision.project_id if revision.scope is Scope.PROJECT else "",
+        trigger=revision.trigger,
+        text=f"# {revision.title} (skill {revision.name})\n{sections(revision)}",
+        tasks=revision.tasks,
+        acts=revision.acts,
+        origin=(*ids, *(one.reaction_event_id for one in corrections)),
+        recurrence_keys=tuple(sorted({one.recurrence_key for one in corrections})),
+        occurred_at_ms=int(revision.occurred_at.timestamp() * 1000),
+    )
+
+
+def _current(store: Store, skill_ids: Iterable[str]) -> list[SkillRevision]:
+    found = []
+    for skill_id in sorted(skill_ids):
+        rows = store.find(SkillRevision, skill_id=skill_id)
+        found.append(max((row.record for row in rows), key=lambda revision: revision.version))
+    return found
+
+
+def _carried(store: Store, corrections: list[Correction]) -> set[str]:
+    """Which of these some skill already carries, live or not."""
+    wanted = {correction.id for correction in corrections}
+    if not wanted:
+        return set()
+    projects = sorted({correction.project_id for correction in corrections})
+    rows = store.find(SkillRevision, project_id=projects)
+    return {one for row in rows for line in row.record.lines for one in line.correction_ids if one in wanted}
+
+
+def _seq(rows: list[Row[SkillRevision]] | list[Row[Correction]], before: int) -> int:
+    return rows[-1].seq if rows else before

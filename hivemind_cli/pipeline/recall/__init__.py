@@ -1,0 +1,172 @@
+"""Recall: rank what is known for a moment, and decide what the agent is told, if anything.
+
+Deciding reads the index and what the session was already given; it writes nothing. Silence is a decision
+with its reasons, kept like any other.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+from hivemind_cli.core.acts import Act
+from hivemind_cli.core.config import RecallConfig
+from hivemind_cli.core.fence import fenced
+from hivemind_cli.core.match import Weights, content
+from hivemind_cli.core.records import Candidate, Moment
+from hivemind_cli.index.base import Document, Index, Scope
+from hivemind_cli.pipeline.recall.score import Scored, by_act, by_words, candidate_documents
+
+CHARS_PER_TOKEN = 4
+"""A cautious English average; languages that need more tokens a character get less text, never more."""
+TOOL_APPLIES_MIN = 0.45
+"""At a tool call words alone must fit better than at a prompt: its text is code and names more than intent."""
+START_LINES_MAX = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What recall is asked, at one moment of one session."""
+
+    moment: Moment
+    scope: Scope
+    query: str
+    """The prompt, the subagent's task, or the call in short."""
+    act: Act | None = None
+    may_hold: bool = False
+    """The host can deny this call, and no person is being asked about it."""
+    given: Collection[str] = ()
+    """`id@version` of what the session's agent was given, and `hold:id` of what was held."""
+    again: Collection[str] = ()
+    """Ids whose mistake came back after they were given: they may be said again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What recall decided: the candidates with their reasons, and the text for the agent ("" is silence)."""
+
+    candidates: tuple[Candidate, ...] = ()
+    text: str = ""
+    held: bool = False
+    given: tuple[str, ...] = ()
+    """What to add to the session's list."""
+
+
+def decide(
+    ask: Ask, index: Index, config: RecallConfig, weights: Weights, clean: Callable[[Document], bool]
+) -> Decision:
+    """What to say at this moment.
+
+    `clean(document)` tells whether the corrected act was, in this person's history, mostly corrected when it
+    came up: only then may a call be held for it.
+    """
+    if not config.enabled:
+        return Decision()
+    if ask.moment is Moment.TOOL_CALL:
+        return _at_call(ask, index, config, weights, clean)
+    found = by_words(content(ask.query), candidate_documents(index, ask.query, ask.scope), weights)
+    return _choose(found, ask, config, config.applies_min)
+
+
+def said_before(index: Index, scope: Scope, given: Collection[str], config: RecallConfig) -> Decision:
+    """After a compaction: what the session had been given, once more, since its context lost it."""
+    ids = {one.partition("@")[0] for one in given if not one.startswith("hold:")}
+    documents = [document for document in index.all(scope) if document.id in ids][: config.limit]
+    if not documents or not config.enabled:
+        return Decision()
+    candidates = tuple(_candidate(Scored(document, 0.0, 1.0), "injected") for document in documents)
+    return Decision(candidates, fenced([_part(document, config) for document in documents]))
+
+
+def _at_call(
+    ask: Ask, index: Index, config: RecallConfig, weights: Weights, clean: Callable[[Document], bool]
+) -> Decision:
+    assert ask.act is not None
+    same = by_act(ask.act, index.all(ask.scope))
+    for scored in same:
+        document = scored.document
+        if config.hold == "once" and ask.may_hold and f"hold:{document.id}" not in ask.given and clean(document):
+            others = tuple(_candidate(other, "not the best match") for other in same if other is not scored)
+            part = _part(document, config)
+            reason = "The call did not run. Repeat it unchanged if it is still meant; it will then pass."
+            return Decision(
+                (_candidate(scored, "held"), *others),
+                fenced([part, reason]),
+                held=True,
+                given=(f"hold:{document.id}", f"{document.id}@{document.version}"),
+            )
+    if same:
+        return _choose(same, ask, config, config.applies_min)
+    query = " ".join((ask.act.command, ask.act.path, ask.act.text))[:4000]
+    found = by_words(content(query), candidate_documents(index, query, ask.scope), weights)
+    return _choose(found, ask, config, max(config.applies_min, TOOL_APPLIES_MIN))
+
+
+def _choose(found: Sequence[Scored], ask: Ask, config: RecallConfig, applies_min: float) -> Decision:
+    """Abstain by score, by margin, by repetition and by budget, in this order."""
+    passed = [scored for scored in found if scored.score >= applies_min]
+    rest = passed[config.limit].score if len(passed) > config.limit else 0.0
+    candidates: list[Candidate] = []
+    said: list[Document] = []
+    keys: set[str] = set()
+    for scored in found:
+        document = scored.document
+        decision = "injected"
+        if scored.score < applies_min:
+            decision = "below threshold"
+        elif rest and scored.score - rest < config.margin_min:
+            decision = "margin"
+        elif _repeated(document, ask):
+            decision = "repeated"
+        elif keys & set(document.recurrence_keys):
+            decision = "same lesson"
+        elif len(said) >= config.limit:
+            decision = "over budget"
+        else:
+            said.append(document)
+            keys.update(document.recurrence_keys)
+        candidates.append(_candidate(scored, decision))
+    if not said:
+        return Decision(tuple(candidates))
+    return Decision(
+        tuple(candidates),
+        fenced([_part(document, config) for document in said]),
+        given=tuple(f"{document.id}@{document.version}" for document in said),
+    )
+
+
+def _repeated(document: Document, ask: Ask) -> bool:
+    if document.id in ask.again:
+        return False
+    if f"{document.id}@{document.version}" in ask.given:
+        return True
+    return any(f"{origin}@0" in ask.given for origin in document.origin)
+
+
+def _part(document: Document, config: RecallConfig) -> str:
+    """What the agent reads of one document, within the budget, cut at a line's end."""
+    text = document.text.strip()
+    limit = config.tokens_max * CHARS_PER_TOKEN
+    if len(text) <= limit:
+        return text
+    return text[:limit].rpartition("\n")[0] or text[:limit]
+
+
+def _candidate(scored: Scored, decision: str) -> Candidate:
+    document = scored.document
+    return Candidate(
+        id=document.id,
+        kind=document.kind,
+        name=document.name,
+        version=document.version,
+        bm25=round(scored.bm25, 4),
+        score=round(scored.score, 4),
+        decision=decision,
+    )
+
+
+def late(decision: Decision) -> Decision:
+    """The same decision, but the deadline had passed: nothing was said."""
+    candidates = tuple(
+        replace(one, decision="timed out") if one.decision in ("injected", "held") else one
+        for one in decision.candidates
+    )
+    return Decision(candidates)

@@ -1,0 +1,91 @@
+"""Scores: how well a document fits words, and whether a call is the very act that was corrected."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from hivemind_cli.core.acts import EDIT, READ, Act
+from hivemind_cli.core.match import Weights, content, fit
+from hivemind_cli.index.base import Document, Hit, Index, Scope
+
+CANDIDATES_MAX = 20
+"""Documents that BM25 brings up for closer scoring."""
+NAMED_MIN = 0.5
+"""Share of the act's terms named by the correction that a call must hold to be the same act."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A document and its scores."""
+
+    document: Document
+    bm25: float
+    score: float
+    """0..1."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    tasks: tuple[frozenset[str], ...]
+    rule: frozenset[str]
+
+
+def candidate_documents(index: Index, query: str, scope: Scope) -> list[Hit]:
+    """What BM25 finds for `query`, best first."""
+    return index.search(query, scope, limit=CANDIDATES_MAX)
+
+
+def by_words(query: frozenset[str], hits: Sequence[Hit], weights: Weights) -> list[Scored]:
+    """Hits by their fit to the query's terms, best first; BM25 breaks ties."""
+    scored = []
+    for hit in hits:
+        known = _terms(hit.document)
+        scored.append(Scored(hit.document, hit.bm25_text, fit(query, known.tasks, known.rule, weights)))
+    return sorted(scored, key=lambda one: (-one.score, -one.bm25, one.document.id))
+
+
+def by_act(act: Act, documents: Sequence[Document]) -> list[Scored]:
+    """Documents whose corrected act this call repeats, the newest correction first; a read repeats nothing."""
+    if act.kind == READ:
+        return []
+    same = [document for document in documents if any(_same(act, Act.of(value), document) for value in document.acts)]
+    return [Scored(document, 0.0, 1.0) for document in sorted(same, key=lambda one: (-one.occurred_at_ms, one.id))]
+
+
+def _same(act: Act, corrected: Act, document: Document) -> bool:
+    if corrected.kind != act.kind or corrected.kind == READ:
+        return False
+    if act.kind == EDIT:
+        if act.path_class != corrected.path_class or _indent(act.text) != _indent(corrected.text):
+            return False
+    elif not _heads_meet(act, corrected):
+        return False
+    named = _terms(document).rule & content(f"{corrected.command} {corrected.path} {corrected.text}")
+    if not named:
+        return True
+    return len(named & content(f"{act.command} {act.path} {act.text}")) / len(named) >= NAMED_MIN
+
+
+def _heads_meet(act: Act, corrected: Act) -> bool:
+    if act.heads or corrected.heads:
+        return bool(corrected.heads) and corrected.heads[0] in act.heads
+    return act.signature == corrected.signature
+
+
+def _indent(text: str) -> str:
+    """How a text is indented: tab, space, or "" where nothing is."""
+    for line in text.splitlines():
+        if line[:1] == "\t":
+            return "tab"
+        if line[:2] == "  ":
+            return "space"
+    return ""
+
+
+@lru_cache(maxsize=4096)
+def _terms_of(id: str, version: int, trigger: str, tasks: tuple[str, ...], text: str) -> _Terms:
+    return _Terms(tuple(content(task) for task in (*tasks, trigger) if task), content(text))
+
+
+def _terms(document: Document) -> _Terms:
+    return _terms_of(document.id, document.version, document.trigger, document.tasks, document.text)
