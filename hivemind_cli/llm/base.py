@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from hivemind_cli.core.errors import ProviderError
 from hivemind_cli.core.records import JSON
 
 
@@ -32,10 +33,21 @@ class Reply:
     latency_ms: float = 0.0
 
 
+class BadAnswer(ProviderError):
+    """The model answered, and had to be paid, but what it said is of no use."""
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "", spent: Reply) -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.spent = spent
+        """What the answer cost; its `value` is empty."""
+
+
 class Provider(Protocol):
     """An LLM that can be asked. Anything but a fitting answer is a ProviderError, never a guess."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """anthropic, claude, ...: for receipts and `status`."""
 
     def available(self) -> str:
         """ "" if it can be asked now; else what is missing, in words for the person."""

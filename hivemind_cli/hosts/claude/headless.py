@@ -1,0 +1,71 @@
+"""`claude -p`: one question on the person's own Claude Code login, with tools, MCP, hooks and history off.
+
+Source: code.claude.com/docs cli-reference, headless and env-vars, read 2026-08-22; Claude Code 2.1.329.
+Never `--bare`: it ignores the subscription's login.
+"""
+
+import json
+
+from hivemind_cli.core.headless import SCHEMA, SYSTEM, HeadlessCommand
+
+MODEL = "haiku"
+"""Claude Code's own alias for its newest small model."""
+
+
+def headless(program: str, model: str = "") -> HeadlessCommand:
+    """How to ask the `claude` at path `program`; `model` is an alias or a full name, "" the small one."""
+    model = model or MODEL
+    return HeadlessCommand(
+        argv=(
+            program,
+            "-p",
+            "--model",
+            model,
+            "--output-format",
+            "json",
+            "--json-schema",
+            SCHEMA,
+            "--tools",
+            "",
+            "--strict-mcp-config",
+            "--disallowedTools",
+            "mcp__*",
+            "--no-session-persistence",
+            "--disable-slash-commands",
+            "--settings",
+            json.dumps({"disableAllHooks": True}, separators=(",", ":")),
+            "--system-prompt",
+            SYSTEM,
+        ),
+        env={"CLAUDE_CODE_SKIP_PROMPT_HISTORY": "1"},
+        # The marks of a session around us would make the child think it is a part of it.
+        env_drop=(
+            "CLAUDECODE",
+            "CLAUDE_CODE_*",
+            "CLAUDE_PID",
+            "CLAUDE_PROJECT_DIR",
+            "CLAUDE_ENV_FILE",
+            "CLAUDE_EFFORT",
+        ),
+        env_keep=(
+            "CLAUDE_CODE_OAUTH_TOKEN",
+            "CLAUDE_CODE_USE_BEDROCK",
+            "CLAUDE_CODE_USE_VERTEX",
+            "CLAUDE_CODE_USE_FOUNDRY",
+            "CLAUDE_CODE_SKIP_BEDROCK_AUTH",
+            "CLAUDE_CODE_SKIP_VERTEX_AUTH",
+            "CLAUDE_CODE_CLIENT_CERT",
+            "CLAUDE_CODE_CLIENT_KEY",
+            "CLAUDE_CODE_CLIENT_KEY_PASSPHRASE",
+            "CLAUDE_CODE_API_KEY_HELPER_TTL_MS",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+            "CLAUDE_CODE_TMPDIR",
+        ),
+        answer=("structured_output", "result"),
+        failed="is_error",
+        message="result",
+        model=model,
+        cost_usd="total_cost_usd",
+        tokens_in=("usage.input_tokens", "usage.cache_creation_input_tokens", "usage.cache_read_input_tokens"),
+        tokens_out=("usage.output_tokens",),
+    )

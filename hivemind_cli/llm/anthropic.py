@@ -1,0 +1,117 @@
+"""Claude through Anthropic's SDK. Imports dear (about a second): only the worker process loads this file."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from hivemind_cli.core.errors import ProviderError, ProviderUnavailable
+from hivemind_cli.llm.base import BadAnswer, Reply, Request
+from hivemind_cli.llm.schema import parse_answer, without_bounds
+
+MODEL = "claude-haiku-4-5"
+PRICES_READ = "2026-11-20"
+PRICES: dict[str, tuple[float, float]] = {
+    "claude-haiku-4": (1.0, 5.0),
+    "claude-sonnet-4": (3.0, 15.0),
+    "claude-opus-4": (5.0, 25.0),
+    "claude-opus-5": (5.0, 25.0),
+    "claude-fable-5": (10.0, 50.0),
+}
+"""Name's beginning -> US dollars for a million tokens (in, out); platform.claude.com/docs/en/about-claude/pricing."""
+DEAREST = max(PRICES.values())
+"""What an unknown model is reckoned at, so that the day's cap errs to the safe side."""
+CACHE_WRITE, CACHE_READ = 1.25, 0.1
+"""Times the price of a token in."""
+
+
+def cost_usd(model: str, *, fresh: int, written: int, read: int, out: int) -> float:
+    """The price of a call by its tokens: fresh, written to the cache, read from it, and given out."""
+    price_in, price_out = next((price for name, price in PRICES.items() if model.startswith(name)), DEAREST)
+    return (price_in * (fresh + CACHE_WRITE * written + CACHE_READ * read) + price_out * out) / 1_000_000
+
+
+class Anthropic:
+    """One model of Anthropic's. The key lives in this object only; it is in no repr, log or error."""
+
+    name = "anthropic"
+
+    def __init__(self, *, key: str, model: str = "", base_url: str = "", timeout_s: float = 90.0) -> None:
+        self._key = key
+        self._model = model or MODEL
+        self._base_url = base_url
+        self._timeout_s = timeout_s
+
+    def __repr__(self) -> str:
+        return f"Anthropic(model={self._model!r})"
+
+    def available(self) -> str:
+        """ "" with a key and the SDK; else what is missing."""
+        from importlib.util import find_spec
+
+        if find_spec("anthropic") is None:
+            return "the anthropic package is not installed: pip install 'hivemind-loop[anthropic]'"
+        return "" if self._key else "there is no API key"
+
+    def complete(self, request: Request) -> Reply:
+        """Ask once; the vendor's own retries are off, since retrying has one place (llm/meter.py)."""
+        missing = self.available()
+        if missing:
+            raise ProviderError("Anthropic cannot be asked.", why=f"{missing[0].upper()}{missing[1:]}.")
+        started = time.monotonic()
+        message = self._ask(request)
+        spent = self._spent(message.usage, (time.monotonic() - started) * 1000)
+        try:
+            return replace(spent, value=_answer(message, request))
+        except ProviderError as exc:
+            raise BadAnswer(exc.what, why=exc.why, spent=spent) from exc
+
+    def _spent(self, usage: Any, latency_ms: float) -> Reply:
+        written = usage.cache_creation_input_tokens or 0
+        read = usage.cache_read_input_tokens or 0
+        cost = cost_usd(self._model, fresh=usage.input_tokens, written=written, read=read, out=usage.output_tokens)
+        return Reply(
+            value={},
+            model=self._model,
+            tokens_in=usage.input_tokens + written + read,
+            tokens_out=usage.output_tokens,
+            cost_usd=cost,
+            latency_ms=latency_ms,
+        )
+
+    def _ask(self, request: Request) -> Any:
+        import anthropic
+
+        try:
+            with anthropic.Anthropic(
+                api_key=self._key, base_url=self._base_url or None, timeout=self._timeout_s, max_retries=0
+            ) as client:
+                return client.messages.create(
+                    model=self._model,
+                    max_tokens=request.tokens_max,
+                    system=[{"type": "text", "text": request.system, "cache_control": {"type": "ephemeral"}}],
+                    messages=[{"role": "user", "content": request.prompt}],
+                    output_config={"format": {"type": "json_schema", "schema": without_bounds(request.schema)}},
+                )
+        except anthropic.APIConnectionError as exc:  # timeouts are one of these
+            raise ProviderUnavailable("Anthropic cannot be reached.", why=_words(exc)) from exc
+        except anthropic.APIStatusError as exc:
+            if exc.status_code in (408, 409, 429) or exc.status_code >= 500:
+                raise ProviderUnavailable(f"Anthropic is busy ({exc.status_code}).", why=_words(exc)) from exc
+            fix = "Check the key, and the model's name in `llm.model`." if exc.status_code in (401, 403, 404) else ""
+            raise ProviderError(
+                f"Anthropic refused the request ({exc.status_code}).", why=_words(exc), fix=fix
+            ) from exc
+        except anthropic.AnthropicError as exc:
+            raise ProviderError("Anthropic's answer could not be read.", why=_words(exc)) from exc
+
+
+def _answer(message: Any, request: Request) -> dict[str, Any]:
+    if message.stop_reason == "refusal":
+        raise ProviderError("The model declined to answer.")
+    if message.stop_reason == "max_tokens":
+        raise ProviderError("The model's answer was cut off.", why=f"It passed {request.tokens_max} tokens.")
+    return parse_answer("".join(block.text for block in message.content if block.type == "text"), request.schema)
+
+
+def _words(exc: Exception) -> str:
+    return " ".join(str(exc).split())[:300]
