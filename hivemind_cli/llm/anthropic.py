@@ -85,7 +85,7 @@ class Anthropic:
             with anthropic.Anthropic(
                 api_key=self._key, base_url=self._base_url or None, timeout=self._timeout_s, max_retries=0
             ) as client:
-                return client.messages.create(
+                message = client.messages.create(
                     model=self._model,
                     max_tokens=request.tokens_max,
                     system=[{"type": "text", "text": request.system, "cache_control": {"type": "ephemeral"}}],
@@ -101,8 +101,11 @@ class Anthropic:
             raise ProviderError(
                 f"Anthropic refused the request ({exc.status_code}).", why=_words(exc), fix=fix
             ) from exc
-        except anthropic.AnthropicError as exc:
+        except (anthropic.AnthropicError, ValueError, TypeError) as exc:  # a body that is no JSON escapes the SDK as is
             raise ProviderError("Anthropic's answer could not be read.", why=_words(exc)) from exc
+        if not getattr(message, "usage", None) or not isinstance(getattr(message, "content", None), list):
+            raise ProviderError("Anthropic's answer is no message.", fix="Is ANTHROPIC_BASE_URL what it should be?")
+        return message
 
 
 def _answer(message: Any, request: Request) -> dict[str, Any]:
