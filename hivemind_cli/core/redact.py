@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import re2
 
 from hivemind_cli.core import secret_values
-from hivemind_cli.core.secret_values import Grade, grade, is_placeholder
+from hivemind_cli.core.secret_values import Beside, Grade, grade, is_placeholder
 
 DEPTH_MAX = 200
 """Of lists and objects in `tree`; what lies deeper is replaced, for nobody can say what it is."""
@@ -27,6 +27,10 @@ _AGAIN_MAX = 512
 _NAME_MAX = 64
 """Bytes looked back for the whole of a key's name."""
 
+_NAMES = (
+    r"pass(?:word|wd|phrase|code)?|pwd|secret|token|credentials?|key|auth|cookie"
+    r"|session|sess|sid|sessid|mnemonic|seed phrase"
+)
 # The named group is what is replaced. Where it ends in `_head`, it is what stands before the value.
 _KINDS: dict[str, str] = {
     "pem_head": r"-----BEGIN [A-Z0-9 ]{0,40}-----|---- BEGIN [A-Z0-9 ]{0,40} ----|PuTTY-User-Key-File-[0-9]:",
@@ -63,9 +67,9 @@ _KINDS: dict[str, str] = {
     r"(?:(?:bearer|basic|token|digest|apikey|negotiate)[ \t]+)?)",
     "bearer_head": r"(?i:bearer|basic)[ \t]+",
     "curl_head": r"(?:[ \t\"']-u|--user|--proxy-user)[ =\",]{1,4}",
-    "keyed_head": r"(?i:pass(?:word|wd|phrase|code)?|pwd|secret|token|credentials?|key|auth|cookie|session|sess|sid|sessid"
-    r"|mnemonic|seed phrase|identified by)(?:_?(?i:base|prod|production|dev|staging|test|live|old|new|[0-9]{1,2}))?"
-    r"\\*[\"'`]?\]?[ \t]*(?:=>|:=|==?|:|>|[ \t]is:?[ \t]|[ \t])[ \t]*",
+    "option_head": rf"--?[a-z-]{{0,40}}(?i:{_NAMES})[ \t]+|\blogin\s+\S+\s+password\s+|sshpass -p[ \t]*",
+    "keyed_head": rf"(?i:{_NAMES})(?:_?(?i:base|prod|production|dev|staging|test|live|old|new|[0-9]{{1,2}}))?"
+    r"(?:\\*[\"'`]?\]?[ \t]*(?:=>|:=|==?|:|>)[ \t]*|[ \t]is:?[ \t]+)|(?i:password|identified by)[ \t]+[\"']",
 }
 _BEFORE = {"url_password": r":\\?/\\?/", "url_token_check": r":\\?/\\?/"}
 
@@ -89,7 +93,6 @@ _PEM_REST = re.compile(rb"(?:[\s>|+]|\\+[nr])*[A-Za-z0-9+/=]{16}(?:[A-Za-z0-9+/=
 _PEM_LINES = re.compile(rb"(?:[A-Za-z0-9+/=]{16,}(?:\\+[nr]|[\s>|+-])+)+\Z")
 _PEM_WINDOW = 16_384
 _NAME = re.compile(rb"[A-Za-z0-9_.-]*\Z")
-_NETRC = re.compile(rb"\blogin\s+\S+\s+\Z")
 _COOKIE = re.compile(rb"[\w.%-]{1,64}=[^\s;,\"']{6,}")
 
 
@@ -309,37 +312,40 @@ def _curl(data: bytes, start: int, end: int, _after: int) -> Span | None:
 
 
 def _keyed(data: bytes, start: int, end: int, after: int) -> Span | None:
-    low = max(after, start - _NAME_MAX)
-    before = _NAME.search(data, low, start)
+    before = _NAME.search(data, max(after, start - _NAME_MAX), start)
     name_at = before.start() if before else start
-    while name_at > 1 and data[name_at - 1] == 0x5C and data[name_at] in b"nrtbf" and name_at < start:
+    while 0 < name_at < start and data[name_at - 1] == 0x5C and data[name_at] in b"nrtbf":
         name_at += 1  # the letter of an escape such as \n
+    end -= data[end - 1] in b"\"'" and data[end - 2] in b" \t"  # PASSWORD '...': the quote belongs to the value
     head = data[name_at:end]
     name = head.rstrip(b" \t=:>\"'`]\\")
-    if b" is" in head[-5:].lower():
-        name = name[: name.lower().rfind(b" is")]
-    name_text = name.decode("latin-1")
-    level = _grade_of(name_text)
+    separator = head[len(name) :].strip(b" \t\"'`]\\") or b" "
+    if name[-3:].lower() == b" is":
+        name, separator = name[:-3], b"is"
+    level = _grade_of(name.decode("latin-1"))
     if level is Grade.NONE:
         return None
     if level is Grade.COOKIE:
         return _cookie(data, head, end)
-    netrc = level is Grade.PASSWORD and bool(_NETRC.search(data, max(0, name_at - 200), name_at))
-    beside = secret_values.Beside(
-        grade=level,
-        name=name_text,
-        separator=head[len(name) :].strip(b" \t\"'`]\\").decode("latin-1") or " ",
-        spaced=head[-1:] in b" \t",
-        option=name.startswith(b"-") or netrc or (b"sshpass" in data[max(0, name_at - 20) : name_at]),
-        line_start=secret_values.at_line_start(data, name_at),
-        tag=data[name_at - 1 : name_at] == b"<",
-    )
-    value = secret_values.value_beside(data, end, beside)
+    spaced = head[-1:] in (b" ", b"\t")
+    return _beside(data, end, Beside(level, name, separator, spaced, option=False, name_at=name_at))
+
+
+def _option(data: bytes, start: int, end: int, _after: int) -> Span | None:
+    name = data[start:end].strip()
+    level = Grade.PASSWORD if name.startswith((b"login", b"sshpass")) else _grade_of(name.decode("latin-1"))
+    if level not in (Grade.PASSWORD, Grade.STRONG):
+        return None
+    return _beside(data, end, Beside(level, name, b" ", spaced=True, option=True, name_at=start))
+
+
+def _beside(data: bytes, at: int, beside: Beside) -> Span | None:
+    value = secret_values.value_beside(data, at, beside)
     if value is None:
         return None
+    kind = secret_values.kind_of(beside.grade)
     inner = _PATTERN.search(data[value[0] : value[1]])
-    kind = secret_values.kind_of(level)
-    if inner is not None:
+    if inner is not None:  # the vendor's name says more than the key's
         vendor = _GROUPS[inner.lastindex]
         kind = kind if vendor.endswith("_head") else vendor.removesuffix("_check")
     return Span(value[0], value[1], kind)
@@ -362,5 +368,6 @@ _HEADS = {
     "authorization_head": _authorization,
     "bearer_head": _bearer,
     "curl_head": _curl,
+    "option_head": _option,
     "keyed_head": _keyed,
 }

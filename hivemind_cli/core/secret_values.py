@@ -29,16 +29,15 @@ class Beside:
     """A key's name and how its value stands beside it."""
 
     grade: Grade
-    name: str
-    separator: str
-    """=, :, :=, =>, >, " " or "is"."""
+    name: bytes
+    separator: bytes
+    """=, ==, :, :=, =>, >, is, or a space."""
     spaced: bool
     """White space between separator and value."""
     option: bool
     """A command's option, or a .netrc entry: white space alone separates."""
-    line_start: bool
-    tag: bool
-    """The name stands in an XML tag."""
+    name_at: int
+    """Where the name begins."""
 
 
 _PASSWORD = re.compile(
@@ -186,7 +185,7 @@ def line_end(data: bytes, at: int) -> int:
 
 def at_line_start(data: bytes, at: int) -> bool:
     """Does a setting begin here: only a diff's mark, `export` or a list's dash before it?"""
-    return bool(_LINE_START.search(data[max(0, at - 24) : at])) or data[max(0, at - 24) : at].strip(b" \t") == b""
+    return bool(_LINE_START.search(data[max(0, at - 80) : at])) or data[max(0, at - 80) : at].strip(b" \t") == b""
 
 
 def is_secret_field(level: Grade, value: bytes) -> bool:
@@ -205,17 +204,20 @@ def value_beside(data: bytes, at: int, beside: Beside) -> tuple[int, int] | None
     inside = quoted(data, at)
     if inside is not None:
         return inside if _accepts_quoted(data[inside[0] : inside[1]], beside) else None
-    if beside.separator == " " and not beside.option:
+    if beside.separator == b" " and not beside.option:
         return None
-    if beside.separator == ">" and not beside.tag:
+    tag = data[beside.name_at - 1 : beside.name_at] == b"<"
+    if beside.separator == b">" and not tag:
         return None
-    setting = beside.line_start and beside.separator in ("=", ":") and not (beside.spaced and beside.separator == "=")
-    match = _TO_SPACE.match(data, at, at + VALUE_MAX) if setting and beside.separator == "=" else None
+    setting = tag or (
+        beside.separator in ((b":",) if beside.spaced else (b"=", b":")) and at_line_start(data, beside.name_at)
+    )
+    match = _TO_SPACE.match(data, at, at + VALUE_MAX) if setting and beside.separator == b"=" else None
     value = match[0].rstrip(b",;") if match else bare(data, at)
     if value in (b"|", b"|-", b">", b">-"):  # YAML: the value is the next line
         following = re.compile(rb"[^\n]*\n[ \t]*([^\n]+)").match(data, at)
         return following.span(1) if following and not is_placeholder(following[1]) else None
-    if beside.tag or (not setting and beside.separator in ("=", ":", ":=", "=>")):
+    if tag or (not setting and beside.separator in (b"=", b":", b":=", b"=>")):
         value = re.split(rb"[,;<&|)]", value, maxsplit=1)[0]
     if b"-----BEGIN" in value or not _accepts_bare(data, at, value, beside, setting):
         return None
@@ -224,8 +226,6 @@ def value_beside(data: bytes, at: int, beside: Beside) -> tuple[int, int] | None
 
 def _accepts_quoted(value: bytes, beside: Beside) -> bool:
     if is_placeholder(value) or b"-----BEGIN" in value:
-        return False
-    if beside.separator == " " and not (beside.option or beside.grade is Grade.PASSWORD):
         return False
     if beside.grade is Grade.PASSWORD:
         return len(value) >= 3 and not _is_label(value, beside)
@@ -237,7 +237,7 @@ def _accepts_quoted(value: bytes, beside: Beside) -> bool:
 def _is_label(value: bytes, beside: Beside) -> bool:
     """Words for people rather than a password: "Password", "Enter your password"."""
     if b" " in value.strip():
-        if re.search(r"(?i)phrase|mnemonic", beside.name):
+        if re.search(rb"(?i)phrase|mnemonic", beside.name):
             return False
         return not re.search(rb"[0-9@#$^&*_=+~|]", value) or len(value) > 64
     return bool(_KEY_WORD.search(value)) and _is_plain_word(value)
@@ -248,13 +248,13 @@ def _accepts_bare(data: bytes, at: int, value: bytes, beside: Beside, setting: b
         return False
     if setting and (b"(" in value or _DOTTED.match(value)):
         return False
-    if beside.separator == "is" or beside.separator == "is:":
+    if beside.separator == b"is":
         return len(value) >= 6 and _mixed(value) and not is_id(value)
     if beside.grade is Grade.PASSWORD:
         if not _is_plain_word(value):
             return len(value) >= 6 or not value.isdigit() or setting
-        alone = re.match(rb"[ \t]*(?:#.*)?(?:[\r\n\"'&]|\\[nr\"]|\Z)", data[at + len(value) : at + len(value) + 40])
-        chosen = beside.option or beside.tag or (beside.separator == "=" and beside.name.isupper())
+        alone = re.match(rb"[ \t]*(?:#.*)?(?:[\r\n\"'&<]|\\+[nr\"]|\Z)", data[at + len(value) : at + len(value) + 40])
+        chosen = beside.option or (beside.separator == b"=" and beside.name.isupper())
         return bool((setting and alone) or chosen or (alone and not beside.spaced)) and not (
             _KEY_WORD.search(value) and not beside.name.isupper()
         )
