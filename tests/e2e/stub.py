@@ -1,0 +1,260 @@
+"""A scripted stand-in for the Anthropic Messages API, for the real client to talk to: loopback only, no real key.
+
+A script is a list of turns. Each request takes the first turn whose `match` fits the last user text; else the
+next turn without `match`. Requests without tools (titles, compaction) never take a turn: they get SIDE_TEXT.
+Every request is one line of the log before it is answered.
+"""
+
+import json
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, TypedDict
+
+FAKE_KEY = "sk-ant-not-a-key"
+SIDE_TEXT = "A side answer."
+SPENT_TEXT = "Nothing more to do."
+
+
+class ToolUse(TypedDict):
+    """One tool call the model makes."""
+
+    name: str
+    input: dict[str, Any]
+
+
+class Turn(TypedDict, total=False):
+    """One answer of the model: text, then tool calls."""
+
+    match: str
+    """Regex, searched in the last user text; the turn then answers only such a request."""
+    text: str
+    tools: list[ToolUse]
+    chunks: int
+    """The text is streamed in so many pieces..."""
+    chunk_delay_s: float
+    """... with this pause after each."""
+
+
+class Script:
+    """The turns that are left, and the name under which requests are logged."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._turns: list[Turn] = []
+        self._label = ""
+        self._count = 0
+
+    def load(self, label: str, turns: list[Turn]) -> None:
+        """Forget the old turns; from now on answer with `turns`."""
+        with self._lock:
+            self._label, self._turns = label, list(turns)
+
+    def next(self, last_text: str, *, main: bool) -> tuple[str, int, Turn]:
+        """Label, running number and turn for one request."""
+        with self._lock:
+            self._count += 1
+            return self._label, self._count, self._take(last_text) if main else {"text": SIDE_TEXT}
+
+    def _take(self, last_text: str) -> Turn:
+        fitting = [turn for turn in self._turns if "match" in turn and re.search(turn["match"], last_text)]
+        plain = [turn for turn in self._turns if "match" not in turn]
+        for turn in [*fitting, *plain][:1]:
+            self._turns.remove(turn)
+            return turn
+        return {"text": SPENT_TEXT}
+
+
+class Stub:
+    """The server. `observe` is called at each request; what it returns is logged as `facts`."""
+
+    def __init__(self, log: Path, observe: Callable[[], dict[str, Any]] = dict) -> None:
+        self.script = Script()
+        self._server = _Server(log, observe, self.script)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, log: Path, observe: Callable[[], dict[str, Any]], script: Script) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.observe, self.script = observe, script
+        self._log, self._log_lock = log, threading.Lock()
+
+    def note(self, record: dict[str, Any]) -> None:
+        """Append one line to the log."""
+        line = json.dumps({"time": time.time(), **record}, ensure_ascii=False) + "\n"
+        with self._log_lock, self._log.open("a", encoding="utf-8") as file:
+            file.write(line)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Stay quiet: the log has it all."""
+
+    def do_HEAD(self) -> None:
+        self._answer(200, {})
+
+    def do_GET(self) -> None:
+        self.server.note({"path": self.path, "method": "GET"})
+        if self.path.startswith("/v1/models"):
+            self._answer(200, {"data": [], "has_more": False})
+        else:
+            self._refuse(404, "not_found_error", "no such thing here")
+
+    def do_POST(self) -> None:
+        raw = self._body()
+        path = self.path.split("?")[0]
+        if self.headers.get("x-api-key") != FAKE_KEY:
+            self.server.note({"path": self.path, "refused": "the key is not the fake one"})
+            self._refuse(401, "authentication_error", "only the fake key is served")
+        elif path.endswith("/count_tokens"):
+            self.server.note({"path": self.path})
+            self._answer(200, {"input_tokens": _tokens(raw)})
+        elif path.endswith("/messages"):
+            self._message(json.loads(raw), _tokens(raw))
+        else:
+            self.server.note({"path": self.path})
+            self._refuse(404, "not_found_error", "no such thing here")
+
+    def _message(self, body: dict[str, Any], tokens: int) -> None:
+        main = bool(body.get("tools"))
+        label, number, turn = self.server.script.next(last_user_text(body), main=main)
+        blocks = _blocks(turn)
+        self.server.note(
+            {
+                "path": self.path,
+                "label": label,
+                "number": number,
+                "main": main,
+                "facts": self.server.observe(),
+                "body": body,
+                "calls": [block for block in blocks if block["type"] == "tool_use"],
+            }
+        )
+        message = {
+            "id": f"msg_{uuid.uuid4().hex}",
+            "type": "message",
+            "role": "assistant",
+            "model": body.get("model", ""),
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": {
+                "input_tokens": tokens,
+                "output_tokens": 1,
+                "cache_creation_input_tokens": 0,
+                "cache_read_input_tokens": 0,
+            },
+        }
+        stop = "tool_use" if turn.get("tools") else "end_turn"
+        if body.get("stream"):
+            self._stream(message, blocks, stop, turn)
+        else:
+            self._answer(200, {**message, "content": blocks, "stop_reason": stop})
+
+    def _stream(self, message: dict[str, Any], blocks: list[dict[str, Any]], stop: str, turn: Turn) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream; charset=utf-8")
+        self.send_header("connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        try:
+            self._send("message_start", message=message)
+            for index, block in enumerate(blocks):
+                self._send("content_block_start", index=index, content_block=_opening(block))
+                for delta in _deltas(block, turn.get("chunks", 1)):
+                    self._send("content_block_delta", index=index, delta=delta)
+                    time.sleep(turn.get("chunk_delay_s", 0.0))
+                self._send("content_block_stop", index=index)
+            delta = {"stop_reason": stop, "stop_sequence": None}
+            self._send("message_delta", delta=delta, usage={"output_tokens": 20})
+            self._send("message_stop")
+        except (BrokenPipeError, ConnectionResetError):
+            self.server.note({"path": self.path, "gone": "the client hung up in mid-stream"})
+
+    def _send(self, kind: str, **fields: Any) -> None:
+        self.wfile.write(f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode())
+        self.wfile.flush()
+
+    def _refuse(self, status: int, kind: str, message: str) -> None:
+        self._answer(status, {"type": "error", "error": {"type": kind, "message": message}})
+
+    def _answer(self, status: int, value: dict[str, Any]) -> None:
+        data = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def _body(self) -> bytes:
+        if self.headers.get("transfer-encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("content-length") or 0))
+        parts = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+
+def last_user_text(body: dict[str, Any]) -> str:
+    """The texts of the last message with role user, tool results included."""
+    users = [message for message in body.get("messages", []) if message.get("role") == "user"]
+    return "\n".join(texts(users[-1]["content"])) if users else ""
+
+
+def texts(content: Any) -> Iterator[str]:
+    """Every text in a message's content."""
+    if isinstance(content, str):
+        yield content
+    for block in content if isinstance(content, list) else ():
+        if block.get("type") == "text":
+            yield block.get("text", "")
+        elif block.get("type") == "tool_result":
+            yield from texts(block.get("content"))
+
+
+def _tokens(raw: bytes) -> int:
+    return max(1, len(raw) // 4)
+
+
+def _blocks(turn: Turn) -> list[dict[str, Any]]:
+    blocks: list[dict[str, Any]] = []
+    if "text" in turn:
+        blocks.append({"type": "text", "text": turn["text"]})
+    calls = turn.get("tools", [])
+    blocks.extend({"type": "tool_use", "id": f"toolu_{uuid.uuid4().hex}", **call} for call in calls)
+    return blocks
+
+
+def _opening(block: dict[str, Any]) -> dict[str, Any]:
+    return {**block, "text": ""} if block["type"] == "text" else {**block, "input": {}}
+
+
+def _deltas(block: dict[str, Any], chunks: int) -> Iterator[dict[str, Any]]:
+    if block["type"] == "tool_use":
+        yield {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
+        return
+    step = max(1, -(-len(block["text"]) // max(1, chunks)))
+    for start in range(0, len(block["text"]), step):
+        yield {"type": "text_delta", "text": block["text"][start : start + step]}
