@@ -13,6 +13,7 @@ from hivemind_cli.core.fence import fenced
 from hivemind_cli.core.match import Weights, content
 from hivemind_cli.core.records import Candidate, Moment
 from hivemind_cli.index.base import Document, Index, Scope
+from hivemind_cli.pipeline.recall.acts import ActBook
 from hivemind_cli.pipeline.recall.score import Scored, by_act, by_words, candidate_documents
 
 CHARS_PER_TOKEN = 4
@@ -31,6 +32,7 @@ class Ask:
     query: str
     """The prompt, the subagent's task, or the call in short."""
     act: Act | None = None
+    """At a tool call; else None."""
     may_hold: bool = False
     """The host can deny this call, and no person is being asked about it."""
     given: Collection[str] = ()
@@ -51,17 +53,23 @@ class Decision:
 
 
 def decide(
-    ask: Ask, index: Index, config: RecallConfig, weights: Weights, clean: Callable[[Document], bool]
+    ask: Ask,
+    index: Index,
+    config: RecallConfig,
+    weights: Weights,
+    *,
+    book: ActBook,
+    clean: Callable[[Document], bool],
 ) -> Decision:
     """What to say at this moment.
 
-    `clean(document)` tells whether the corrected act was, in this person's history, mostly corrected when it
+    `book` holds the index's documents by their acts. `clean(document)` tells whether the corrected act was, in this person's history, mostly corrected when it
     came up: only then may a call be held for it.
     """
     if not config.enabled:
         return Decision()
-    if ask.moment is Moment.TOOL_CALL:
-        return _at_call(ask, index, config, weights, clean)
+    if ask.act is not None:
+        return _at_call(ask, ask.act, index, config, weights, book, clean)
     found = by_words(content(ask.query), candidate_documents(index, ask.query, ask.scope), weights)
     return _choose(found, ask, config, config.applies_min)
 
@@ -77,10 +85,15 @@ def said_before(index: Index, scope: Scope, given: Collection[str], config: Reca
 
 
 def _at_call(
-    ask: Ask, index: Index, config: RecallConfig, weights: Weights, clean: Callable[[Document], bool]
+    ask: Ask,
+    act: Act,
+    index: Index,
+    config: RecallConfig,
+    weights: Weights,
+    book: ActBook,
+    clean: Callable[[Document], bool],
 ) -> Decision:
-    assert ask.act is not None
-    same = by_act(ask.act, index.all(ask.scope))
+    same = by_act(act, book.near(act, ask.scope))
     for scored in same:
         document = scored.document
         if config.hold == "once" and ask.may_hold and f"hold:{document.id}" not in ask.given and clean(document):
@@ -95,7 +108,7 @@ def _at_call(
             )
     if same:
         return _choose(same, ask, config, config.applies_min)
-    query = " ".join((ask.act.command, ask.act.path, ask.act.text))[:4000]
+    query = " ".join((act.command, act.path, act.text))[:4000]
     found = by_words(content(query), candidate_documents(index, query, ask.scope), weights)
     return _choose(found, ask, config, max(config.applies_min, TOOL_APPLIES_MIN))
 

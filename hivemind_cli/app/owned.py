@@ -1,0 +1,353 @@
+"""The owner: the one object that holds the store and the indexes, and turns the loop. Lives in the daemon."""
+
+import logging
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from hivemind_cli.app.answering import Answering
+from hivemind_cli.app.backtest import Backtest
+from hivemind_cli.app.due import codify_due
+from hivemind_cli.app.machine import kept_workspaces, machine_key, this_person
+from hivemind_cli.app.publishing import Publishing
+from hivemind_cli.app.verbs import Verbs
+from hivemind_cli.core.clock import Clock, from_ns, system_clock
+from hivemind_cli.core.config import Config
+from hivemind_cli.core.errors import CursorMoved, HivemindError
+from hivemind_cli.core.ids import derived_id
+from hivemind_cli.core.match import Weights, rarity
+from hivemind_cli.core.paths import Paths
+from hivemind_cli.core.records import (
+    DEFAULT_WORKSPACE,
+    Correction,
+    Event,
+    EventKind,
+    Notice,
+    Project,
+    Record,
+)
+from hivemind_cli.hosts import HOSTS
+from hivemind_cli.hosts.base import Host
+from hivemind_cli.index import snapshot
+from hivemind_cli.index.base import Index
+from hivemind_cli.llm.base import Provider
+from hivemind_cli.pipeline import indexing
+from hivemind_cli.pipeline.capture import Capture
+from hivemind_cli.pipeline.codify import Codify
+from hivemind_cli.pipeline.detect import Detect
+from hivemind_cli.pipeline.feedback import Feedback
+from hivemind_cli.pipeline.recall.acts import ActBook
+from hivemind_cli.pipeline.runner import run_once
+from hivemind_cli.pipeline.spool import Delivery, Spool, SpoolFault
+from hivemind_cli.storage.base import Store
+
+logger = logging.getLogger(__name__)
+
+BATCH_BYTES_MAX = 16 << 20
+"""Payload bytes captured in one commit."""
+PROMPTS_FOR_RARITY = 2000
+INJECTED_DAYS = 14
+"""How long the list of what a session was given is kept."""
+
+
+class OwnedHivemind:
+    """Captures, detects, codifies, recalls. Fulfils the daemon's Owner protocol."""
+
+    def __init__(
+        self,
+        *,
+        paths: Paths,
+        config: Config,
+        store: Store,
+        index: Index,
+        provider: Provider | None = None,
+        hosts: dict[str, Host] | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        paths.make()
+        self.paths, self.config, self.store, self.index = paths, config, store, index
+        self._hosts = HOSTS if hosts is None else hosts
+        self._clock = clock
+        self._spool = Spool(paths, quarantine_days=config.capture.quarantine_days)
+        kept = kept_workspaces(paths)
+        person = this_person()
+        self._capture = Capture(paths, config, self._hosts, person, machine_key(paths), kept)
+        self._codify = Codify(
+            provider,
+            publish=config.codify.publish,
+            applies_min=config.recall.applies_min,
+        )
+        self._backtest = Backtest(store)
+        self._publishing = Publishing(paths, store, index, self._hosts, clock)
+        self._answering = Answering(
+            paths=paths,
+            config=config,
+            store=store,
+            index=index,
+            hosts=self._hosts,
+            person=person,
+            backtest=self._backtest,
+            catch_up=self._catch_up,
+            announce=self._publishing.announce,
+            clock=clock,
+            kept_workspaces=kept,
+        )
+        self._verbs = Verbs(self, self._answering)
+        self._turning = threading.RLock()
+        """Held while records move, so that two threads never take the same batch."""
+        self._codifying: Future[None] | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="codify")
+        self._snapshot_stale = True
+        self._closed = False
+        self._refresh_weights()
+        self._detect()
+        self._index_changed()
+
+    # The daemon's Owner protocol
+
+    def drain(self, limit: int = 500) -> int:
+        """Capture pending deliveries; how many."""
+        with self._turning:
+            return self._take(self._spool.pending()[:limit])
+
+    def work(self) -> int:
+        """Detect, index, feed back, publish; start codifying if it is due. How many records moved."""
+        with self._turning:
+            moved = self._detect()
+            moved += run_once(Feedback(), self.store)
+            moved += self._publishing.run()
+        if self._codifying is None or self._codifying.done():
+            due = codify_due(self.store, self.config, self._clock())
+            if due.now and not self._closed:
+                self._codifying = self._pool.submit(self.codify)
+        return moved
+
+    def answer(self, name: str) -> bytes:
+        """What the hook prints for its delivery."""
+        return self._answering.answer(name)
+
+    def after_answer(self, name: str, *, delivered: bool = True) -> None:
+        """Store what was decided, and the event it was decided at."""
+        recall = self._answering.after_answer(name, delivered=delivered)
+        with self._turning:
+            self._take([self.paths.spool_new / name])
+        if recall:
+            self.store.append([recall])
+
+    def call(self, verb: str, args: dict[str, Any]) -> Any:
+        """A command's request."""
+        return self._verbs.call(verb, args)
+
+    def busy(self) -> bool:
+        """Is a codification under way or soon due?"""
+        running = self._codifying is not None and not self._codifying.done()
+        return running or codify_due(self.store, self.config, self._clock()).waiting
+
+    def next_due(self) -> float | None:
+        """Seconds until the idle session with something to codify counts as ended."""
+        return codify_due(self.store, self.config, self._clock()).in_seconds
+
+    def tick(self, now: datetime) -> None:
+        """Chores: sweep the spool, notice edited skills, expire memos, publish the snapshot."""
+        self._sweep(now)
+        with self._turning:
+            self._publishing.observe()
+            if indexing.expire_memos(self.store, self.index):
+                self._index_changed()
+            self._detect()
+        self._refresh_weights()
+        self._publish_snapshot()
+
+    def close(self) -> None:
+        """Finish what is under way, publish the snapshot, release everything. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        try:
+            self._publish_snapshot()
+        except (HivemindError, OSError):
+            logger.exception("the snapshot could not be published")
+        self.index.close()
+        self.store.close()
+
+    # What commands ask of the owner, through verbs.py
+
+    def codify(self) -> None:
+        """Turn new corrections into skills, and write those that are live."""
+        start = self.store.cursor(Codify.name)
+        batch = self.store.find(Correction, after=start, limit=200)
+        if batch:
+            outputs = self._codify.step(batch, self.store)  # may take a model's time: nothing is locked
+            try:
+                self.store.commit(Codify.name, outputs, cursor_from=start, cursor_to=batch[-1].seq)
+            except CursorMoved:
+                logger.info("another codification was faster")
+        with self._turning:
+            self._detect()
+            self._publishing.run()
+        self._publish_snapshot()
+
+    def settle(self) -> None:
+        """Capture and work until nothing is left, codification included."""
+        while self.drain() or self.work():
+            pass
+        if self._codifying is not None:
+            self._codifying.result(timeout=600)
+        while self.drain() or self.work():
+            pass
+
+    def reindex(self) -> int:
+        """Build the index anew from the store; how many documents it holds."""
+        with self._turning:
+            self.index.update([], [document.id for document in self.index.all()], cursor=0)
+            self._detect()
+            self._index_changed()
+            return len(self.index.all())
+
+    def import_events(self, events: Sequence[Record]) -> int:
+        """Store what an import read; how many records were new."""
+        with self._turning:
+            return self.store.append(events)
+
+    @property
+    def spool(self) -> Spool:
+        """The deliveries that wait."""
+        return self._spool
+
+    @property
+    def capture(self) -> Capture:
+        """The capture stage, for imports."""
+        return self._capture
+
+    @property
+    def hosts(self) -> dict[str, Host]:
+        """The hosts that are known."""
+        return self._hosts
+
+    @property
+    def publishing(self) -> Publishing:
+        """What writes skills to disk."""
+        return self._publishing
+
+    # Inside
+
+    def _take(self, files: Iterable[Path]) -> int:
+        taken = 0
+        batch: list[tuple[Path, Delivery]] = []
+        size = 0
+        for path in files:
+            try:
+                delivery = self._spool.read(path)
+            except FileNotFoundError:
+                continue
+            except SpoolFault as fault:
+                self._set_aside(path, fault.reason, "")
+                taken += 1
+                continue
+            batch.append((path, delivery))
+            size += len(delivery.raw)
+            if size >= BATCH_BYTES_MAX:
+                taken += self._commit(batch)
+                batch, size = [], 0
+        return taken + (self._commit(batch) if batch else 0)
+
+    def _commit(self, batch: list[tuple[Path, Delivery]]) -> int:
+        try:
+            captured = self._capture.step([delivery for _, delivery in batch], self.store)
+            start = self.store.cursor(Capture.name)
+            self.store.commit(Capture.name, captured.outputs, cursor_from=start, cursor_to=start + len(batch))
+        except BaseException:
+            self._capture.reset()
+            raise
+        faults = {delivery.id: reason for delivery, reason in captured.faults}
+        for path, delivery in batch:
+            if delivery.id in faults:
+                self._set_aside(path, faults[delivery.id], delivery.host)
+            else:
+                self._spool.done(path)
+        return len(batch)
+
+    def _set_aside(self, path: Path, reason: str, host: str) -> None:
+        aside = self._spool.set_aside(path, reason)
+        self.store.append(
+            [
+                Notice(
+                    id=derived_id(from_ns(0), "quarantined", path.name),
+                    workspace_id=DEFAULT_WORKSPACE,
+                    occurred_at=self._clock(),
+                    about="quarantined",
+                    text=f"A delivery{f' of {host}' if host else ''} could not be used: {reason}.",
+                    fix=f"It is kept in {aside} for {self.config.capture.quarantine_days} days.",
+                    subject=host,
+                )
+            ]
+        )
+
+    def _catch_up(self, session_id: str, before: str, seconds: float) -> None:
+        """What the session delivered before file `before` is captured and detected, so that recall knows it."""
+        if not self._turning.acquire(timeout=seconds):
+            return
+        try:
+            names = self._spool.pending()
+            earlier = names[: next((n for n, path in enumerate(names) if path.name == before), len(names))]
+            mine = [path for path in earlier[-200:] if _mentions(path, session_id)]
+            if mine:
+                self._take(mine)
+            self._detect()
+        finally:
+            self._turning.release()
+
+    def _detect(self) -> int:
+        moved = 0
+        while run := run_once(Detect(), self.store):
+            moved += run
+        indexed = 0
+        while seen := indexing.refresh(self.store, self.index):
+            indexed += seen
+        if indexed:
+            self._index_changed()
+        return moved + indexed
+
+    def _index_changed(self) -> None:
+        documents = self.index.all()
+        self._answering.book = ActBook(documents)
+        self._backtest.warm(documents)
+        self._snapshot_stale = True
+
+    def _refresh_weights(self) -> None:
+        rows = self.store.find(Event, kind=EventKind.PROMPT, newest_first=True, limit=PROMPTS_FOR_RARITY)
+        self._answering.weights = Weights(rarity(str(row.record.payload.get("text", "")) for row in rows))
+
+    def _publish_snapshot(self) -> None:
+        if not self._snapshot_stale:
+            return
+        self._snapshot_stale = False
+        roots = [(row.record.root, row.record.workspace_id, row.record.project_id) for row in self.store.find(Project)]
+        snapshot.publish(
+            self.paths.snapshot,
+            self.index.all(),
+            roots,
+            weights_rarity=dict(self._answering.weights.rarity),
+            workspace=self.config.workspace or DEFAULT_WORKSPACE,
+            applies_min=self.config.recall.applies_min,
+            limit=self.config.recall.limit,
+            tokens_max=self.config.recall.tokens_max,
+        )
+
+    def _sweep(self, now: datetime) -> None:
+        self._spool.sweep(now)
+        oldest = (now - timedelta(days=INJECTED_DAYS)).timestamp()
+        for path in self.paths.injected.iterdir():
+            if path.stat().st_mtime < oldest:
+                path.unlink(missing_ok=True)
+
+
+def _mentions(path: Path, session_id: str) -> bool:
+    try:
+        return session_id.encode("utf-8", "surrogatepass") in path.read_bytes()
+    except OSError:
+        return False
