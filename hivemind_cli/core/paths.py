@@ -29,6 +29,11 @@ class Paths:
         return self.root / "config.toml"
 
     @property
+    def workspaces(self) -> Path:
+        """JSON: project id or root -> workspace, as `HIVEMIND_WORKSPACE_ID=x hivemind install` kept them."""
+        return self.root / "workspaces.json"
+
+    @property
     def hook(self) -> Path:
         """The installed copy of the hook; its path never changes."""
         return self.root / "bin" / "hivemind_hook.py"
