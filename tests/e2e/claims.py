@@ -5,7 +5,7 @@ from pathlib import Path
 import skills_ref
 
 from tests.e2e import play
-from tests.e2e.story import Story
+from tests.e2e.story import Act, Story
 from tests.e2e.world import Played, Request, ToolResult
 
 FENCE = "<hivemind-recall>"
@@ -14,7 +14,10 @@ FENCE_END = "</hivemind-recall>"
 
 def the_correction_became_a_valid_skill(story: Story, played: Played) -> None:
     """A SKILL.md that the reference validator takes, which says the rule, and other agents find it too."""
-    _ok(played, play.INSTALL, play.FIRST, play.TOLD, play.SKILL_THERE, play.SKILLS)
+    _ok(played, play.INSTALL)
+    (mistake,), _ = _acts(story.act, played, play.FIRST, _requests(played, play.FIRST))
+    _claim(played, not _denied(mistake), "the mistake itself did not run: does the story fit?", play.FIRST)
+    _ok(played, play.TOLD, play.SKILL_THERE, play.SKILLS)
     skills = played.results[play.SKILLS]["skills"]
     for skill in skills:
         errors = skills_ref.validate(Path(skill["copy"]))
@@ -39,7 +42,8 @@ def the_rule_is_there_before_the_first_tool_call(story: Story, played: Played) -
 def the_act_is_held_once_with_the_rule(story: Story, played: Played) -> None:
     """Under a prompt that says nothing of it, the act is denied with the rule and does not run; its repeat runs."""
     requests = _requests(played, play.HELD)
-    results, acts = _acts(story, played, play.HELD, requests)
+    times = 2 if story.held_repeated else 1
+    results, acts = _acts(story.held_act, played, play.HELD, requests, times=times)
     for request in requests[: acts[0] + 1]:
         _claim(played, _fences(request) == 0, "a fence came before the call", play.HELD)
     _claim(played, _denied(results[0]) and FENCE in results[0].text, "the call was not held", play.HELD)
@@ -57,7 +61,7 @@ def without_the_hold_the_rule_comes_with_the_result(story: Story, played: Played
     """recall.hold = never: the act runs at once, and the request after it holds one fence."""
     _ok(played, "set hold never")
     requests = _requests(played, play.NEVER)
-    results, acts = _acts(story, played, play.NEVER, requests)
+    results, acts = _acts(story.held_act, played, play.NEVER, requests)
     for request in requests[: acts[0] + 1]:
         _claim(played, _fences(request) == 0, "a fence came before the call", play.NEVER)
     _claim(played, not _denied(results[0]), "the call was denied", play.NEVER)
@@ -106,7 +110,7 @@ ALL = (
 
 def _silent_while_the_act_runs(story: Story, played: Played, name: str) -> None:
     requests = _requests(played, name)
-    results, acts = _acts(story, played, name, requests)
+    results, acts = _acts(story.held_act, played, name, requests)
     for request in requests:
         _claim(played, _fences(request) == 0, "a fence came where there must be none", name)
     _claim(played, not _denied(results[0]), "the call was denied", name)
@@ -130,20 +134,21 @@ def _requests(played: Played, name: str) -> list[Request]:
     return requests
 
 
-def _acts(story: Story, played: Played, name: str, requests: list[Request]) -> tuple[list[ToolResult], list[int]]:
-    """The results of the story's held act in this session, and the places of the requests answered with it."""
+def _acts(
+    act: Act, played: Played, name: str, requests: list[Request], *, times: int = 1
+) -> tuple[list[ToolResult], list[int]]:
+    """The results of the act in this session, and the places of the requests that were answered with it."""
     places, results = [], []
     for place, request in enumerate(requests):
         for call in request.calls:
-            if call["name"] != story.held_act.tool:
+            if call["name"] != act.tool:
                 continue
             later = requests[place + 1].result(call["id"]) if place + 1 < len(requests) else None
             if later is None:
                 raise AssertionError(played.tell(f"the model was never told how {call['input']} ended", name))
             places.append(place)
             results.append(later)
-    expected = 2 if name == play.HELD and story.held_repeated else 1
-    _claim(played, len(places) == expected, f"the act was called {len(places)} times, not {expected}", name)
+    _claim(played, len(places) == times, f"the act was called {len(places)} times, not {times}", name)
     return results, places
 
 

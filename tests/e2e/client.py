@@ -42,14 +42,19 @@ def namespaces() -> list[str]:
     raise Unavailable(f"unshare is not permitted here: {'; '.join(answers)}")
 
 
+def require(*programs: str) -> None:
+    """Unavailable, unless all of these are on PATH."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
+        raise Unavailable(f"{', '.join(missing)} must be installed.")
+
+
 def _install(folder: Path) -> None:
     """By npm into a folder beside, then renamed: what is there is whole."""
-    npm = shutil.which("npm")
-    if npm is None:
-        raise Unavailable("npm is not on this machine; it is needed to install the real client.")
+    require("npm")
     with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
         prefix = Path(aside) / "prefix"
-        call = [npm, "install", "--prefix", str(prefix), "--no-audit", "--no-fund", "--no-update-notifier", PACKAGE]
+        call = ["npm", "install", "--prefix", str(prefix), "--no-audit", "--no-fund", "--no-update-notifier", PACKAGE]
         try:
             done = subprocess.run(call, cwd=aside, capture_output=True, text=True, timeout=_INSTALL_S)
         except subprocess.TimeoutExpired as late:

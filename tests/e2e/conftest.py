@@ -29,6 +29,7 @@ def claude_client() -> Grounds:
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     kept = os.environ.get("HIVEMIND_E2E_CLIENTS") or f"{cache}/hivemind-e2e"
     try:
+        client.require("git", "tmux")
         return Grounds(client.claude_program(Path(kept)), tuple(client.namespaces()))
     except client.Unavailable as missing:
         if os.environ.get("HIVEMIND_E2E_REQUIRED") == "1":

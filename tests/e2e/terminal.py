@@ -3,12 +3,16 @@
 import re
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 _POLL_S = 0.2
 _SETTLE_S = 0.5
 """The client takes typed text and Enter in one burst for a paste: they need a pause between them."""
+_SHOW_S = 30.0
+_SHOWN_CHARS = 12
+"""So much of what was typed must stand on the screen before we go on; the rest may wrap."""
 
 
 class Terminal:
@@ -31,6 +35,7 @@ class Terminal:
         ["see", REGEX, SECONDS]  wait until the screen fits     ["say", TEXT]  type it, then Enter
         ["type", TEXT]           type it                        ["key", NAME]  press a key, as tmux calls it
         ["gone", SECONDS]        wait until the program ended
+        ["press", NAME, REGEX, SECONDS]  press a key, again and again, until the screen fits
         """
         screens: list[str] = []
         for verb, *words in actions:
@@ -45,17 +50,24 @@ class Terminal:
             return self._until(lambda: re.search(words[0], self._screen()) is not None, float(words[1]))
         if verb == "gone":
             return self._until(lambda: self._call("has-session", "-t", "main").returncode != 0, float(words[0]))
-        if verb in ("say", "type"):
-            self._call("send-keys", "-t", "main", "-l", words[0])
-            time.sleep(_SETTLE_S)
-        if verb == "say":
-            self._call("send-keys", "-t", "main", "Enter")
+        if verb == "press":
+            return self._until(lambda: self._pressed(words[0], words[1]), float(words[2]))
         if verb == "key":
             self._call("send-keys", "-t", "main", words[0])
-            time.sleep(_SETTLE_S)
-        return True
+            return True
+        self._call("send-keys", "-t", "main", "-l", words[0])
+        shown = self._until(lambda: words[0][:_SHOWN_CHARS] in self._screen(), _SHOW_S)
+        time.sleep(_SETTLE_S)
+        if verb == "say":
+            self._call("send-keys", "-t", "main", "Enter")
+        return shown
 
-    def _until(self, true: Any, seconds: float) -> bool:
+    def _pressed(self, key: str, fits: str) -> bool:
+        self._call("send-keys", "-t", "main", key)
+        time.sleep(_SETTLE_S)
+        return re.search(fits, self._screen()) is not None
+
+    def _until(self, true: Callable[[], bool], seconds: float) -> bool:
         end = time.monotonic() + seconds
         while not true():
             if time.monotonic() > end:
