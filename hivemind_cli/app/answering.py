@@ -182,7 +182,7 @@ class Answering:
     def _scope(self, delivery: Delivery) -> Scope:
         identity = identify(delivery.cwd, self._paths.home)
         workspace = workspace_for(delivery.workspace, identity, self._kept, self._config.workspace)
-        return Scope(workspace, identity.id)
+        return Scope(workspace.id, identity.id)
 
     def _given(self, host: str, session_id: str) -> set[str]:
         try:

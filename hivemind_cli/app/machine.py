@@ -1,7 +1,6 @@
-"""Who and where we are: the login name, this machine's id and key, and workspaces kept for projects."""
+"""Who and where we are: the login name, and this machine's id and key."""
 
 import getpass
-import json
 import os
 import secrets
 import socket
@@ -33,21 +32,6 @@ def this_person() -> Person:
     except (KeyError, OSError):
         author = str(os.getuid())
     return Person(machine_id=socket.gethostname() or "unknown", author=author)
-
-
-def kept_workspaces(paths: Paths) -> dict[str, str]:
-    """Project id -> workspace, as `HIVEMIND_WORKSPACE_ID=x hivemind install` kept it."""
-    try:
-        value = json.loads(paths.workspaces.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(key): str(name) for key, name in value.items()} if isinstance(value, dict) else {}
-
-
-def keep_workspace(paths: Paths, project_id: str, workspace_id: str) -> None:
-    """Remember the workspace of a project."""
-    kept = {**kept_workspaces(paths), project_id: workspace_id}
-    write_private(paths.workspaces, json.dumps(kept, indent=1, sort_keys=True).encode() + b"\n")
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from hivemind_cli.app.answering import Answering
 from hivemind_cli.app.backtest import Backtest
 from hivemind_cli.app.due import codify_due
-from hivemind_cli.app.machine import kept_workspaces, machine_key, this_person
+from hivemind_cli.app.machine import machine_key, this_person
 from hivemind_cli.app.publishing import Publishing
 from hivemind_cli.app.verbs import Verbs
 from hivemind_cli.core.clock import Clock, from_ns, system_clock
@@ -20,6 +20,7 @@ from hivemind_cli.core.errors import CursorMoved, HivemindError
 from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.match import Weights, rarity
 from hivemind_cli.core.paths import Paths
+from hivemind_cli.core.project import kept_workspaces
 from hivemind_cli.core.records import (
     DEFAULT_WORKSPACE,
     Correction,

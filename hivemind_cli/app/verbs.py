@@ -5,9 +5,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from hivemind_cli.app.answering import Answering
-from hivemind_cli.app.machine import kept_workspaces
 from hivemind_cli.core.errors import DaemonError
-from hivemind_cli.core.project import identify, workspace_for
+from hivemind_cli.core.project import identify, kept_workspaces, workspace_for
 from hivemind_cli.core.records import GateSkip, SkillRevision
 from hivemind_cli.index.base import Scope
 from hivemind_cli.storage import wire
@@ -48,11 +47,11 @@ class Verbs:
         workspace = workspace_for(
             str(args.get("workspace", "")), identity, kept_workspaces(paths), config.workspace
         )
-        decision = self._answering.ask(str(args["query"]), Scope(workspace, identity.id))
+        decision = self._answering.ask(str(args["query"]), Scope(workspace.id, identity.id))
         return {
             "text": decision.text,
             "candidates": [asdict(candidate) for candidate in decision.candidates],
-            "workspace": workspace,
+            "workspace": workspace.id,
             "project": identity.name,
         }
 

@@ -228,7 +228,7 @@ class Capture:
 
     def _where(self, cwd: str, workspace: str, store: Store, at: datetime) -> tuple[Where, Project | None]:
         identity = identify(cwd, self._paths.home)
-        workspace_id = workspace_for(workspace, identity, self._kept, self._config.workspace)
+        workspace_id = workspace_for(workspace, identity, self._kept, self._config.workspace).id
         where = Where(workspace_id, identity.id, identity.root)
         if not identity.id:
             return where, None

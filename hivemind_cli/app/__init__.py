@@ -1,0 +1,52 @@
+"""Hivemind: the one façade. It wires the rooms; every door (commands, daemon, SDK) calls it.
+
+`Hivemind.own` opens the store and the indexes in this process and turns the loop: the daemon, and tests.
+Everything else asks the owner through `storage.daemon`.
+"""
+
+import os
+from collections.abc import Mapping
+
+from hivemind_cli.app.owned import OwnedHivemind
+from hivemind_cli.core.clock import Clock, system_clock
+from hivemind_cli.core.config import Config
+from hivemind_cli.core.paths import Paths
+from hivemind_cli.hosts import HOSTS
+from hivemind_cli.hosts.claude.headless import headless
+from hivemind_cli.llm import Setting, choose
+from hivemind_cli.llm.meter import Metered
+from hivemind_cli.storage import open_store
+
+__all__ = ["Hivemind", "OwnedHivemind", "llm_setting"]
+
+
+class Hivemind:
+    """Opens hivemind. The caller holds the daemon's lock before it owns anything."""
+
+    @staticmethod
+    def own(
+        paths: Paths, config: Config, *, env: Mapping[str, str] | None = None, clock: Clock = system_clock
+    ) -> OwnedHivemind:
+        """The owner, over the configured engine. StoreLocked, StoreDamaged, ConfigError."""
+        from hivemind_cli.index.tantivy import TantivyIndex
+
+        paths.make()
+        store = open_store(config.storage.engine, paths.database, memory_mb=config.daemon.memory_mb)
+        choice = choose(llm_setting(paths, config, os.environ if env is None else env))
+        provider = Metered(choice.provider, store, config.llm, clock) if choice.provider else None
+        return OwnedHivemind(
+            paths=paths,
+            config=config,
+            store=store,
+            index=TantivyIndex(paths.index / "skills"),
+            provider=provider,
+            hosts=HOSTS,
+            clock=clock,
+        )
+
+
+def llm_setting(paths: Paths, config: Config, env: Mapping[str, str]) -> Setting:
+    """What providers are made of: settings, environment, and how hosts are called headless."""
+    return Setting(config=config.llm, env=env, work=paths.work, commands={"claude": headless})
+
+

@@ -1,0 +1,131 @@
+"""Wiring the hosts: copy the hook, write its settings, edit each host's files; and taking all of it back."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from hivemind_cli import __version__
+from hivemind_cli.core.assets import asset
+from hivemind_cli.core.config import Config
+from hivemind_cli.core.errors import HostError
+from hivemind_cli.core.hook_settings import HookSettings
+from hivemind_cli.core.hook_settings import write as write_hook_settings
+from hivemind_cli.core.paths import FILE_MODE, Paths
+from hivemind_cli.hosts.apply import UndoResult, apply, read_receipt, undo
+from hivemind_cli.hosts.base import Edit, Host
+from hivemind_cli.hosts.command import base_python, hook_command
+
+HOOK_FILES = ("hivemind_hook.py", "hivemind_hook_recall.py")
+_WAKE_EVENTS = ("Stop", "SessionEnd", "StopFailure")
+"""Events that end a turn or a session: work is due, so the daemon should run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What install would do for one host."""
+
+    host: Host
+    edits: list[Edit]
+    notices: list[str]
+    problem: HostError | None = None
+    """Why this host cannot be wired."""
+
+
+def chosen_hosts(paths: Paths, hosts: Mapping[str, Host], only: Sequence[str], env: Mapping[str, str]) -> list[Host]:
+    """The hosts named in `only`, else those on this machine."""
+    if only:
+        return [hosts[name] for name in only]
+    return [host for host in hosts.values() if host.installed(paths.home, config_dir=config_dir(host, env))]
+
+
+def plan(paths: Paths, chosen: Sequence[Host], env: Mapping[str, str]) -> list[Planned]:
+    """What would change, host by host; nothing is written."""
+    planned = []
+    for host in chosen:
+        folder = config_dir(host, env)
+        try:
+            edits = host.plan_install(paths.home, command_for(paths, host), config_dir=folder)
+            planned.append(Planned(host, edits, host.notices(paths.home, config_dir=folder)))
+        except HostError as problem:
+            planned.append(Planned(host, [], [], problem))
+    return planned
+
+
+def install(
+    paths: Paths, config: Config, planned: Sequence[Planned], *, daemon: Sequence[str], env: Mapping[str, str], now: datetime
+) -> None:
+    """Carry out a plan. HostError: a host's file could not be written; what was written before it stays."""
+    paths.make()
+    copy_hook(paths)
+    write_settings(paths, config, [one.host for one in planned], daemon=daemon)
+    for one in planned:
+        if one.problem is None:
+            folder = config_dir(one.host, env)
+            stamp = f"{now.isoformat(timespec='seconds')} hivemind {__version__}"
+            apply(one.edits, paths.receipts, one.host.NAME, stamp, config_dir=str(folder or ""))
+
+
+def uninstall(paths: Paths, hosts: Mapping[str, Host]) -> dict[str, list[UndoResult]]:
+    """Take our entries out of every host's files; what became of each file."""
+    results = {}
+    for name, host in hosts.items():
+        receipt = read_receipt(paths.receipts, name)
+        folder = Path(receipt.config_dir) if receipt and receipt.config_dir else None
+        command = command_for(paths, host)
+        results[name] = undo(
+            name,
+            paths.receipts,
+            lambda host=host, command=command, folder=folder: host.plan_uninstall(  # type: ignore[misc]
+                paths.home, command, config_dir=folder
+            ),
+        )
+    return results
+
+
+def purge(paths: Paths) -> None:
+    """Remove everything hivemind owns. Skills in projects are the project's and stay."""
+    shutil.rmtree(paths.root, ignore_errors=True)
+
+
+def copy_hook(paths: Paths) -> None:
+    """Install this version's hook over an older copy, each file atomically."""
+    for name in HOOK_FILES:
+        content = asset("hooks", name).read_bytes()
+        target = paths.hook.parent / name
+        if target.exists() and target.read_bytes() == content:
+            continue
+        aside = target.with_name(f"{name}.tmp")
+        aside.write_bytes(content)
+        aside.chmod(FILE_MODE)
+        aside.replace(target)
+
+
+def write_settings(paths: Paths, config: Config, hosts: Sequence[Host], *, daemon: Sequence[str]) -> bool:
+    """Tell the hook what it must know; was anything new?"""
+    settings = HookSettings(
+        capture=config.capture.enabled,
+        only_cli=config.capture.only_cli,
+        recall=config.recall.enabled,
+        deadline_ms=config.recall.deadline_ms,
+        deadline_start_ms=config.recall.deadline_start_ms,
+        daemon=tuple(daemon),
+        env=(config.llm.key_env,) if config.llm.allow else (),
+        wait=tuple((host.NAME, event, moment) for host in hosts for event, moment in host.EVENTS.items() if moment),
+        wake=tuple((host.NAME, event) for host in hosts for event in _WAKE_EVENTS if event in host.EVENTS),
+    )
+    return write_hook_settings(paths.hook_settings, settings)
+
+
+def command_for(paths: Paths, host: Host) -> str:
+    """What the host runs, before the event's name."""
+    return hook_command(base_python(), paths.hook, host.NAME)
+
+
+def config_dir(host: Host, env: Mapping[str, str]) -> Path | None:
+    """Where the person's environment has moved the host's folder, or None."""
+    moved = env.get(host.CONFIG_ENV, "") if host.CONFIG_ENV else ""
+    return Path(moved) if moved else None
+
+

@@ -1,0 +1,168 @@
+"""What is known, as plain values for any door: corrections, skills, sessions, and the why behind a line."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+
+from hivemind_cli.core.errors import HivemindError
+from hivemind_cli.core.records import (
+    Correction,
+    Event,
+    EventKind,
+    Project,
+    Recall,
+    SkillRevision,
+    SkillState,
+)
+from hivemind_cli.storage.base import Store
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """One session in a line."""
+
+    host: str
+    session_id: str
+    project: str
+    started_at: datetime
+    last_at: datetime
+    prompts: int
+    tool_calls: int
+    corrections: int
+    recalls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recurring:
+    """Corrections that share a key."""
+
+    key: str
+    count: int
+    since: datetime
+    last_at: datetime
+    projects: tuple[str, ...]
+    quote: str
+    skill: str
+    """Name of the skill that carries one of them, or ""."""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The evidence behind one line of a skill."""
+
+    line_number: int
+    text: str
+    corrections: tuple[Correction, ...]
+
+
+def current_skills(store: Store, *, states: Sequence[SkillState] = ()) -> list[SkillRevision]:
+    """The newest revision of every skill, by name; only those in `states`, if given."""
+    newest: dict[str, SkillRevision] = {}
+    for row in store.find(SkillRevision):
+        known = newest.get(row.record.skill_id)
+        if known is None or row.record.version >= known.version:
+            newest[row.record.skill_id] = row.record
+    found = [revision for revision in newest.values() if not states or revision.state in states]
+    return sorted(found, key=lambda revision: (revision.name, revision.skill_id))
+
+
+def skill_named(store: Store, name: str) -> SkillRevision:
+    """The newest revision of the skill called `name`. HivemindError with the nearest name if there is none."""
+    skills = current_skills(store)
+    found = [revision for revision in skills if revision.name == name or revision.skill_id == name]
+    live = [revision for revision in found if revision.state is not SkillState.RETIRED]
+    if live or found:
+        return (live or found)[-1]
+    near = get_close_matches(name, [revision.name for revision in skills], n=1)
+    raise HivemindError(
+        f"No skill is called {name!r}.",
+        why=f"The nearest is {near[0]!r}." if near else "",
+        fix="`hivemind skillify` lists them all.",
+    )
+
+
+def history_of(store: Store, skill_id: str) -> list[SkillRevision]:
+    """All revisions of a skill, oldest first."""
+    rows = store.find(SkillRevision, skill_id=skill_id)
+    return sorted((row.record for row in rows), key=lambda revision: revision.version)
+
+
+def why(store: Store, revision: SkillRevision, line: int | None = None) -> list[Why]:
+    """The evidence behind each line, or behind line number `line` (from 1)."""
+    numbered = [(n, one) for n, one in enumerate(revision.lines, 1) if line in (None, n)]
+    if line is not None and not numbered:
+        raise HivemindError(
+            f"{revision.name} has no line {line}.", why=f"It has {len(revision.lines)}.", fix="Leave the number out."
+        )
+    ids = sorted({one for _, each in numbered for one in each.correction_ids})
+    known = {row.record.id: row.record for row in store.find(Correction, id=ids)} if ids else {}
+    return [
+        Why(n, one.text, tuple(known[each] for each in one.correction_ids if each in known)) for n, one in numbered
+    ]
+
+
+def recurring(store: Store) -> list[Recurring]:
+    """What keeps coming back, most often first."""
+    groups: dict[str, list[Correction]] = {}
+    for row in store.find(Correction):
+        groups.setdefault(row.record.recurrence_key, []).append(row.record)
+    carried = {
+        one: revision.name
+        for revision in current_skills(store)
+        for each in revision.lines
+        for one in each.correction_ids
+    }
+    names = project_names(store)
+    found = []
+    for key, group in groups.items():
+        if len(group) < 2:
+            continue
+        last = max(group, key=lambda one: one.occurred_at)
+        found.append(
+            Recurring(
+                key=key,
+                count=len(group),
+                since=min(one.occurred_at for one in group),
+                last_at=last.occurred_at,
+                projects=tuple(sorted({names.get(one.project_id, one.project_id) for one in group})),
+                quote=last.quote or last.cause,
+                skill=next((carried[one.id] for one in group if one.id in carried), ""),
+            )
+        )
+    return sorted(found, key=lambda one: (-one.count, one.key))
+
+
+def project_names(store: Store) -> dict[str, str]:
+    """project_id -> its folder's name."""
+    return {row.record.project_id: row.record.name for row in store.find(Project)}
+
+
+def sessions(store: Store, *, limit: int = 50) -> list[SessionSummary]:
+    """Sessions, the last active first."""
+    newest: dict[tuple[str, str], datetime] = {}
+    for row in store.find(Event, newest_first=True, limit=20_000):
+        newest.setdefault((row.record.host, row.record.session_id), row.record.occurred_at)
+        if len(newest) > limit:
+            break
+    names = project_names(store)
+    ordered = sorted(newest, key=lambda key: newest[key], reverse=True)[:limit]
+    return [_summary(store, host, session_id, names) for host, session_id in ordered]
+
+
+def _summary(store: Store, host: str, session_id: str, names: dict[str, str]) -> SessionSummary:
+    events = [row.record for row in store.find(Event, host=host, session_id=session_id)]
+    kinds = Counter(event.kind for event in events)
+    times = [event.occurred_at for event in events]
+    return SessionSummary(
+        host=host,
+        session_id=session_id,
+        project=names.get(events[-1].project_id, ""),
+        started_at=min(times),
+        last_at=max(times),
+        prompts=kinds[EventKind.PROMPT],
+        tool_calls=kinds[EventKind.TOOL_CALL],
+        corrections=store.count(Correction, host=host, session_id=session_id),
+        recalls=store.count(Recall, host=host, session_id=session_id),
+    )

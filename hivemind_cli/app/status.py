@@ -1,0 +1,165 @@
+"""The state at a glance, and what a person should look into."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+from hivemind_cli.app.installing import command_for, config_dir
+from hivemind_cli.app.reading import current_skills
+from hivemind_cli.core.config import Config
+from hivemind_cli.core.errors import HostError
+from hivemind_cli.core.paths import Paths
+from hivemind_cli.core.records import Correction, Event, Notice, Outcome, Recall, SkillState
+from hivemind_cli.hosts.apply import read_receipt
+from hivemind_cli.hosts.base import Host
+from hivemind_cli.pipeline.spool import Spool
+from hivemind_cli.storage.base import Store
+
+SILENT_AFTER = timedelta(minutes=3)
+"""A transcript that grew so long after the last event says that hooks do not fire."""
+TRANSCRIPTS_MAX = 5000
+NOTICE_DAYS = 14
+_QUIET = frozenset({"published", "announced"})
+"""Notices that tell news, not trouble."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostStatus:
+    """One host at a glance."""
+
+    name: str
+    label: str
+    installed: bool
+    wired: bool
+    last_event_at: datetime | None
+    transcripts_at: datetime | None
+    """When its newest transcript last grew."""
+    silent: bool
+    """Wired, and its transcripts grow, but no event arrives."""
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What `hivemind status` shows."""
+
+    hosts: tuple[HostStatus, ...]
+    events: int
+    sessions_today: int
+    corrections: dict[str, int]
+    skills: dict[str, int]
+    recalls: dict[str, int]
+    outcomes: dict[str, int]
+    waiting: dict[str, int]
+    recall_tier: str
+    provider: str
+    trouble: tuple[Notice, ...] = field(default=())
+
+
+def status(
+    store: Store,
+    paths: Paths,
+    config: Config,
+    hosts: Mapping[str, Host],
+    env: Mapping[str, str],
+    *,
+    provider: str,
+    now: datetime,
+) -> Status:
+    """Everything `hivemind status` shows, from the store and the hosts' own files."""
+    spool = Spool(paths)
+    recalls = store.find(Recall, newest_first=True, limit=20_000)
+    spoken = [row.record for row in recalls if row.record.text]
+    outcomes: dict[tuple[str, str], str] = {}
+    for outcome in store.find(Outcome):
+        outcomes[outcome.record.recall_id, outcome.record.subject_id] = outcome.record.verdict
+    since = now - timedelta(days=1)
+    return Status(
+        hosts=tuple(_host(host, store, paths, env) for host in hosts.values()),
+        events=store.count(Event),
+        sessions_today=len({row.record.session_id for row in store.find(Event, since=since, kind="session_start")}),
+        corrections=dict(Counter(row.record.kind.value for row in store.find(Correction))),
+        skills=dict(Counter(revision.state.value for revision in current_skills(store))),
+        recalls={
+            "decisions": store.count(Recall),
+            "injected": sum(not recall.held for recall in spoken),
+            "held": sum(recall.held for recall in spoken),
+        },
+        outcomes=dict(Counter(outcomes.values())),
+        waiting={
+            "deliveries": len(spool.pending()),
+            "set aside": sum(path.suffix != ".why" for path in _files(paths.quarantine)),
+            "corrections to codify": len(store.find(Correction, after=store.cursor("codify"))),
+            "skills to review": sum(
+                revision.state in (SkillState.REVIEW, SkillState.DRAFT) for revision in current_skills(store)
+            ),
+        },
+        recall_tier=_tier(config),
+        provider=provider,
+        trouble=tuple(trouble(store, now)),
+    )
+
+
+def trouble(store: Store, now: datetime) -> list[Notice]:
+    """Notices of the last days that ask for a look, newest first."""
+    rows = store.find(Notice, newest_first=True, since=now - timedelta(days=NOTICE_DAYS), limit=200)
+    return [row.record for row in rows if row.record.about not in _QUIET]
+
+
+def _tier(config: Config) -> str:
+    if not config.recall.enabled:
+        return "off. For recall: hivemind config set recall.enabled true"
+    return "lexical (BM25). The next tier, meaning by sentence embeddings, comes with a later version"
+
+
+def _host(host: Host, store: Store, paths: Paths, env: Mapping[str, str]) -> HostStatus:
+    folder = _folder(host, paths, env)
+    rows = store.find(Event, host=host.NAME, source="hook", newest_first=True, limit=1)
+    last = rows[0].record.occurred_at if rows else None
+    wired = host.wired(paths.home, command_for(paths, host), config_dir=folder)
+    grown = _newest(host, paths, folder)
+    wired_at = _installed_at(paths, host)
+    heard = max((moment for moment in (last, wired_at) if moment), default=None)
+    silent = bool(wired and grown and heard and grown - heard > SILENT_AFTER)
+    return HostStatus(
+        name=host.NAME,
+        label=host.LABEL,
+        installed=host.installed(paths.home, config_dir=folder),
+        wired=wired,
+        last_event_at=last,
+        transcripts_at=grown,
+        silent=silent,
+        notices=tuple(host.notices(paths.home, config_dir=folder)),
+    )
+
+
+def _folder(host: Host, paths: Paths, env: Mapping[str, str]) -> Path | None:
+    try:
+        receipt = read_receipt(paths.receipts, host.NAME)
+    except HostError:
+        receipt = None
+    if receipt and receipt.config_dir:
+        return Path(receipt.config_dir)
+    return config_dir(host, env)
+
+
+def _installed_at(paths: Paths, host: Host) -> datetime | None:
+    path = paths.receipts / f"{host.NAME}.json"
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC) if path.exists() else None
+
+
+def _newest(host: Host, paths: Paths, folder: Path | None) -> datetime | None:
+    times = []
+    for path in islice(host.find_sessions(paths.home, config_dir=folder), TRANSCRIPTS_MAX):
+        try:
+            times.append(path.stat().st_mtime)
+        except OSError:
+            continue
+    return datetime.fromtimestamp(max(times), UTC) if times else None
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
