@@ -54,13 +54,13 @@ def _install(folder: Path) -> None:
     require("npm")
     with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
         prefix = Path(aside) / "prefix"
-        call = ["npm", "install", "--prefix", str(prefix), "--no-audit", "--no-fund", "--no-update-notifier", PACKAGE]
+        call = ["npm", "install", "--prefix", str(prefix), "--no-audit", "--no-fund", "--fetch-retries=1", PACKAGE]
         try:
             done = subprocess.run(call, cwd=aside, capture_output=True, text=True, timeout=_INSTALL_S)
         except subprocess.TimeoutExpired as late:
             raise Unavailable(f"npm did not install {PACKAGE} within {_INSTALL_S} s.") from late
         if done.returncode != 0:
-            raise Unavailable(f"npm could not install {PACKAGE}: {done.stderr.strip()[-800:]}")
+            raise Unavailable(f"npm could not install {PACKAGE}: {done.stderr.strip()[:400]}")
         prefix.rename(folder)
 
 

@@ -64,14 +64,19 @@ class Player:
         }
 
     def play(self, steps: list[dict[str, Any]]) -> int:
-        """Stop after a step that failed and says `must`."""
+        """A step that failed and says `must` is the last; then come the plan's questions about it."""
         for step in steps:
-            started = time.monotonic()
-            result = {"name": step.get("name", step["do"]), "ok": True, **self._kinds[step["do"]](step)}
-            self.note({**result, "seconds": round(time.monotonic() - started, 2), "facts": self._observe()})
-            if step.get("must") and not result["ok"]:
+            if not self._step(step) and step.get("must"):
+                for question in self._plan["questions"]:
+                    self._step(question)
                 return 1
         return 0
+
+    def _step(self, step: dict[str, Any]) -> bool:
+        started = time.monotonic()
+        result = {"name": step.get("name", step["do"]), "ok": True, **self._kinds[step["do"]](step)}
+        self.note({**result, "seconds": round(time.monotonic() - started, 2), "facts": self._observe()})
+        return bool(result["ok"])
 
     def note(self, result: dict[str, Any]) -> None:
         with self._results.open("a", encoding="utf-8") as file:

@@ -30,6 +30,7 @@ def play(story: Story, world: World) -> Played:
         *_correct(story, world),
         *_recall(story, world),
         *_controls(story, world),
+        *world.questions(),
         world.hivemind(UNINSTALL, "uninstall"),
         world.processes(PROCESSES, within_s=LEAVE_S),
         world.read(AFTER, world.settings),

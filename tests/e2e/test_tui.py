@@ -57,6 +57,7 @@ def driven(new_world: Callable[[], World]) -> Played:
         world.hivemind("install", "install", "--only", "claude", "--yes"),
         world.terminal("screen", ["--permission-mode", "manual"], turns, ACTIONS),
         world.poll("corrections", ["corrections", "--json"], listed, within_s=CORRECTIONS_S),
+        *world.questions(),
         world.hivemind("uninstall", "uninstall"),
     ]
     return world.play(steps)

@@ -22,6 +22,7 @@ HIVEMIND = (sys.executable, "-m", "hivemind_cli")
 SESSION_S = 180
 COMMAND_S = 90
 PLAN_S = 1500
+QUESTIONS = ("corrections", "skillify", "status")
 
 SETTINGS = """{
    "cleanupPeriodDays": 30,
@@ -134,6 +135,10 @@ class World:
     def processes(self, name: str, *, within_s: float) -> Step:
         return {"do": "processes", "name": name, "timeout_s": within_s}
 
+    def questions(self) -> list[Step]:
+        """What hivemind itself says of what happened; for a person to read when a test fails."""
+        return [self.hivemind(f"asked: {word}", word, "--json", must=False) for word in QUESTIONS]
+
     def play(self, steps: Sequence[Step], *, watched: Sequence[Path] = ()) -> "Played":
         """Run the steps in one namespace, to the end or to the first that must succeed and did not."""
         plan = {
@@ -144,6 +149,7 @@ class World:
             "socket": str(self.root / "tmux.sock"),
             "watched": [str(path) for path in watched],
             "steps": list(steps),
+            "questions": self.questions(),
         }
         plan_file = self.root / "plan.json"
         plan_file.write_text(json.dumps(plan, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -263,7 +269,8 @@ class Played:
         """`why`, and what a person needs to find out more: results, requests, logs."""
         failed = [name for name, result in self.results.items() if not result["ok"]]
         parts = [why, f"Everything is in {self.root}. Steps played: {', '.join(self.results)}."]
-        for name in dict.fromkeys([*names, *failed]):
+        asked = [name for name in self.results if name.startswith("asked: ")]
+        for name in dict.fromkeys([*names, *failed, *asked]):
             result = json.dumps(self.results.get(name, "never played"), ensure_ascii=False, indent=1)
             parts.append(f"== step {name}\n{self._end(result)}")
             parts.extend(self._show(request) for request in self.requests(name))
