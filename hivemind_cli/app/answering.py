@@ -205,8 +205,8 @@ class Answering:
         if decision.given:
             path = self._paths.session_file(host.NAME, one.session_id)
             with suppress(OSError):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with path.open("a", encoding="utf-8", opener=_private) as file:
+                fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+                with os.fdopen(fd, "w", encoding="utf-8") as file:
                     file.write("".join(f"{line}\n" for line in decision.given))
         recall = Recall(
             id=derived_id(now, "recall", delivery.id),
@@ -240,10 +240,6 @@ class Answering:
             aside = path.with_name(f"{path.name}.tmp")
             aside.write_text("".join(f"{line}\n" for line in kept), "utf-8")
             aside.replace(path)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, FILE_MODE)
 
 
 def _with(recall: Recall, decision: Decision) -> Recall:

@@ -327,7 +327,7 @@ class OwnedHivemind:
         if not self._snapshot_stale:
             return
         self._snapshot_stale = False
-        roots = [(row.record.root, row.record.workspace_id, row.record.project_id) for row in self.store.find(Project)]
+        roots = [row.record for row in self.store.find(Project)]
         snapshot.publish(
             self.paths.snapshot,
             self.index.all(),

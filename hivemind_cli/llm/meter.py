@@ -23,7 +23,7 @@ class Receipts(Protocol):
     def append(self, records: Sequence[Record]) -> int:
         """Store receipts."""
 
-    def find(self, kind: type[LLMCall], *, since: datetime | None = None) -> Sequence[Any]:
+    def find(self, kind: type[LLMCall], /, *, since: datetime | None = None) -> Sequence[Any]:
         """Rows of receipts whose occurred_at is at least `since`."""
 
 
