@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from hivemind_cli.storage.wire import error_from_json
 CALL_WAIT_S = 60.0
 PING_WAIT_S = 2.0
 _SPAWN_AGAIN_S = 2.0
+_SETTLED_S = 0.05
+"""A starting daemon that waits for the lock takes it within 20 ms."""
 _LOG_LINES = 5
 _SUN_PATH_BYTES = 103
 """macOS takes 104 with the closing zero, Linux 108."""
@@ -82,21 +84,41 @@ class Client:
         """End the daemon: ask it, then SIGTERM. False: none ran. DaemonError: it is still there."""
         if lock.holder(self._paths) is None:
             return False
-        with contextlib.suppress(OSError, DaemonError):
-            self._asked(self._connected(PING_WAIT_S), "shutdown", {}, PING_WAIT_S)
-        if self._freed(timeout_s):
+        if self._ends(timeout_s, self._ask_to_end) or self._ends(timeout_s, _terminate):
             return True
-        pid = lock.holder(self._paths)  # whoever holds the lock wrote this pid: it is the daemon, and no reused number
-        if pid:
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGTERM)
-        if self._freed(timeout_s):
-            return True
+        pid = lock.holder(self._paths) or "unknown"
         raise DaemonError(
-            f"The daemon (process {pid or 'unknown'}) does not end.",
+            f"The daemon (process {pid}) does not end.",
             why="It was asked, and then sent SIGTERM.",
-            fix=f"Look into {self._paths.log}; `kill -9 {pid or 'PID'}` loses nothing that was captured.",
+            fix=f"Look into {self._paths.log}; `kill -9` loses nothing that was captured.",
         )
+
+    def _ends(self, timeout_s: float, end: Callable[[int], bool]) -> bool:
+        """`end` each process that holds the lock (another may have waited for it), until none does."""
+        deadline = time.monotonic() + timeout_s
+        ended: int | None = None
+        free_since: float | None = None
+        while True:
+            now = time.monotonic()
+            pid = lock.holder(self._paths)
+            if pid is not None:
+                free_since = None
+                if pid != ended and end(pid):
+                    ended = pid
+            elif free_since is None:
+                free_since = now
+            elif now - free_since > _SETTLED_S:
+                return True
+            if now >= deadline:
+                return False
+            time.sleep(0.01)
+
+    def _ask_to_end(self, pid: int) -> bool:
+        try:
+            self._asked(self._connected(PING_WAIT_S), "shutdown", {}, PING_WAIT_S)
+        except (OSError, DaemonError):
+            return False  # not listening yet, or no longer
+        return True
 
     def _connected(self, timeout_s: float) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -168,13 +190,13 @@ class Client:
                 said.append(f"{newest}: {newest.read_text('utf-8', 'replace').splitlines()[-1]}")
         return "\n".join(["Its last words:", *said]) if said else "It left no word in its log."
 
-    def _freed(self, timeout_s: float) -> bool:
-        deadline = time.monotonic() + timeout_s
-        while lock.holder(self._paths) is not None:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.02)
-        return True
+
+def _terminate(pid: int) -> bool:
+    """SIGTERM to the holder of the lock: it wrote its number there itself, so it is no reused one."""
+    if pid:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGTERM)
+    return bool(pid)
 
 
 def _line(connection: socket.socket, deadline: float) -> bytes:

@@ -256,8 +256,11 @@ class Supervisor:
         with contextlib.suppress(OSError):
             self._server.stop()
         owner, self._owner = self._owner, None
-        if owner is None:
-            return
+        if owner is not None:
+            self._close(owner)
+        logger.info("daemon %d ends", os.getpid())
+
+    def _close(self, owner: Owner) -> None:
         deadline = time.monotonic() + FAREWELL_S
         try:
             while not self._gone and time.monotonic() < deadline and owner.drain(DRAIN_FILES):
@@ -268,7 +271,6 @@ class Supervisor:
             owner.close()
         except Exception as exc:  # noqa: BLE001  the process ends anyway
             report_crash(self._paths, "close", exc)
-        logger.info("daemon %d ends", os.getpid())
 
     def _raise_failure(self) -> None:
         for chore in self._chores:

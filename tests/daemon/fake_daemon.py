@@ -9,7 +9,6 @@ import sys
 import time
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from hivemind_cli.core.config import Config

@@ -67,7 +67,9 @@ def test_the_daemon_is_cut_loose_from_who_started_it(paths: Paths, fake_command:
         assert os.readlink(process / "cwd") == "/"
         assert {os.readlink(process / "fd" / str(fd)) for fd in (0, 1, 2)} == {"/dev/null"}
         held = {os.readlink(fd) for fd in (process / "fd").iterdir() if fd.exists()}
-        assert not {name for name in held if name.startswith("/") and not name.startswith((str(paths.root), "/dev/null"))}
+        assert not {
+            name for name in held if name.startswith("/") and not name.startswith((str(paths.root), "/dev/null"))
+        }
         variables = dict(entry.split("=", 1) for entry in (process / "environ").read_text().split("\0") if entry)
         assert variables == {
             "HOME": str(paths.home),

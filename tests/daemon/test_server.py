@@ -89,7 +89,9 @@ def test_a_bug_is_reported_and_the_daemon_lives_on(paths: Paths, start: Start, c
     assert process.poll() is None
 
 
-@pytest.mark.parametrize("line", [b"{}", b"[1]", b'{"call": 7}', b'{"call": "echo", "args": []}', b"{", b"hello", b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "line", [b"{}", b"[1]", b'{"call": 7}', b'{"call": "echo", "args": []}', b"{", b"hello", b"\xff\xfe"]
+)
 def test_what_is_no_request_is_refused_in_words(paths: Paths, start: Start, line: bytes) -> None:
     start()
     with dial(paths) as connection:
