@@ -1,1 +1,21 @@
 """Agent hosts: one file each, all in this dict, so that the type checker compares them with the protocol."""
+
+import difflib
+
+from hivemind_cli.core.errors import HostError
+from hivemind_cli.hosts import claude
+from hivemind_cli.hosts.base import Host
+
+HOSTS: dict[str, Host] = {"claude": claude}
+
+
+def known_host(name: str) -> Host:
+    """The host called `name`. HostError, with the nearest right name, if there is none."""
+    if name in HOSTS:
+        return HOSTS[name]
+    near = difflib.get_close_matches(name.lower(), HOSTS, n=1, cutoff=0.5)
+    raise HostError(
+        f"No host is called {name!r}.",
+        why=f"hivemind knows {', '.join(sorted(HOSTS))}.",
+        fix=f"Did you mean {near[0]!r}?" if near else "Use one of these.",
+    )

@@ -31,6 +31,8 @@ class Tail:
     seen: Sequence[Seen]
     offset: int
     """Bytes read up to the last whole line."""
+    skipped: int = 0
+    """Lines that could not be read: torn, or longer than any message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,16 @@ class Answer:
     """Deny this tool call once, with `text` as the reason."""
     notice: str = ""
     """One line for the person, not the model (session start)."""
+    reload_skills: bool = False
+    """Ask the host to look at its skill folders again (session start, where a skill was just written)."""
 
 
 class Host(Protocol):
-    """An agent program we plug into."""
+    """An agent program we plug into.
+
+    `config_dir` is the folder named by the person's own `CONFIG_ENV` variable, read at the door (and kept in the
+    install receipt for the daemon); None means the host's usual place under `home`.
+    """
 
     NAME: str
     """Its id: claude, codex, ..."""
@@ -66,29 +74,34 @@ class Host(Protocol):
     """As people call it: Claude Code."""
     EVENTS: dict[str, Moment | None]
     """Hook events we register -> the moment at which the host waits for text, or None."""
+    CONFIG_ENV: str
+    """The environment variable that moves the host's own folder; "" if it has none."""
 
-    def installed(self, home: Path) -> bool:
+    def installed(self, home: Path, *, config_dir: Path | None = None) -> bool:
         """Is this host on the machine, by its own folder or program?"""
 
-    def wired(self, home: Path, command: str) -> bool:
+    def wired(self, home: Path, command: str, *, config_dir: Path | None = None) -> bool:
         """Do the host's settings hold all of our hooks, with this command?"""
 
-    def plan_install(self, home: Path, command: str) -> list[Edit]:
+    def notices(self, home: Path, *, config_dir: Path | None = None) -> list[str]:
+        """What on this machine keeps our hooks from running although they are wired, a sentence each."""
+
+    def plan_install(self, home: Path, command: str, *, config_dir: Path | None = None) -> list[Edit]:
         """What would be written so that each event runs `command` + " " + event. HostError: we would not dare."""
 
-    def plan_uninstall(self, home: Path, command: str) -> list[Edit]:
+    def plan_uninstall(self, home: Path, command: str, *, config_dir: Path | None = None) -> list[Edit]:
         """What would be written to remove every entry of ours, and only these."""
 
     def decode(self, event: str, payload: dict[str, Any]) -> list[Seen]:
         """What the payload shows; [] for what we do not use. KeyError, TypeError, ValueError: a fault worth seeing."""
 
-    def transcript_of(self, home: Path, payload: dict[str, Any]) -> Path | None:
+    def transcript_of(self, home: Path, payload: dict[str, Any], *, config_dir: Path | None = None) -> Path | None:
         """The session's transcript, only if it lies under the host's own roots."""
 
     def read_tail(self, path: Path, offset: int) -> Tail:
         """What the transcript says after `offset` bytes; a line still being written is left for next time."""
 
-    def find_sessions(self, home: Path) -> Iterator[Path]:
+    def find_sessions(self, home: Path, *, config_dir: Path | None = None) -> Iterator[Path]:
         """Every past session file on the machine."""
 
     def read_transcript(self, path: Path) -> Iterator[Seen]:

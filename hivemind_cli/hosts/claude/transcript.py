@@ -1,0 +1,176 @@
+"""Claude Code's own session files: `<config folder>/projects/<project>/<session>.jsonl`, a JSON line a thing.
+
+Read as a stream, in bounded memory: bookkeeping lines (some repeat whole model requests) are skipped by their
+first bytes, unparsed. A line that is torn or strange is skipped and counted; one without its newline is left.
+"""
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from hivemind_cli.core.records import EventKind
+from hivemind_cli.hosts.base import Seen, Tail
+from hivemind_cli.hosts.claude import tools
+from hivemind_cli.hosts.claude.reader import Reader
+
+LINE_BYTES_MAX = 16_000_000
+LOOK_BACK_BYTES = 2_000_000
+"""Read again before a tail, so that its lines find their prompt, calls and queue."""
+TAIL_BYTES_MAX = 32_000_000
+"""A longer tail is read in several calls."""
+
+_FIRST_KEY_IS_TYPE = re.compile(rb'\s*\{\s*"type": ?"([a-z-]+)"')
+_WANTED = frozenset({b"user", b"assistant", b"attachment", b"system", b"queue-operation"})
+_PROGRESS = re.compile(rb'"type": ?"progress"')
+_HEAD_BYTES = 600
+
+
+def transcript_of(home: Path, payload: dict[str, Any], *, config_dir: Path | None = None) -> Path | None:
+    """The session's transcript, links resolved; None if it does not lie under the host's own projects folder."""
+    named = payload.get("transcript_path")
+    if not isinstance(named, str) or not named.startswith("/") or "\0" in named:
+        return None
+    try:
+        path = Path(named).resolve()
+        root = ((config_dir or home / ".claude") / "projects").resolve()
+    except (OSError, RuntimeError):  # a loop of links
+        return None
+    if path.suffix != ".jsonl" or not path.is_relative_to(root) or (path.exists() and not path.is_file()):
+        return None
+    return path
+
+
+def find_sessions(home: Path, *, config_dir: Path | None = None) -> Iterator[Path]:
+    """Every session file, oldest first within a project; each is followed by the files of its subagents.
+
+    A subagent's lines name their parent's session, so reading them adds to it.
+    """
+    projects = (config_dir or home / ".claude") / "projects"
+    for project in sorted(path for path in projects.glob("*") if path.is_dir()):
+        for session in sorted(project.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name)):
+            if session.is_file():
+                yield session
+                yield from sorted((project / session.stem / "subagents").glob("agent-*.jsonl"))
+
+
+def read_tail(path: Path, offset: int) -> Tail:
+    """What the transcript says after `offset` bytes, at most 32 MB of it; call again while the offset grows.
+
+    A file shorter than `offset` was written anew and is read from its start. No file: an empty tail.
+    """
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            start = offset if 0 <= offset <= size else 0
+            reader = _context(file, path, start)
+            return _read_on(file, reader, start)
+    except FileNotFoundError:
+        return Tail(seen=(), offset=0)
+
+
+def _context(file: BinaryIO, path: Path, start: int) -> Reader:
+    reader = Reader(path.stem)
+    file.seek(max(start - LOOK_BACK_BYTES, 0))
+    if file.tell():
+        file.readline()  # the rest of a line cut by the window
+    for line, end in _lines(file):
+        if end > start:
+            break
+        _feed(reader, line)
+    return reader
+
+
+def _read_on(file: BinaryIO, reader: Reader, start: int) -> Tail:
+    file.seek(start)
+    seen: list[Seen] = []
+    offset, skipped = start, 0
+    for line, end in _lines(file):
+        found = _feed(reader, line)
+        if found is None:
+            skipped += 1
+        else:
+            seen += found
+        offset = end
+        if offset - start >= TAIL_BYTES_MAX:
+            break
+    seen += reader.close(over=False)
+    return Tail(seen=seen, offset=offset, skipped=skipped)
+
+
+def read_transcript(path: Path) -> Iterator[Seen]:
+    """All of one session file, in order. OSError if it cannot be read."""
+    reader = Reader(path.stem)
+    with path.open("rb") as file:
+        for line, _ in _lines(file, to_the_end=True):
+            yield from _feed(reader, line) or ()
+    yield from reader.close(over=True)
+
+
+def _lines(file: BinaryIO, *, to_the_end: bool = False) -> Iterator[tuple[bytes | None, int]]:
+    """Whole lines and the offset behind each; None for one too long to hold. `to_the_end`: a last line without
+    its newline counts too."""
+    offset = file.tell()
+    while line := file.readline(LINE_BYTES_MAX):
+        length = len(line)
+        too_long = not line.endswith(b"\n") and length == LINE_BYTES_MAX
+        while too_long and (rest := file.readline(LINE_BYTES_MAX)):
+            length += len(rest)
+            line = rest
+            if rest.endswith(b"\n"):
+                break
+        if not line.endswith(b"\n") and not to_the_end:
+            return
+        offset += length
+        yield None if too_long else line, offset
+
+
+def _feed(reader: Reader, line: bytes | None) -> list[Seen] | None:
+    """What the line shows; None if it cannot be read."""
+    if line is None:
+        return None
+    if _bookkeeping(line):
+        return []
+    try:
+        value = json.loads(line)
+        return reader.feed(value) if isinstance(value, dict) else None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _bookkeeping(line: bytes) -> bool:
+    head = line[:_HEAD_BYTES]
+    first = _FIRST_KEY_IS_TYPE.match(head)
+    if first:
+        return first.group(1) not in _WANTED
+    return not head.strip() or _PROGRESS.search(head) is not None
+
+
+def counts(path: Path) -> dict[str, int]:
+    """How much of what stands in a session file, without the work of subagents."""
+    seen = [one for one in read_transcript(path) if "agent_id" not in one.payload]
+    kinds = Counter(one.kind for one in seen)
+    edited = Counter(_edited_path(one) for one in seen if one.kind is EventKind.TOOL_CALL and one.tool in tools.EDITS)
+    rejected = [one for one in seen if one.kind is EventKind.TOOL_DENIED and one.payload["by"] == "person"]
+    with path.open("rb") as file:
+        lines = sum(1 for line in file if line.strip())
+    errors = kinds[EventKind.TOOL_FAILURE] + kinds[EventKind.TOOL_DENIED]
+    return {
+        "lines": lines,
+        "user_prompts": kinds[EventKind.PROMPT],
+        "interrupts": kinds[EventKind.INTERRUPT],
+        "tool_uses": kinds[EventKind.TOOL_CALL],
+        "tool_results": kinds[EventKind.TOOL_RESULT] + errors,
+        "tool_errors": errors,
+        "tool_rejections": len(rejected),
+        "edits": edited.total(),
+        "files_edited_3plus_times": sum(1 for times in edited.values() if times >= 3),
+    }
+
+
+def _edited_path(call: Seen) -> str:
+    given = call.payload["input"]
+    return str(given.get("file_path") or given.get("notebook_path") or "")
