@@ -5,20 +5,36 @@ or any other tool. Hosts build it once, when they decode a tool event.
 """
 
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from hivemind_cli.core.shell import simple_commands
+
 SHELL, EDIT, READ, OTHER = "shell", "edit", "read", "other"
 
-_SEPARATORS = frozenset({"&&", "||", ";", "|", "&", "|&", "\n"})
-_ASSIGNMENT = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*=")
 _PLAIN_WORD = re.compile(r"^[A-Za-z][A-Za-z0-9_:-]*$")
-_TRANSPARENT = frozenset({"sudo", "env", "time", "nice", "nohup", "command", "exec", "builtin"})
-"""Programs that run the words after them: the act is what they run."""
-_NO_ACT = frozenset({"cd", "pushd", "popd", "export", "set", "source", ".", "true", "echo"})
+_NO_ACT = frozenset(
+    {
+        "cd",
+        "pushd",
+        "popd",
+        "export",
+        "set",
+        "source",
+        ".",
+        "true",
+        "false",
+        ":",
+        "echo",
+        "[",
+        "[[",
+        "test",
+        "command",
+        "exit",
+    }
+)
 """Set the stage for the next command; an act of their own only when alone."""
 
 
@@ -38,7 +54,7 @@ class Act:
     def of(cls, value: Mapping[str, Any]) -> "Act":
         """The Act in a payload's `act` field; missing fields are empty."""
         return cls(
-            kind=str(value.get("kind", OTHER)),
+            kind=str(value.get("kind") or OTHER),
             tool=str(value.get("tool", "")),
             command=str(value.get("command", "")),
             path=str(value.get("path", "")),
@@ -83,44 +99,30 @@ class Act:
 def command_heads(command: str) -> tuple[str, ...]:
     """Program and subcommand of each simple command in a shell line, in order, without repeats.
 
-    `cd app && FOO=1 sudo /usr/bin/git push -f origin` gives ("git push",). Text that is no valid shell (an
-    open quote) is split at white space.
+    `cd app && FOO=1 sudo /usr/bin/git push -f origin` gives ("git push",), and so does `bash -lc "git push"`. Text
+    that is no valid shell (an open quote) is split at white space.
     """
     heads: dict[str, None] = {}
     staged: dict[str, None] = {}
-    for words in _simple_commands(command):
+    for words in simple_commands(command):
         head = _head(words)
         if head:
             (staged if head.split(" ")[0] in _NO_ACT else heads).setdefault(head)
     return tuple(heads or staged)
 
 
-def _simple_commands(command: str) -> list[list[str]]:
-    lexer = shlex.shlex(command.replace("\n", " ; "), posix=True, punctuation_chars=True)
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    try:
-        tokens = list(lexer)
-    except ValueError:
-        tokens = command.split()
-    commands: list[list[str]] = [[]]
-    for token in tokens:
-        if token in _SEPARATORS or set(token) <= set(";|&()"):
-            commands.append([])
-        else:
-            commands[-1].append(token)
-    return [words for words in commands if words]
-
-
 def _head(words: list[str]) -> str:
-    rest = list(words)
-    while rest and (_ASSIGNMENT.match(rest[0]) or PurePosixPath(rest[0]).name in _TRANSPARENT):
-        rest.pop(0)
-    if not rest:
+    program = PurePosixPath(words[0]).name
+    if not program.strip("$"):
         return ""
-    program = PurePosixPath(rest[0]).name
-    for word in rest[1:]:
+    after_option = False
+    for word in words[1:]:
         if word.startswith("-"):
+            after_option = "=" not in word
             continue
-        return f"{program} {word}" if _PLAIN_WORD.match(word) else program
+        if _PLAIN_WORD.match(word):
+            return f"{program} {word}"
+        if not after_option:
+            return program
+        after_option = False  # a value, as in `git -C ../other commit`
     return program
