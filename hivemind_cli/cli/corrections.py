@@ -1,0 +1,68 @@
+"""`hivemind corrections`: what people put right."""
+
+from typing import Annotated
+
+import typer
+
+from hivemind_cli.cli.door import Door
+from hivemind_cli.cli.output import ago, note, print_json, quoted, say
+
+
+def corrections(
+    recurring: Annotated[bool, typer.Option("--recurring", help="Only what keeps coming back.")] = False,
+    kind: Annotated[str, typer.Option("--kind", help="rejected, interrupted, said, hand_edit, ...")] = "",
+    limit: Annotated[int, typer.Option("--limit", help="How many, newest first.", min=1)] = 30,
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """The corrections that were noticed, newest first."""
+    from hivemind_cli.app import reading
+    from hivemind_cli.core.records import Correction, CorrectionKind
+
+    door = Door.open()
+    if recurring:
+        _recurring(reading.recurring(door.store)[:limit], json)
+        return
+    wanted = {"kind": CorrectionKind(_known(kind, [one.value for one in CorrectionKind]))} if kind else {}
+    found = [row.record for row in door.store.find(Correction, newest_first=True, limit=limit, **wanted)]
+    if json:
+        print_json(found)
+        return
+    names = reading.project_names(door.store)
+    for one in found:
+        lasting = {True: "lasting", False: "one-off", None: "unsure"}[one.durable]
+        say(
+            f"[bold]{one.kind.value}[/]  {ago(one.occurred_at)}  {quoted(names.get(one.project_id, '-'))}  "
+            f"[dim]{lasting}, {one.confidence:.2f}: {quoted(one.cause, 80)}[/]"
+        )
+        if one.before:
+            say(f"  the agent   {quoted(one.before)}")
+        if one.quote or one.after:
+            say(f"  the person  {quoted(one.quote or one.after)}")
+    if not found:
+        note("No corrections yet. `hivemind import --all` looks for them in past sessions.")
+
+
+def _known(value: str, allowed: list[str]) -> str:
+    from difflib import get_close_matches
+
+    from hivemind_cli.core.errors import ConfigError
+
+    if value in allowed:
+        return value
+    near = get_close_matches(value, allowed, n=1)
+    raise ConfigError(
+        f"There is no kind {value!r}.",
+        why=f"Did you mean {near[0]!r}?" if near else "",
+        fix=f"Kinds are {', '.join(allowed)}.",
+    )
+
+
+def _recurring(found: list, json: bool) -> None:  # type: ignore[type-arg]
+    if json:
+        print_json(found)
+        return
+    for one in found:
+        skill = f"skill {one.skill}" if one.skill else "no skill yet"
+        say(f"[bold]{one.count}×[/]  {quoted(one.quote)}  [dim]since {one.since:%Y-%m-%d}, {skill}[/]")
+    if not found:
+        note("Nothing was corrected twice so far.")

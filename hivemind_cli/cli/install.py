@@ -1,0 +1,142 @@
+"""`hivemind install` and `hivemind uninstall`."""
+
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hivemind_cli.cli.door import Door
+from hivemind_cli.cli.output import note, print_json, quoted, say
+
+if TYPE_CHECKING:
+    from hivemind_cli.app.installing import Planned
+
+Only = Annotated[str, typer.Option("--only", help="Host ids, comma separated: claude.")]
+Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def install(
+    only: Only = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, as a diff; write nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Wire the agents on this machine: their sessions are captured, and skills reach them before they act."""
+    from hivemind_cli.app import installing
+    from hivemind_cli.hosts import known_host
+    from hivemind_cli.hosts.apply import diff
+
+    door = Door.open()
+    names = [known_host(name.strip()).NAME for name in only.split(",") if name.strip()]
+    chosen = installing.chosen_hosts(door.paths, door.hosts, names, os.environ)
+    planned = installing.plan(door.paths, chosen, os.environ)
+    if dry_run:
+        _show_plan(planned, json)
+        return
+    problems = [one.problem for one in planned if one.problem]
+    if problems and len(problems) == len(planned):
+        raise problems[0]
+    if not yes and not json and not _agreed(planned):
+        raise typer.Exit(1)
+    from hivemind_cli.daemon.spawn import command
+
+    installing.install(door.paths, door.config, planned, daemon=command(), env=os.environ, now=datetime.now(UTC))
+    _keep_workspace(door)
+    if json:
+        print_json([_as_json(one, diff(one.edits)) for one in planned])
+        return
+    for one in planned:
+        if one.problem:
+            note(f"[yellow]{one.host.LABEL} was left alone.[/] {quoted(str(one.problem), 400)}")
+            continue
+        done = "wired" if one.edits else "was wired already"
+        say(f"[green]✓[/] {one.host.LABEL} {done}")
+        for notice in one.notices:
+            note(f"[yellow]![/] {quoted(notice, 400)}")
+    if not planned:
+        note(
+            f"No agent was found on this machine. hivemind knows {', '.join(door.hosts)}; "
+            "name one with --only to wire it anyway."
+        )
+        return
+    say("Work as always. `hivemind status` shows what was learned, `hivemind uninstall` takes everything back.")
+
+
+def uninstall(
+    purge: Annotated[bool, typer.Option("--purge", help="Also remove everything hivemind has recorded.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a purge.")] = False,
+    json: Json = False,
+) -> None:
+    """Take our entries out of every agent's settings, and prove it; stop the daemon."""
+    from hivemind_cli.app import installing
+    from hivemind_cli.daemon.client import Client
+    from hivemind_cli.hosts.apply import as_json
+
+    door = Door.open()
+    if purge and not (yes or json) and not typer.confirm(f"Remove everything in {door.paths.root}?"):
+        raise typer.Exit(1)
+    results = installing.uninstall(door.paths, door.hosts)
+    Client(door.paths).stop()
+    if purge:
+        installing.purge(door.paths)
+    if json:
+        print_json({name: as_json(files) for name, files in results.items()})
+        return
+    for name, files in results.items():
+        for file in files:
+            proof = "byte for byte as before" if file.proven else "only our entries were cut: you changed it meanwhile"
+            say(f"[green]✓[/] {door.hosts[name].LABEL}: {quoted(str(file.path), 200)} {file.outcome}, {proof}")
+            if file.diff:
+                print(file.diff, end="")
+    if purge:
+        say(f"[green]✓[/] {quoted(str(door.paths.root), 200)} removed")
+    else:
+        say(f"Your records stay in {quoted(str(door.paths.root), 200)}; `hivemind uninstall --purge` removes them.")
+
+
+def _show_plan(planned: "Sequence[Planned]", json: bool) -> None:
+    from hivemind_cli.hosts.apply import diff
+
+    if json:
+        print_json([_as_json(one, diff(one.edits)) for one in planned])
+        return
+    for one in planned:
+        if one.problem:
+            note(f"[yellow]{one.host.LABEL}: {quoted(str(one.problem), 400)}[/]")
+        elif not one.edits:
+            note(f"{one.host.LABEL}: nothing to change")
+        print(diff(one.edits), end="")
+
+
+def _as_json(one: "Planned", changes: str) -> dict[str, object]:
+    return {
+        "host": one.host.NAME,
+        "files": [str(edit.path) for edit in one.edits],
+        "diff": changes,
+        "notices": one.notices,
+        "problem": str(one.problem) if one.problem else "",
+    }
+
+
+def _agreed(planned: "Sequence[Planned]") -> bool:
+    """Ask only where somebody can answer."""
+    files = [edit.path for one in planned for edit in one.edits]
+    if not files or not sys.stdin.isatty():
+        return True
+    for file in files:
+        say(f"  {quoted(str(file), 200)}")
+    return typer.confirm("hivemind adds its hooks to these files (`--dry-run` shows how). Go on?", default=True)
+
+
+def _keep_workspace(door: Door) -> None:
+    """`HIVEMIND_WORKSPACE_ID=x hivemind install` keeps x for this project."""
+    from hivemind_cli.core.project import identify, keep_workspace
+
+    wanted = os.environ.get("HIVEMIND_WORKSPACE_ID", "")
+    project = identify(str(door.cwd), door.paths.home)
+    if wanted and project.id:
+        keep_workspace(door.paths, project.id, wanted)
+        say(f"[green]✓[/] {quoted(project.name)} belongs to workspace {quoted(wanted)}")

@@ -1,0 +1,80 @@
+"""`hivemind status`: everything at a glance."""
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hivemind_cli.cli.door import Door
+from hivemind_cli.cli.output import ago, note, print_json, quoted, say
+
+if TYPE_CHECKING:
+    from hivemind_cli.app.status import HostStatus, Status
+
+TROUBLE_MAX = 5
+
+
+def status(json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Which agents are wired and when each last delivered; what was learned, given and held; what waits."""
+    from hivemind_cli.app import llm_setting
+    from hivemind_cli.app.status import status as read
+    from hivemind_cli.llm import describe
+
+    door = Door.open()
+    now = datetime.now(UTC)
+    found = read(
+        door.store,
+        door.paths,
+        door.config,
+        door.hosts,
+        os.environ,
+        provider=describe(llm_setting(door.paths, door.config, os.environ)),
+        now=now,
+    )
+    if json:
+        print_json(found)
+        return
+    for host in found.hosts:
+        _host(host, now)
+    _counts(found)
+    for notice in found.trouble[:TROUBLE_MAX]:
+        note(f"[yellow]![/] {quoted(notice.text, 300)} {quoted(notice.fix, 300)}")
+    if len(found.trouble) > TROUBLE_MAX:
+        note(f"[yellow]![/] {len(found.trouble) - TROUBLE_MAX} more: `hivemind doctor`")
+
+
+def _host(host: "HostStatus", now: datetime) -> None:
+    if host.silent:
+        say(
+            f"[bold white on red] {host.label} IS SILENT [/] its transcripts grew {ago(host.transcripts_at, now)}, "
+            f"but its last event came {ago(host.last_event_at, now)}. Run [bold]hivemind doctor[/]."
+        )
+    elif host.wired:
+        say(f"[green]●[/] {host.label}  wired, last event {ago(host.last_event_at, now)}")
+    elif host.installed:
+        say(f"[yellow]○[/] {host.label}  here, but not wired: hivemind install")
+    else:
+        say(f"[dim]○ {host.label}  not found on this machine[/]")
+    for notice in host.notices:
+        note(f"  [yellow]![/] {quoted(notice, 300)}")
+
+
+def _counts(found: "Status") -> None:
+    kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in sorted(found.corrections.items()))
+    states = ", ".join(f"{count} {state}" for state, count in sorted(found.skills.items()))
+    outcomes = ", ".join(f"{count} {verdict}" for verdict, count in sorted(found.outcomes.items()))
+    waiting = ", ".join(f"{count} {what}" for what, count in found.waiting.items() if count)
+    given = f"{found.recalls['injected']} given, {found.recalls['held']} held, of {found.recalls['decisions']} decisions"
+    rows = {
+        "events": f"{found.events}",
+        "corrections": f"{sum(found.corrections.values())}{f'  ({kinds})' if kinds else ''}",
+        "skills": f"{sum(found.skills.values())}{f'  ({states})' if states else ''}",
+        "recalls": given,
+        "outcomes": outcomes or "none yet",
+        "waiting": waiting or "nothing",
+        "recall": found.recall_tier,
+        "drafts by": found.provider,
+    }
+    for name, value in rows.items():
+        say(f"  {name:<12}{quoted(value, 300)}")

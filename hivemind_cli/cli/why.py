@@ -1,0 +1,36 @@
+"""`hivemind why NAME[:line]`: the quote, the act and the date behind a line."""
+
+from typing import Annotated
+
+import typer
+
+from hivemind_cli.cli.door import Door
+from hivemind_cli.cli.output import print_json, quoted, say
+
+
+def why(
+    name: Annotated[str, typer.Argument(help="A skill's name, or NAME:LINE.")],
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Why a skill says what it says."""
+    from hivemind_cli.app import reading
+    from hivemind_cli.core.errors import ConfigError
+
+    skill, colon, number = name.partition(":")
+    if colon and not number.isdigit():
+        raise ConfigError(f"{number!r} is no line number.", fix="Write NAME:3 for the third line.")
+    door = Door.open()
+    revision = reading.skill_named(door.store, skill)
+    found = reading.why(door.store, revision, int(number) if number else None)
+    if json:
+        print_json({"skill": revision.name, "version": revision.version, "state": revision.state, "lines": found})
+        return
+    say(f"[bold]{quoted(revision.title)}[/]  [dim]{revision.name} v{revision.version}, {revision.state.value}, "
+        f"drafted by {quoted(revision.drafter)}[/]")
+    for one in found:
+        say(f"[bold]{one.line_number:>3}[/] {quoted(one.text, 200)}")
+        for correction in one.corrections:
+            did = f" after `{quoted(correction.before, 80)}`" if correction.before else ""
+            said = f'"{quoted(correction.quote, 200)}"' if correction.quote else quoted(correction.cause, 200)
+            say(f"      {correction.occurred_at:%Y-%m-%d} {correction.author}: {said}{did}  [dim]{correction.host}, "
+                f"session {quoted(correction.session_id[:8])}[/]")
