@@ -1,0 +1,70 @@
+"""The rules of the Store port that every engine shares: what is new, and what is refused."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from hivemind_cli.core.errors import CursorMoved, StoreError
+from hivemind_cli.core.records import Event, Record, Tombstone
+
+NativeKey = tuple[str, str, str]
+"""host, session_id, native_key."""
+Session = tuple[str, str]
+"""host, session_id."""
+
+
+def native_key(event: Event) -> NativeKey:
+    """What makes two deliveries the same event."""
+    return event.host, event.session_id, event.native_key
+
+
+@dataclass(slots=True)
+class Known:
+    """What a store has already, as far as one append needs to know."""
+
+    ids: set[tuple[str, str]] = field(default_factory=set)
+    """Class name of the record, id."""
+    native_keys: set[NativeKey] = field(default_factory=set)
+    buried: set[Session] = field(default_factory=set)
+    """Sessions with a tombstone."""
+
+    def add(self, records: Iterable[Record]) -> None:
+        """`records` are stored."""
+        for record in records:
+            self.ids.add((type(record).__name__, record.id))
+            if isinstance(record, Event):
+                self.native_keys.add(native_key(record))
+            elif isinstance(record, Tombstone):
+                self.buried.add((record.host, record.session_id))
+
+    def knows(self, record: Record) -> bool:
+        """Whether storing `record` would change nothing."""
+        if (type(record).__name__, record.id) in self.ids:
+            return True
+        if not isinstance(record, Event):
+            return False
+        return native_key(record) in self.native_keys or (record.host, record.session_id) in self.buried
+
+
+def admit(records: Sequence[Record], known: Known) -> list[Record]:
+    """The new ones of `records`, in order; `known` then knows them."""
+    fresh = []
+    for record in records:
+        if not known.knows(record):
+            known.add((record,))
+            fresh.append(record)
+    return fresh
+
+
+def cursor_moved(stage: str, *, expected: int, current: int) -> CursorMoved:
+    """Someone else committed `stage` meanwhile."""
+    return CursorMoved(
+        f"The cursor of {stage!r} is at {current}, not at {expected}; nothing was stored.",
+        why="Someone else committed this stage meanwhile.",
+        fix="Read the cursor again and repeat the batch.",
+    )
+
+
+def check_tombstone(host: str, session_id: str, tombstone: Record) -> None:
+    """StoreError unless `tombstone` buries exactly this session."""
+    if not isinstance(tombstone, Tombstone) or (tombstone.host, tombstone.session_id) != (host, session_id):
+        raise StoreError(f"The tombstone does not name session {session_id!r} of {host!r}; nothing was deleted.")
