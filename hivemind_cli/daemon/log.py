@@ -13,11 +13,11 @@ FILES = 3
 _FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
 
 
-def open_log(paths: Paths, *, debug: bool = False, foreground: bool = False) -> None:
+def open_log(paths: Paths, *, foreground: bool = False) -> None:
     """Send all logging to the log, and in the foreground to stderr as well."""
     logging.raiseExceptions = False  # a full disk or a removed home must not end the daemon
     root = logging.getLogger()
-    root.setLevel(logging.DEBUG if debug else logging.INFO)
+    root.setLevel(logging.INFO)
     handlers: list[logging.Handler] = [
         _OwnersFile(paths.log, maxBytes=BYTES_MAX, backupCount=FILES - 1, encoding="utf-8", delay=True)
     ]

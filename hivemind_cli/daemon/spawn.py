@@ -1,6 +1,7 @@
 """Starting the daemon so that nobody waits for it: what to run, with which environment, cut loose from whom.
 
-The hook does the same by itself (it may import nothing of ours) with what `command` and ENVIRONMENT say.
+The hook does the same by itself (it may import nothing of ours); tests/daemon/test_spawn.py holds
+the two against each other.
 """
 
 import os
@@ -10,27 +11,17 @@ from collections.abc import Iterable, Mapping
 
 from hivemind_cli.core.paths import Paths
 
-ENVIRONMENT = (
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "PATH",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TZ",
-    "TMPDIR",
-    "HIVEMIND_DEBUG",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
+KEPT = frozenset(
+    (
+        *("HOME", "PATH", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SHELL", "TERM", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+        *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    )
 )
-"""Variables the daemon keeps, besides HIVEMIND_HOME and the one [llm] key_env names: never a session's own."""
+"""Variables the daemon keeps, besides those of KEPT_STARTS and the one [llm] key_env names."""
+KEPT_STARTS = ("LC_", "XDG_", "HIVEMIND_")
+DROPPED = frozenset({"HIVEMIND_WORKSPACE_ID", "HIVEMIND_INTERNAL"})
+"""One session's own."""
 
 DETACH = "--detach"
 _DETACHED_WITHIN_S = 10
@@ -45,7 +36,12 @@ def command() -> list[str]:
 
 def environment(paths: Paths, env: Mapping[str, str], *, key_names: Iterable[str] = ()) -> dict[str, str]:
     """The allowed part of `env`, and where hivemind lives."""
-    kept = {name: env[name] for name in (*ENVIRONMENT, *key_names) if name in env}
+    allowed = KEPT.union(key_names)
+    kept = {
+        name: value
+        for name, value in env.items()
+        if (name in allowed or name.startswith(KEPT_STARTS)) and name not in DROPPED
+    }
     return {**kept, "HOME": str(paths.home), "HIVEMIND_HOME": str(paths.root)}
 
 

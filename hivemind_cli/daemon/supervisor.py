@@ -136,9 +136,11 @@ class Supervisor:
                 logger.warning("the files of this daemon were removed; it leaves")
                 return
             now = time.monotonic()
-            if self._must_look(now) and self.round(now):
-                self._woken = True  # there may be more
-                continue
+            if self._must_look(now):
+                if self.round(now):
+                    self._woken = True  # there may be more
+                    continue
+                self._look_ahead(now)
             if once and not self._service.under_way:
                 return
             if self._idle(now):
@@ -152,12 +154,15 @@ class Supervisor:
         waiting = any(chore.error is not None and now >= chore.retry_at for chore in self._chores)
         return self._woken or due or waiting or now >= self._tick_at or self._spooled()
 
-    def _patience(self, now: float) -> float:
-        """Seconds to sleep unless woken."""
+    def _look_ahead(self, now: float) -> None:
+        """Ask the owner when it must work again. It may look into the store, so not at every poll."""
         self._due_at = None
         with contextlib.suppress(Exception):  # what it fails with, `work` will fail with, and report
             due_s = self._owner.next_due() if self._owner is not None else None
             self._due_at = None if due_s is None else now + max(due_s, DUE_MIN_S)
+
+    def _patience(self, now: float) -> float:
+        """Seconds to sleep unless woken."""
         moments = [self._due_at, *(chore.retry_at for chore in self._chores if chore.error is not None)]
         poll_s = self._poll_s if self._watching() else min(self._poll_s, POLL_UNWATCHED_S)
         return min([poll_s, *(max(at - now, 0.05) for at in moments if at is not None)])
