@@ -111,7 +111,7 @@ def _write(
         db.executemany("INSERT INTO rarity VALUES(?,?)", rarity.items())
         db.executemany(
             "INSERT INTO roots VALUES(?,?,?)",
-            {tuple(map(_utf8, (project.root, project.workspace_id, project.id))) for project in roots},
+            {tuple(map(_utf8, (project.root, project.workspace_id, project.project_id))) for project in roots},
         )
         for rowid, document in enumerate(documents, start=1):
             row, found = _row(document)

@@ -1,0 +1,306 @@
+"""The SKILL.md format: write one, read one back after people edited it, and say what is wrong with one.
+
+The Agent Skills specification (agentskills.io, August 2026) with the narrower choices every host takes:
+ASCII names, a description of one line without angle brackets, our own data only under `metadata`.
+Every line that a correction carries ends in a comment that names it, so that provenance survives in the file.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from hivemind_cli.core.errors import HivemindError
+from hivemind_cli.core.records import SkillLine, SkillRevision
+from hivemind_cli.skills.frontmatter import Value, read_front_matter, scalar
+
+NAME_CHARS_MAX = 64
+DESCRIPTION_CHARS_MAX = 1024
+BODY_LINES_MAX = 500
+BODY_TOKENS_MAX = 5000
+HEADINGS = {"when": "When", "do": "Do", "do_not": "Do not", "note": "Notes"}
+"""SkillLine.section -> heading, in the order of the file."""
+
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_FIELDS = frozenset({"name", "description", "license", "compatibility", "metadata", "allowed-tools"})
+_SECTIONS = {heading.casefold(): section for section, heading in HEADINGS.items()} | {
+    "don't": "do_not",
+    "don’t": "do_not",
+    "note": "note",
+}
+_EVIDENCE = re.compile(r"[ \t]*<!--\s*hm:([^>]*?)-->[ \t]*$")
+_ANY_EVIDENCE = re.compile(r"[ \t]*<!--\s*hm:[^>]*?-->")
+_FORGED = re.compile(r"<!--\s*hm:|-->")
+_HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*")
+_BULLET = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s+(\S.*?)\s*")
+_CODE_FENCE = re.compile(r"\s*(```|~~~)")
+_JOINERS = "\u200c\u200d"
+"""Invisible, but words of Persian and Hindi, and emoji, need them."""
+
+
+class SkillFault(HivemindError):
+    """A SKILL.md cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedSkill:
+    """What a SKILL.md says."""
+
+    name: str
+    description: str
+    metadata: dict[str, str]
+    title: str
+    lines: tuple[SkillLine, ...]
+    """Every bullet, in file order; those under headings we do not know count as notes."""
+    body: str
+    """All after the front matter, with plain line ends, otherwise verbatim."""
+    numbers: tuple[int, ...] = ()
+    """For each of `lines`, where it begins in the file, from 1."""
+
+
+def render(revision: SkillRevision) -> str:
+    """The SKILL.md of `revision`; with `body` set, the front matter and that body verbatim.
+
+    Text is made fit for its place first (`fit_description`, `fit_line`), so the file always validates.
+    """
+    title = fit_line(revision.title) or revision.name
+    description = fit_description(revision.trigger) or fit_description(title) or revision.name
+    head = [
+        "---",
+        f"name: {revision.name}",
+        f"description: {scalar(description, quote=True)}",
+        "metadata:",
+        f"  hivemind-id: {scalar(revision.skill_id)}",
+        f'  hivemind-version: "{revision.version}"',
+        f"  hivemind-scope: {scalar(revision.scope.value)}",
+        f"  hivemind-drafter: {scalar(fit_line(revision.drafter) or 'unknown')}",
+        "---",
+    ]
+    front = "\n".join(head) + "\n"
+    if revision.body:
+        return front + revision.body
+    return f"{front}# {title}\n" + "".join(f"{line}\n" for line in _sections(revision.lines, evidence=True))
+
+
+def sections(revision: SkillRevision) -> str:
+    """What an agent is to read: the body without title and provenance comments."""
+    if not revision.body:
+        return "\n".join(_sections(revision.lines, evidence=False))
+    lines = _ANY_EVIDENCE.sub("", revision.body).strip().split("\n")
+    if lines[0].startswith("# "):
+        del lines[0]
+    return "\n".join(lines).strip()
+
+
+def parse(text: str) -> ParsedSkill:
+    """What `text` says, as people leave it: CRLF, a byte order mark, other headings. SkillFault: no front matter."""
+    fields, body, body_at = _split(text)
+    name, description, metadata = (fields.get(key, "") for key in ("name", "description", "metadata"))
+    for key, value in (("name", name), ("description", description)):
+        if not isinstance(value, str) or not value.strip():
+            raise SkillFault(
+                f"The SKILL.md has no {key}.",
+                why=f"Its front matter lacks a line `{key}: ...`.",
+                fix=f"Add `{key}:` between the two `---` lines, or undo the edit.",
+            )
+    title, lines, numbers = _read_body(body, body_at)
+    return ParsedSkill(
+        name=str(name).strip(),
+        description=" ".join(str(description).split()),
+        metadata=metadata if isinstance(metadata, dict) else {},
+        title=title,
+        lines=lines,
+        body=body,
+        numbers=numbers,
+    )
+
+
+def check(text: str, folder_name: str) -> list[str]:
+    """What a host may refuse or cut in this SKILL.md, as sentences; [] is well."""
+    try:
+        fields, body, _ = _split(text)
+    except SkillFault as fault:
+        return [str(fault)]
+    unknown = [key for key in fields if key not in _FIELDS]
+    problems = [f"The front matter has a field `{key}` that the specification does not know." for key in unknown]
+    problems += _check_name(fields.get("name", ""), folder_name)
+    problems += _check_description(fields.get("description", ""))
+    compatibility = fields.get("compatibility", "")
+    if isinstance(compatibility, str) and len(compatibility) > 500:
+        problems.append("The compatibility note is longer than 500 characters.")
+    if not isinstance(fields.get("metadata", {}), dict):
+        problems.append("`metadata` must be a block of `key: value` lines.")
+    count = body.count("\n") + 1
+    if count >= BODY_LINES_MAX:
+        problems.append(f"The body has {count} lines; keep it under {BODY_LINES_MAX}.")
+    if (tokens := tokens_about(body)) > BODY_TOKENS_MAX:
+        problems.append(f"The body has about {tokens} tokens; keep it under {BODY_TOKENS_MAX}.")
+    return problems
+
+
+def fit_line(text: str) -> str:
+    """`text` on one line, without characters that nobody sees and without comments that look like provenance."""
+    return _FORGED.sub("", _visible(text)).strip()
+
+
+def fit_description(text: str) -> str:
+    """`text` as a description: one line, no angle brackets, at most DESCRIPTION_CHARS_MAX, cut at a word."""
+    line = " ".join(_visible(text).replace("<", " ").replace(">", " ").split())
+    if len(line) <= DESCRIPTION_CHARS_MAX:
+        return line
+    cut = line[: DESCRIPTION_CHARS_MAX - 1]
+    return (cut.rsplit(" ", 1)[0] if " " in cut else cut) + "…"
+
+
+def skill_name(words: str, taken: Collection[str], fallback: str) -> str:
+    """A valid name made of `words`, else of `fallback` (where most letters are not Latin), and not in `taken`."""
+    slug = _slug(words) or _slug(fallback) or "skill"
+    name, n = slug, 1
+    while name in taken:
+        n += 1
+        suffix = f"-{n}"
+        name = slug[: NAME_CHARS_MAX - len(suffix)].rstrip("-") + suffix
+    return name
+
+
+def valid_name(name: str) -> bool:
+    """Lower case ASCII letters and digits, single hyphens between, at most NAME_CHARS_MAX."""
+    return len(name) <= NAME_CHARS_MAX and _NAME.fullmatch(name) is not None
+
+
+def tokens_about(text: str) -> int:
+    """Roughly what a model counts: four ASCII characters a token, fewer of other scripts."""
+    ascii_chars = sum(char.isascii() for char in text)
+    return round(ascii_chars / 4 + (len(text) - ascii_chars) * 0.6)
+
+
+def _sections(lines: Sequence[SkillLine], *, evidence: bool) -> Iterator[str]:
+    for section, heading in HEADINGS.items():
+        bullets = [line for line in lines if _known(line.section) == section and fit_line(line.text)]
+        if bullets:
+            yield f"## {heading}"
+        for line in bullets:
+            mark = f" <!-- hm:{','.join(f'c_{one}' for one in line.correction_ids)} -->" if line.correction_ids else ""
+            yield f"- {fit_line(line.text)}{mark if evidence else ''}"
+
+
+def _known(section: str) -> str:
+    return section if section in HEADINGS else "note"
+
+
+def _split(text: str) -> tuple[dict[str, Value], str, int]:
+    """Fields, body, and the body's first line in the file, from 1."""
+    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if lines[0].rstrip() != "---":
+        raise SkillFault(
+            "The SKILL.md has no front matter.",
+            why="It does not begin with a `---` line.",
+            fix="Put `---`, `name: ...`, `description: ...`, `---` at its top, or undo the edit.",
+        )
+    end = next((n for n, line in enumerate(lines[1:], start=1) if line.rstrip() == "---"), None)
+    if end is None:
+        raise SkillFault(
+            "The SKILL.md's front matter does not end.",
+            why="No second `---` line follows.",
+            fix="Put a `---` line after the metadata, or undo the edit.",
+        )
+    return read_front_matter(lines[1:end]), "\n".join(lines[end + 1 :]), end + 2
+
+
+def _read_body(body: str, at: int) -> tuple[str, tuple[SkillLine, ...], tuple[int, ...]]:
+    """Title, bullets, and the bullets' line numbers."""
+    title, section = "", "note"
+    found: list[tuple[int, str, list[str]]] = []
+    in_code = after_bullet = False
+    for number, line in enumerate(body.split("\n"), start=at):
+        if _CODE_FENCE.match(line):
+            in_code, after_bullet = not in_code, False
+        elif in_code:
+            continue
+        elif heading := _HEADING.fullmatch(line):
+            after_bullet = False
+            if heading[1] == "#" and not title:
+                title = heading[2]
+            else:
+                section = _SECTIONS.get(heading[2].casefold().rstrip(":"), "note")
+        elif bullet := _BULLET.fullmatch(line):
+            found.append((number, section, [bullet[1]]))
+            after_bullet = True
+        elif after_bullet and line[:1] in (" ", "\t") and line.strip():
+            found[-1][2].append(line.strip())
+        else:
+            after_bullet = False
+    lines = tuple(_line(section, " ".join(parts)) for _, section, parts in found)
+    kept = [(line, number) for line, (number, _, _) in zip(lines, found, strict=True) if line.text]
+    return title, tuple(line for line, _ in kept), tuple(number for _, number in kept)
+
+
+def _line(section: str, text: str) -> SkillLine:
+    evidence = _EVIDENCE.search(text)
+    if evidence is None:
+        return SkillLine(section=section, text=text)
+    ids = tuple(part.strip().removeprefix("c_") for part in evidence[1].split(",") if part.strip())
+    return SkillLine(section=section, text=text[: evidence.start()].strip(), correction_ids=ids)
+
+
+def _check_name(name: Value, folder_name: str) -> list[str]:
+    if not isinstance(name, str) or not valid_name(name):
+        return [f"The name {name!r} is not lower case ASCII letters, digits and single hyphens, at most 64."]
+    return [] if name == folder_name else [f"The name {name!r} is not its folder's name {folder_name!r}."]
+
+
+def _check_description(description: Value) -> list[str]:
+    if not isinstance(description, str) or not description.strip():
+        return ["The description is empty."]
+    problems = []
+    if len(description) > DESCRIPTION_CHARS_MAX:
+        problems.append(f"The description has {len(description)} characters; at most {DESCRIPTION_CHARS_MAX}.")
+    if "\n" in description.strip():
+        problems.append("The description has more than one line.")
+    if "<" in description or ">" in description:
+        problems.append("The description holds `<` or `>`, which some hosts take for markup.")
+    return problems
+
+
+def _visible(text: str) -> str:
+    """`text` on one line, without controls, marks of direction, other invisible characters, and broken ones."""
+    return " ".join("".join(_kept(char) for char in text).split())
+
+
+def _kept(char: str) -> str:
+    if char.isascii():
+        return char if char.isprintable() else " "
+    category = unicodedata.category(char)
+    if category in ("Cc", "Zl", "Zp", "Zs"):
+        return " "
+    if category in ("Cf", "Cs"):
+        return char if char in _JOINERS else ""
+    code = ord(char)
+    return "" if code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF else char
+
+
+def _slug(words: str) -> str:
+    """ "" where more letters would be lost than kept: what is left would say something else."""
+    kept: list[str] = []
+    lost = 0
+    for char in unicodedata.normalize("NFKD", words.casefold()):
+        if char.isascii():
+            kept.append(char if char.isalnum() else " " if char not in "'`" else "")
+        elif latin := _latin(char):
+            kept.append(latin)
+        elif unicodedata.category(char) not in ("Mn", "Cf"):
+            kept.append("" if char == "’" else " ")
+            lost += char.isalpha()
+    slug = "-".join("".join(kept).split())
+    if lost > sum(char.isalpha() for char in slug) or not any(char.isalpha() for char in slug):
+        return ""
+    if len(slug) > NAME_CHARS_MAX:
+        cut = slug[: NAME_CHARS_MAX + 1]
+        slug = cut.rsplit("-", 1)[0] if "-" in cut else cut[:NAME_CHARS_MAX]
+    return slug
+
+
+def _latin(char: str) -> str:
+    """ø -> o, æ -> ae, ł -> l: what NFKD leaves alone, by its Unicode name."""
+    found = re.fullmatch(r"LATIN SMALL LETTER ([A-Z]{1,2})(?: WITH .*)?", unicodedata.name(char, ""))
+    return found[1].lower() if found else ""
