@@ -162,8 +162,7 @@ def test_a_closed_stream_is_never_taken_for_a_file(rig: Rig, closed: str) -> Non
     done = subprocess.run(
         ["/bin/sh", "-c", script, "sh", *rig.argv("UserPromptSubmit")],
         input=b'{"prompt": "x"}',
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         env=rig.env,
         timeout=60,
         check=False,
