@@ -28,7 +28,7 @@ _NAME_MAX = 64
 """Bytes looked back for the whole of a key's name."""
 
 _NAMES = (
-    r"pass(?:word|wd|phrase|code)?|pwd|secret|token|credentials?|key|auth|cookie"
+    r"(?:api|access|secret|private) key|pass(?:word|wd|phrase|code)?|pwd|secret|token|credentials?|key|auth|cookie"
     r"|session|sess|sid|sessid|mnemonic|seed phrase"
 )
 # The named group is what is replaced. Where it ends in `_head`, it is what stands before the value.
@@ -67,9 +67,13 @@ _KINDS: dict[str, str] = {
     r"(?:(?:bearer|basic|token|digest|apikey|negotiate)[ \t]+)?)",
     "bearer_head": r"(?i:bearer|basic)[ \t]+",
     "curl_head": r"(?:[ \t\"']-u|--user|--proxy-user)[ =\",]{1,4}",
-    "option_head": rf"--?[a-z-]{{0,40}}(?i:{_NAMES})[ \t]+|\blogin\s+\S+\s+password\s+|sshpass -p[ \t]*",
+    "option_head": rf"--?[a-z-]{{0,40}}(?i:{_NAMES})(?:[ \t]+|\\*[\"'],[ \t]*\\*[\"'])"
+    r"|\blogin\s+\S+\s+password\s+|sshpass -p[ \t]*",
     "keyed_head": rf"(?i:{_NAMES})(?:_?(?i:base|prod|production|dev|staging|test|live|old|new|[0-9]{{1,2}}))?"
     r"(?:\\*[\"'`]?\]?[ \t]*(?:=>|:=|==?|:|>)[ \t]*|[ \t]is:?[ \t]+)|(?i:password|identified by)[ \t]+[\"']",
+    "spoken_head": r"(?i:passwor[dt]|passphrase|kennwort|wachtwoord|lösenord|contraseña|mot de passe|senha|parola|hasło"
+    r"|şifre|пароль|密码|密碼|口令|パスワード|비밀번호|كلمة المرور|סיסמה|token|(?:api|access|secret)[ -]key)"
+    r"(?:[ \t]*(?::|：|=)|[ \t]*(?:ist|es|est|é|è|jest|är|är|это|是|は|が)(?:[ \t:]|：)|は|是|[ \t])[ \t]*",
 }
 _BEFORE = {"url_password": r":\\?/\\?/", "url_token_check": r":\\?/\\?/"}
 
@@ -219,7 +223,7 @@ def _spans(data: bytes) -> list[Span]:
         start, end = match.span(index)
         name = _GROUPS[index]
         if name.endswith("_head"):
-            span = _HEADS[name](data, start, end, at)
+            span = _HEADS[name](data, start, end, spans[-1].end if spans else 0)
         elif name.endswith("_check"):
             span = _checked(name.removesuffix("_check"), data, start, end)
         elif name == "url_password":
@@ -227,7 +231,8 @@ def _spans(data: bytes) -> list[Span]:
         else:
             span = Span(start, end, name)
         if span is None:
-            again = end if name.endswith("_head") or end - start > _AGAIN_MAX else start + 1
+            whole = name.endswith("_head") and name != "spoken_head"
+            again = end if whole or end - start > _AGAIN_MAX else start + 1
             at = max(again, at + 1)
         else:
             spans.append(span)
@@ -333,10 +338,25 @@ def _keyed(data: bytes, start: int, end: int, after: int) -> Span | None:
 
 def _option(data: bytes, start: int, end: int, _after: int) -> Span | None:
     name = data[start:end].strip()
-    level = Grade.PASSWORD if name.startswith((b"login", b"sshpass")) else _grade_of(name.decode("latin-1"))
+    plain = name.split(b",")[0].rstrip(b"\"'\\").decode("latin-1")
+    level = Grade.PASSWORD if name.startswith((b"login", b"sshpass")) else _grade_of(plain)
     if level not in (Grade.PASSWORD, Grade.STRONG):
         return None
+    if name.endswith((b'"', b"'")):  # an argument list: the value is the next string
+        end = start + data[start:end].rindex(b",") + 1
     return _beside(data, end, Beside(level, name, b" ", spaced=True, option=True, name_at=start))
+
+
+def _spoken(data: bytes, start: int, end: int, _after: int) -> Span | None:
+    """Prose: "the password is X", "Passwort: X", "use token X"; only what no word of any language looks like."""
+    if _word_before(data, start):
+        return None
+    opening = secret_values.quoted(data, end)
+    low, high = opening if opening else (end, end + len(secret_values.bare(data, end)))
+    named = data[end - 1] not in b" \t" or data[start:end].rstrip()[-1:] not in b"dtens"
+    if not secret_values.is_chosen(data[low:high], named=named):
+        return None
+    return Span(low, high, "password" if data[start : start + 1].lower() not in b"ats" else "secret")
 
 
 def _beside(data: bytes, at: int, beside: Beside) -> Span | None:
@@ -370,4 +390,5 @@ _HEADS = {
     "curl_head": _curl,
     "option_head": _option,
     "keyed_head": _keyed,
+    "spoken_head": _spoken,
 }

@@ -150,6 +150,18 @@ def looks_random(value: bytes) -> bool:
     return False
 
 
+def is_chosen(value: bytes, *, named: bool) -> bool:
+    """A password in prose: letters and digits mixed. `named`: a colon, "is" or the like says that it is one."""
+    if is_placeholder(value) or is_code(value) or is_id(value) or b" " in value:
+        return False
+    if named:
+        return len(value) >= 6 and _mixed(value)
+    upper = any(65 <= c <= 90 for c in value)
+    lower = any(97 <= c <= 122 for c in value)
+    digits = sum(48 <= c <= 57 for c in value)
+    return len(value) >= 10 and upper and lower and digits >= 2
+
+
 def quoted(data: bytes, at: int) -> tuple[int, int] | None:
     """Start and end of the text inside the quote that opens at `at`; None if none opens there.
 

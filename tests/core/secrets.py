@@ -146,6 +146,10 @@ def _build() -> list[Secret]:
     add("key", "tool input", _run(_ALNUM, 40), '{"new_string": "const apiKey = \'{}\';"}')
     add("key", "yaml", _run(_ALNUM + "+/", 43) + "=", "app:\n  encryption_key: {}\n")
     add("key", "env", _run(_HEX, 64), "SECRET_KEY_BASE={}\n")
+    add("password", "prompt", "Blau" + "wal-1984", "Das Passwort ist {}, bitte einloggen")
+    add("password", "prompt", "鯨" + "Whale-2044x", "密码：{} 请登录")
+    add("password", "tool input", "Kestrel" + "-2044x", '{"args": ["--user", "bob", "--password", "{}"]}')
+    add("key", "prompt", _run(_ALNUM, 24), "API key: {}")
     add("private", "prompt", "the merger with" + " the other firm", "fix the title <private>{}</private> of the page")
     add("private", "prompt", "my salary and" + " my address", "fix it <private>{}")
     return made

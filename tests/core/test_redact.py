@@ -69,7 +69,9 @@ class TestEverySecret:
         assert redact.found(secret.text)
 
     def test_is_gone_from_a_document_inside_a_string(self, secret: Secret) -> None:
-        redacted = redact.text(json.dumps({"a": json.dumps({"b": secret.text})}))
+        redacted = redact.text(
+            json.dumps({"a": json.dumps({"b": secret.text}, ensure_ascii=False)}, ensure_ascii=False)
+        )
         assert _gone(secret, redacted), redacted
 
     def test_is_gone_from_a_payload(self, secret: Secret) -> None:
