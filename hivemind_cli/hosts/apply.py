@@ -35,10 +35,16 @@ class FileReceipt:
     after_sha256: str
     """"" if we removed the file."""
     created: bool
+    replaced_sha256: str = ""
+    """What a reinstall replaced: killed between receipt and file, this is what still stands there."""
     exact: bool = True
     """False: a person changed the file between two installs, so `before` is no longer what to go back to."""
     folders: tuple[str, ...] = ()
     """Folders we made for it, innermost first."""
+
+    def is_ours(self, sha256: str) -> bool:
+        """Is a file of this hash as one of our installs left it?"""
+        return sha256 in (self.after_sha256, self.replaced_sha256 or self.after_sha256)
 
     @property
     def before_bytes(self) -> bytes | None:
@@ -140,10 +146,10 @@ def _restored(file: FileReceipt) -> UndoResult | None:
     """The result if the file is as we left it, or already as before; None if a person changed it."""
     path = Path(file.path)
     _sweep(path)
-    found = _read(path)
-    if not file.exact or (_sha256(found) != file.after_sha256 and _sha256(found) != file.before_sha256):
+    found = _sha256(_read(path))
+    if not file.exact or not (file.is_ours(found) or found == file.before_sha256):
         return None
-    if _sha256(found) != file.before_sha256:
+    if found != file.before_sha256:
         _write(path, file.before_bytes)
     return UndoResult(path, "deleted" if file.created else "restored")
 
@@ -174,8 +180,8 @@ def _file_receipt(edit: Edit, earlier: FileReceipt | None) -> FileReceipt:
         before = None if edit.before is None else base64.b64encode(edit.before).decode("ascii")
         kept = earlier.folders if earlier else ()
         return FileReceipt(str(edit.path), before, now, after, edit.before is None, folders=folders or kept)
-    ours = now == earlier.after_sha256
-    return replace(earlier, after_sha256=after, exact=earlier.exact and ours)
+    exact = earlier.exact and earlier.is_ours(now)
+    return replace(earlier, after_sha256=after, replaced_sha256=now, exact=exact)
 
 
 def _missing(folder: Path) -> Iterator[Path]:
