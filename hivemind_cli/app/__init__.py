@@ -48,5 +48,3 @@ class Hivemind:
 def llm_setting(paths: Paths, config: Config, env: Mapping[str, str]) -> Setting:
     """What providers are made of: settings, environment, and how hosts are called headless."""
     return Setting(config=config.llm, env=env, work=paths.work, commands={"claude": headless})
-
-

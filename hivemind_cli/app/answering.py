@@ -105,9 +105,7 @@ class Answering:
         if moment is None or one is None or not self._config.recall.enabled:
             return b""
         deadline_ms = (
-            self._config.recall.deadline_start_ms
-            if moment is Moment.SESSION_START
-            else self._config.recall.deadline_ms
+            self._config.recall.deadline_start_ms if moment is Moment.SESSION_START else self._config.recall.deadline_ms
         )
         self._catch_up(one.session_id, name, deadline_ms / 2000)
         scope = self._scope(delivery)
@@ -141,9 +139,7 @@ class Answering:
         config = replace(self._config.recall, enabled=True)
         return decide(ask, self._index, config, self.weights, book=self.book, clean=self._backtest.clean)
 
-    def _decide(
-        self, moment: Moment, one: Seen, scope: Scope, host: Host, payload: dict[str, Any]
-    ) -> Decision:
+    def _decide(self, moment: Moment, one: Seen, scope: Scope, host: Host, payload: dict[str, Any]) -> Decision:
         given = self._given(host.NAME, one.session_id)
         if moment is Moment.SESSION_START:
             lost = one.payload.get("source") == "compact"

@@ -54,7 +54,13 @@ def plan(paths: Paths, chosen: Sequence[Host], env: Mapping[str, str]) -> list[P
 
 
 def install(
-    paths: Paths, config: Config, planned: Sequence[Planned], *, daemon: Sequence[str], env: Mapping[str, str], now: datetime
+    paths: Paths,
+    config: Config,
+    planned: Sequence[Planned],
+    *,
+    daemon: Sequence[str],
+    env: Mapping[str, str],
+    now: datetime,
 ) -> None:
     """Carry out a plan. HostError: a host's file could not be written; what was written before it stays."""
     paths.make()
@@ -127,5 +133,3 @@ def config_dir(host: Host, env: Mapping[str, str]) -> Path | None:
     """Where the person's environment has moved the host's folder, or None."""
     moved = env.get(host.CONFIG_ENV, "") if host.CONFIG_ENV else ""
     return Path(moved) if moved else None
-
-

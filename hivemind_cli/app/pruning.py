@@ -51,9 +51,7 @@ def prune_session(store: Store, host: str, session_id: str, now: datetime) -> in
     store.append([revision for revision in revisions if revision])
     rows = store.find(Event, host=host, session_id=session_id, limit=1)
     workspace = rows[0].record.workspace_id if rows else DEFAULT_WORKSPACE
-    tombstone = Tombstone(
-        id=new_id(now), workspace_id=workspace, host=host, session_id=session_id, occurred_at=now
-    )
+    tombstone = Tombstone(id=new_id(now), workspace_id=workspace, host=host, session_id=session_id, occurred_at=now)
     return store.prune(host, session_id, tombstone)
 
 

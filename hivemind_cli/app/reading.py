@@ -98,9 +98,7 @@ def why(store: Store, revision: SkillRevision, line: int | None = None) -> list[
         )
     ids = sorted({one for _, each in numbered for one in each.correction_ids})
     known = {row.record.id: row.record for row in store.find(Correction, id=ids)} if ids else {}
-    return [
-        Why(n, one.text, tuple(known[each] for each in one.correction_ids if each in known)) for n, one in numbered
-    ]
+    return [Why(n, one.text, tuple(known[each] for each in one.correction_ids if each in known)) for n, one in numbered]
 
 
 def recurring(store: Store) -> list[Recurring]:

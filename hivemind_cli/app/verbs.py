@@ -44,9 +44,7 @@ class Verbs:
     def _recall(self, args: dict[str, Any]) -> dict[str, Any]:
         paths, config = self._owner.paths, self._owner.config
         identity = identify(str(args.get("cwd", "")), paths.home)
-        workspace = workspace_for(
-            str(args.get("workspace", "")), identity, kept_workspaces(paths), config.workspace
-        )
+        workspace = workspace_for(str(args.get("workspace", "")), identity, kept_workspaces(paths), config.workspace)
         decision = self._answering.ask(str(args["query"]), Scope(workspace.id, identity.id))
         return {
             "text": decision.text,

@@ -1,11 +1,14 @@
 """`hivemind corrections`: what people put right."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.output import ago, note, print_json, quoted, say
+
+if TYPE_CHECKING:
+    from hivemind_cli.app.reading import Recurring
 
 
 def corrections(
@@ -22,8 +25,8 @@ def corrections(
     if recurring:
         _recurring(reading.recurring(door.store)[:limit], json)
         return
-    wanted = {"kind": CorrectionKind(_known(kind, [one.value for one in CorrectionKind]))} if kind else {}
-    found = [row.record for row in door.store.find(Correction, newest_first=True, limit=limit, **wanted)]
+    kinds = [CorrectionKind(_known(kind, [one.value for one in CorrectionKind]))] if kind else list(CorrectionKind)
+    found = [row.record for row in door.store.find(Correction, newest_first=True, limit=limit, kind=kinds)]
     if json:
         print_json(found)
         return
@@ -57,7 +60,7 @@ def _known(value: str, allowed: list[str]) -> str:
     )
 
 
-def _recurring(found: list, json: bool) -> None:  # type: ignore[type-arg]
+def _recurring(found: "list[Recurring]", json: bool) -> None:
     if json:
         print_json(found)
         return

@@ -8,7 +8,9 @@ import typer
 from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.output import note, print_json, quoted, say
 
-app = typer.Typer(help="The one process that owns the database. It starts and leaves by itself.", invoke_without_command=True)
+app = typer.Typer(
+    help="The one process that owns the database. It starts and leaves by itself.", invoke_without_command=True
+)
 
 
 @app.callback()

@@ -32,7 +32,7 @@ def import_(
     found = find(door.paths, door.hosts, path)
     store = None if dry_run else door.store
     before = store.count(Correction) if store else 0
-    with _progress(len(found), shown=not json) as advance:
+    with Progress(len(found), shown=not json) as advance:
         done = import_sessions(
             found,
             paths=door.paths,
@@ -58,16 +58,16 @@ def import_(
         say("`hivemind corrections` shows them, `hivemind skillify` what became of them.")
 
 
-class _progress:  # noqa: N801  a context manager in the manner of contextlib
+class Progress:
     """A bar on stderr, for people only."""
 
     def __init__(self, total: int, *, shown: bool) -> None:
-        from rich.progress import Progress
+        from rich import progress
 
-        self._bar = Progress(console=narration, transient=True, disable=not shown or total < 2)
+        self._bar = progress.Progress(console=narration, transient=True, disable=not shown or total < 2)
         self._task = self._bar.add_task("reading", total=total)
 
-    def __enter__(self) -> "_progress":
+    def __enter__(self) -> "Progress":
         self._bar.start()
         return self
 

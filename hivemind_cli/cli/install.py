@@ -20,7 +20,9 @@ Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 def install(
     only: Only = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, as a diff; write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, as a diff; write nothing.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:

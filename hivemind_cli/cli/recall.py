@@ -13,7 +13,7 @@ def recall(
     limit: Annotated[int, typer.Option("--limit", help="Of `log`: how many decisions.", min=1)] = 20,
     json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Ask as an agent's prompt would, from this folder. `recall log` lists decisions, `recall explain ID` one of them."""
+    """Ask as an agent's prompt would, from this folder; `log` lists decisions, `explain ID` tells one."""
     door = Door.open()
     if query[0] == "explain" and len(query) == 2:
         _explain(door, query[1], json)
@@ -26,9 +26,7 @@ def recall(
 def _ask(door: Door, query: str, json: bool) -> None:
     import os
 
-    answer = door.ask(
-        "recall", query=query, cwd=str(door.cwd), workspace=os.environ.get("HIVEMIND_WORKSPACE_ID", "")
-    )
+    answer = door.ask("recall", query=query, cwd=str(door.cwd), workspace=os.environ.get("HIVEMIND_WORKSPACE_ID", ""))
     if json:
         print_json(answer)
         return

@@ -33,11 +33,15 @@ def sessions(
             f"{one.prompts} prompts, {one.tool_calls} calls, {one.corrections} corrections, {one.recalls} recalls"
         )
     if not found:
-        note("No session was captured yet. `hivemind install` wires your agents; `hivemind import --all` reads the past.")
+        note(
+            "No session was captured yet. `hivemind install` wires your agents; `hivemind import --all` reads the past."
+        )
 
 
 @app.command("show")
-def show(session_id: Annotated[str, typer.Argument(help="Its id, or the beginning of it.")], json: Json = False) -> None:
+def show(
+    session_id: Annotated[str, typer.Argument(help="Its id, or the beginning of it.")], json: Json = False
+) -> None:
     """The events of one session, in order."""
     from hivemind_cli.core.records import Event
 

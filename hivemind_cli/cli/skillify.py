@@ -41,7 +41,9 @@ def skillify(context: typer.Context, json: Json = False) -> None:
     for skip in skips:
         say(f"[dim]skipped   {quoted(skip.reason, 120)}[/]")
     if not skills:
-        note("No skill yet. One is written when a session with a lasting correction ends, or by `hivemind skillify run`.")
+        note(
+            "No skill yet. One is written when a session with a lasting correction ends, or by `hivemind skillify run`."
+        )
 
 
 @app.command("run")
@@ -74,8 +76,10 @@ def log(name: Name, json: Json = False) -> None:
         print_json(history)
         return
     for one in history:
-        say(f"v{one.version}  {one.state.value:<9} {one.occurred_at:%Y-%m-%d %H:%M}  {quoted(one.drafter, 30)}  "
-            f"{quoted(one.reason, 100)}")
+        say(
+            f"v{one.version}  {one.state.value:<9} {one.occurred_at:%Y-%m-%d %H:%M}  {quoted(one.drafter, 30)}  "
+            f"{quoted(one.reason, 100)}"
+        )
 
 
 @app.command("accept")

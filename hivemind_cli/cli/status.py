@@ -65,7 +65,9 @@ def _counts(found: "Status") -> None:
     states = ", ".join(f"{count} {state}" for state, count in sorted(found.skills.items()))
     outcomes = ", ".join(f"{count} {verdict}" for verdict, count in sorted(found.outcomes.items()))
     waiting = ", ".join(f"{count} {what}" for what, count in found.waiting.items() if count)
-    given = f"{found.recalls['injected']} given, {found.recalls['held']} held, of {found.recalls['decisions']} decisions"
+    given = (
+        f"{found.recalls['injected']} given, {found.recalls['held']} held, of {found.recalls['decisions']} decisions"
+    )
     rows = {
         "events": f"{found.events}",
         "corrections": f"{sum(found.corrections.values())}{f'  ({kinds})' if kinds else ''}",

@@ -25,12 +25,16 @@ def why(
     if json:
         print_json({"skill": revision.name, "version": revision.version, "state": revision.state, "lines": found})
         return
-    say(f"[bold]{quoted(revision.title)}[/]  [dim]{revision.name} v{revision.version}, {revision.state.value}, "
-        f"drafted by {quoted(revision.drafter)}[/]")
+    say(
+        f"[bold]{quoted(revision.title)}[/]  [dim]{revision.name} v{revision.version}, {revision.state.value}, "
+        f"drafted by {quoted(revision.drafter)}[/]"
+    )
     for one in found:
         say(f"[bold]{one.line_number:>3}[/] {quoted(one.text, 200)}")
         for correction in one.corrections:
             did = f" after `{quoted(correction.before, 80)}`" if correction.before else ""
             said = f'"{quoted(correction.quote, 200)}"' if correction.quote else quoted(correction.cause, 200)
-            say(f"      {correction.occurred_at:%Y-%m-%d} {correction.author}: {said}{did}  [dim]{correction.host}, "
-                f"session {quoted(correction.session_id[:8])}[/]")
+            say(
+                f"      {correction.occurred_at:%Y-%m-%d} {correction.author}: {said}{did}  [dim]{correction.host}, "
+                f"session {quoted(correction.session_id[:8])}[/]"
+            )

@@ -1,0 +1,172 @@
+"""What `hivemind doctor` looks at: each finding says what is, and what to do where it is not well."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from hivemind_cli.app.installing import HOOK_FILES
+from hivemind_cli.app.status import HostStatus
+from hivemind_cli.core.assets import asset
+from hivemind_cli.core.config import Config
+from hivemind_cli.core.errors import HostError
+from hivemind_cli.core.paths import Paths
+from hivemind_cli.core.records import Notice
+from hivemind_cli.hosts.command import base_python
+from hivemind_cli.pipeline.spool import WHY, Spool
+
+OK, WARN, BAD = "ok", "warn", "bad"
+FREE_BYTES_MIN = 200 << 20
+PENDING_MAX = 200
+"""Deliveries that may wait; more says that the daemon does not take them."""
+LEFT_ASIDE_MAX = 20
+SHOWN_MAX = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    level: str
+    """ok, warn or bad."""
+    what: str
+    fix: str = ""
+
+
+def look(paths: Paths, config: Config, env: Mapping[str, str]) -> Iterator[Finding]:
+    """Findings that need no store: files, interpreter, spool, disk."""
+    yield from _hook(paths)
+    yield from _spool(paths)
+    yield from _disk(paths)
+    yield from _snapshot(paths)
+    yield from _crashes(paths)
+    if config.llm.allow and config.llm.provider in ("auto", "anthropic") and not env.get(config.llm.key_env):
+        yield Finding(
+            WARN,
+            f"{config.llm.key_env} is not in this environment.",
+            "Without it drafts come from the claude program or from the corrections themselves.",
+        )
+
+
+def look_at_hosts(hosts: tuple[HostStatus, ...]) -> Iterator[Finding]:
+    """Whether the agents are wired and speak."""
+    for host in hosts:
+        if host.silent:
+            yield Finding(
+                BAD,
+                f"{host.label}'s transcripts grow, but its hooks deliver nothing.",
+                "Open it once and accept the folder's trust dialog; then run `hivemind install`. "
+                "If hooks are switched off in its settings, switch them on.",
+            )
+        elif host.wired:
+            when = (
+                f"its last event came at {host.last_event_at:%Y-%m-%d %H:%M}" if host.last_event_at else "no event yet"
+            )
+            yield Finding(OK, f"{host.label} is wired; {when}.")
+        elif host.installed:
+            yield Finding(WARN, f"{host.label} is here, but not wired.", "Run `hivemind install`.")
+        for notice in host.notices:
+            yield Finding(WARN, notice)
+
+
+def look_at_notices(notices: tuple[Notice, ...]) -> Iterator[Finding]:
+    """What the daemon wrote down for the person."""
+    for notice in notices[:SHOWN_MAX]:
+        yield Finding(WARN, f"{notice.occurred_at:%Y-%m-%d %H:%M}  {notice.text}", notice.fix)
+    if len(notices) > SHOWN_MAX:
+        yield Finding(WARN, f"{len(notices) - SHOWN_MAX} more notices.", "`hivemind status --json` lists them all.")
+
+
+def _hook(paths: Paths) -> Iterator[Finding]:
+    missing = [name for name in HOOK_FILES if not (paths.hook.parent / name).is_file()]
+    if missing:
+        yield Finding(WARN, "The hook is not installed.", "Run `hivemind install`.")
+        return
+    stale = [
+        name for name in HOOK_FILES if (paths.hook.parent / name).read_bytes() != asset("hooks", name).read_bytes()
+    ]
+    if stale:
+        yield Finding(WARN, "The installed hook is of another version than this command.", "Run `hivemind install`.")
+    else:
+        yield Finding(OK, f"The hook stands at {paths.hook}.")
+    try:
+        python = base_python()
+        yield Finding(OK, f"Hooks run with {python}.")
+    except HostError as problem:
+        yield Finding(BAD, problem.what, problem.fix)
+
+
+def _spool(paths: Paths) -> Iterator[Finding]:
+    spool = Spool(paths)
+    waiting = len(spool.pending())
+    if waiting > PENDING_MAX:
+        yield Finding(
+            WARN, f"{waiting} deliveries wait in the spool.", "Run `hivemind daemon --once` to take them now."
+        )
+    else:
+        yield Finding(OK, f"{waiting} deliveries wait in the spool.")
+    aside = len(list(paths.spool_tmp.iterdir())) if paths.spool_tmp.is_dir() else 0
+    if aside > LEFT_ASIDE_MAX:
+        yield Finding(WARN, f"{aside} deliveries were begun and not finished: their hooks were killed.")
+    whys = sorted(paths.quarantine.glob(f"*{WHY}")) if paths.quarantine.is_dir() else []
+    for why in whys[-SHOWN_MAX:]:
+        reason = why.read_text("utf-8", "replace").strip()
+        yield Finding(
+            WARN,
+            f"A delivery was set aside: {reason}.",
+            f"It is kept as {why.with_suffix('')}; nothing else was touched.",
+        )
+    if len(whys) > SHOWN_MAX:
+        yield Finding(WARN, f"{len(whys) - SHOWN_MAX} more deliveries were set aside in {paths.quarantine}.")
+    errors = spool.hook_errors()
+    if errors:
+        yield Finding(
+            BAD,
+            f"{len(errors)} deliveries could not be written; the last: {_told(errors[-1])}.",
+            f"Free some space, or check the permissions of {paths.spool}. What transcripts hold is read at the next "
+            f"prompt. Delete {paths.spool / 'hook.errors'} when it is solved.",
+        )
+
+
+def _told(line: str) -> str:
+    """`<time_ns> <host>:<event> errno=<n>` in words."""
+    time_ns, _, rest = line.partition(" ")
+    event, _, errno = rest.partition(" errno=")
+    when = datetime.fromtimestamp(int(time_ns) / 1e9, UTC).strftime("%Y-%m-%d %H:%M") if time_ns.isdigit() else "?"
+    return f"{event} at {when}: {os.strerror(int(errno)) if errno.isdigit() else errno}"
+
+
+def _disk(paths: Paths) -> Iterator[Finding]:
+    folder = next(parent for parent in (paths.root, *paths.root.parents) if parent.exists())
+    free = shutil.disk_usage(folder).free
+    if free < FREE_BYTES_MIN:
+        yield Finding(
+            BAD, f"Only {free >> 20} MB are free at {folder}.", "Free some space: nothing can be captured without."
+        )
+    else:
+        yield Finding(OK, f"{free >> 30} GB are free at {folder}.")
+    if paths.root.exists() and paths.root.stat().st_mode & 0o077:
+        yield Finding(WARN, f"{paths.root} can be read by others.", f"chmod 700 {paths.root}")
+
+
+def _snapshot(paths: Paths) -> Iterator[Finding]:
+    try:
+        with sqlite3.connect(":memory:") as memory:
+            memory.execute("CREATE VIRTUAL TABLE probe USING fts5(text)")
+    except sqlite3.Error:
+        yield Finding(WARN, "This Python's SQLite has no full-text search.", "Recall needs the daemon; all else works.")
+        return
+    if paths.snapshot.exists():
+        yield Finding(OK, "Recall works without the daemon, too: the snapshot is there.")
+
+
+def _crashes(paths: Paths) -> Iterator[Finding]:
+    reports = sorted(paths.crash.glob("*")) if paths.crash.is_dir() else []
+    if reports:
+        yield Finding(
+            WARN,
+            f"{len(reports)} crash reports; the newest is {reports[-1]}.",
+            "Please attach it to an issue, then delete it.",
+        )
