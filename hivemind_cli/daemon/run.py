@@ -18,6 +18,7 @@ def run(paths: Paths, config: Config | None = None, *, once: bool = False, foreg
 
     StoreLocked: another process owns it. HivemindError: what could not be done (`once`), or a wrong setting.
     """
+    os.umask(0o077)  # whoever started us: a hook's is not a command's. Files for people get their mode by name
     paths.make()
     open_log(paths, foreground=foreground)
     settings = config or _configured(paths)
