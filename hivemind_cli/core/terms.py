@@ -53,6 +53,8 @@ def _words(text: str) -> list[str]:
     script = False
     for i, char in enumerate(text):
         inside = char.isalnum()
+        if start >= 0 and not inside and char > "\u02ff" and ("a" + char).isidentifier():
+            continue  # a combining mark, such as a vowel of Hindi or Thai: part of its word
         unspaced = inside and _unspaced(char)
         if start >= 0 and (not inside or unspaced != script):
             words.append(text[start:i])

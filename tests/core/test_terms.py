@@ -49,6 +49,12 @@ def test_scripts_without_spaces_give_pairs() -> None:
     assert terms("日本go語") == ["日本", "go", "語"]
 
 
+def test_combining_marks_are_part_of_their_word() -> None:
+    assert terms("हिन्दी में") == ["हिन्दी", "में"]
+    assert terms("שָׁלוֹם") == ["שָׁלוֹ"]
+    assert terms("字\ufe0f a") == ["字\ufe0f", "a"]
+
+
 def test_identifiers_and_paths_fall_apart() -> None:
     assert terms("src/app_main.py") == ["src", "app", "main", "py"]
 
