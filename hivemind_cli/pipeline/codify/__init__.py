@@ -1,0 +1,252 @@
+"""Codify: Corrections become SkillRevisions, each line resting on the corrections that carry it.
+
+Group, gate, draft, check, publish. Nothing here touches a disk: others write the files of what is live. A batch
+given twice names the same records.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hivemind_cli.core.errors import ProviderError
+from hivemind_cli.core.ids import derived_id
+from hivemind_cli.core.records import (
+    NO_PROJECT,
+    Correction,
+    GateSkip,
+    Notice,
+    Record,
+    SkillRevision,
+    SkillState,
+)
+from hivemind_cli.llm.base import Provider
+from hivemind_cli.pipeline.codify import extractive, model
+from hivemind_cli.pipeline.codify.draft import Draft
+from hivemind_cli.pipeline.codify.evidence import Group, Shelf, carried, groups, turns
+from hivemind_cli.pipeline.codify.gate import CONFLICT, KEEP, MERGE, Place, immature, place, refusal
+from hivemind_cli.pipeline.codify.moments import failing
+from hivemind_cli.pipeline.codify.revise import first_revision, next_revision
+from hivemind_cli.storage.base import Row, Store
+
+__all__ = ["Codify"]
+
+logger = logging.getLogger(__name__)
+_GATE = "not worth a skill: "
+"""How the reason of a skip begins that a model decided: remembered, it is not asked again until evidence doubles."""
+
+
+class Codify:
+    """The stage. `provider` None: every skill is drafted from the person's words alone.
+
+    publish      auto: project skills that pass their moments go live; review: they wait for a person
+    applies_min  score, 0..1, from which recall speaks (`recall.applies_min`)
+    """
+
+    name = "codify"
+    reads = Correction
+    batch_size = 200
+
+    def __init__(self, provider: Provider | None = None, *, publish: str = "auto", applies_min: float = 0.3) -> None:
+        self._provider = provider
+        self._publish = publish
+        self._applies_min = applies_min
+
+    def step(self, batch: Sequence[Row[Correction]], store: Store) -> list[Record]:
+        """SkillRevisions, GateSkips and Notices that follow from `batch`, which is not empty and in seq order.
+
+        A provider that fails is no failure of the stage: the skill is drafted without it, and a Notice says so.
+        """
+        outputs: dict[str, Record] = {}
+        shelves: dict[str, Shelf] = {}
+        for group in groups(batch, store):
+            workspace_id = group.newest.workspace_id
+            shelf = shelves.setdefault(workspace_id, Shelf(store, workspace_id))
+            for record in self._codified(group, shelf, store):
+                outputs[record.id] = record
+                if isinstance(record, SkillRevision):
+                    shelf.put(record)
+        return list(outputs.values())
+
+    def _codified(self, group: Group, shelf: Shelf, store: Store) -> list[Record]:
+        project_id = group.newest.project_id
+        on_shelf = {one for skill in shelf.of_project(project_id) for one in carried(skill)}
+        fresh = [one for one in group.fresh if one.id not in on_shelf]
+        outputs, allowed_fresh = _refused(fresh)
+        if not allowed_fresh:
+            return _unremembered(outputs, store)
+        allowed = [one for one in group.known if not refusal(one)]
+        why = immature(allowed)
+        spot = place(Group(tuple(allowed_fresh), tuple(allowed)), shelf, store)
+        if not why:
+            why = _closed(spot, allowed)
+        if why:
+            return _unremembered([*outputs, _skip(allowed, why)], store)
+        if _model_said_no(allowed, store):
+            return _unremembered(outputs, store)
+        evidence = [one for one in allowed if one.id not in on_shelf]
+        return [*_unremembered(outputs, store), *self._written(evidence, spot, shelf, store)]
+
+    def _written(self, evidence: list[Correction], spot: Place, shelf: Shelf, store: Store) -> list[Record]:
+        skills = [one for one in shelf.of_project(evidence[-1].project_id) if _open(one)]
+        draft, spot, notices = self._draft(evidence, spot, skills)
+        if draft is None:
+            return [*notices, _skip(evidence, f"{_GATE}{spot.decision}")]
+        if spot.decision == MERGE and spot.skill is not None:
+            revision = next_revision(spot.skill, draft, evidence)
+        else:
+            revision = first_revision(draft, evidence, shelf.names())
+        revision = self._judged(revision, spot, store)
+        logger.info(
+            "codified skill=%s version=%d state=%s corrections=%d drafter=%s",
+            revision.name,
+            revision.version,
+            revision.state,
+            len(evidence),
+            revision.drafter,
+        )
+        return [revision, *notices, *_told(revision, spot)]
+
+    def _draft(
+        self, evidence: list[Correction], spot: Place, skills: list[SkillRevision]
+    ) -> tuple[Draft | None, Place, list[Record]]:
+        """The draft, where it belongs by now, and what a person should know. No draft: `decision` is the reason."""
+        if self._provider is None:
+            return extractive.draft(evidence), spot, []
+        try:
+            opinion = model.ask(self._provider, evidence, skills)
+        except ProviderError as exc:
+            draft = extractive.draft(evidence)
+            return replace(draft, reason=f"{draft.reason}; no model drafted it: {exc}"), spot, [_failed(evidence, exc)]
+        if opinion.draft is None:
+            return None, Place(opinion.reason or "the model saw no lesson"), []
+        if spot.decision == KEEP and opinion.decision != KEEP:
+            spot = Place(opinion.decision, next((one for one in skills if one.name == opinion.target), None))
+        elif spot.decision == MERGE and opinion.decision == CONFLICT and spot.skill is not None:
+            spot = Place(CONFLICT, spot.skill)
+        elif opinion.decision == MERGE and (spot.skill is None or opinion.target != spot.skill.name):
+            # The facts say otherwise: its lines are a delta to another skill, of no use here.
+            return extractive.draft(evidence), spot, []
+        return opinion.draft, spot, []
+
+    def _judged(self, revision: SkillRevision, spot: Place, store: Store) -> SkillRevision:
+        """The revision in the state it may have now, with the reason."""
+        state, why = SkillState.LIVE, ""
+        if spot.decision == CONFLICT and spot.skill is not None:
+            state, why = SkillState.REVIEW, f"it contradicts the skill {spot.skill.name}"
+        elif revision.project_id == NO_PROJECT:
+            state, why = SkillState.REVIEW, "it belongs to no project, so it would apply in all"
+        elif spot.skill is not None and not _open(spot.skill):
+            state, why = SkillState.REVIEW, "it was out of use, but the mistake goes on"
+        elif spot.skill is not None and spot.skill.state is SkillState.REVIEW:
+            state, why = SkillState.REVIEW, "its earlier version waits for review"
+        elif revision.body:
+            state, why = SkillState.REVIEW, "a person wrote this file; the new lines stand at its end"
+        elif self._publish != "auto":
+            state, why = SkillState.REVIEW, "`codify.publish` is review"
+        fault = failing(revision, store, self._applies_min)
+        updates_live = spot.decision == MERGE and spot.skill is not None and spot.skill.state is SkillState.LIVE
+        if fault and not updates_live:  # a draft on top of a live version would take the skill out of use
+            state = SkillState.DRAFT
+        why = "; ".join(part for part in (why, fault) if part)
+        return replace(revision, state=state, reason="; ".join(part for part in (revision.reason, why) if part))
+
+
+def _refused(fresh: Sequence[Correction]) -> tuple[list[GateSkip], list[Correction]]:
+    """What the gate never lets through, by reason; and the rest."""
+    refused: dict[str, list[Correction]] = {}
+    allowed = []
+    for one in fresh:
+        why = refusal(one)
+        if why:
+            refused.setdefault(why, []).append(one)
+        else:
+            allowed.append(one)
+    return [_skip(corrections, why) for why, corrections in refused.items()], allowed
+
+
+def _closed(spot: Place, allowed: Sequence[Correction]) -> str:
+    """Why a person's decision stands in the way; "" if none does. Twice the evidence reopens the question."""
+    skill = spot.skill
+    if spot.decision != MERGE or skill is None or _open(skill):
+        return ""
+    if turns(allowed) >= 2 * max(turns([one for one in allowed if one.id in carried(skill)]), 1):
+        return ""
+    return f"the skill {skill.name} was put out of use"
+
+
+def _open(skill: SkillRevision) -> bool:
+    return skill.state not in (SkillState.RETIRED, SkillState.QUARANTINED)
+
+
+def _model_said_no(allowed: Sequence[Correction], store: Store) -> bool:
+    said = [skip for skip in _skips(allowed[-1], store) if skip.reason.startswith(_GATE)]
+    return bool(said) and len(allowed) < 2 * max(len(skip.correction_ids) for skip in said)
+
+
+def _unremembered(skips: Sequence[GateSkip], store: Store) -> list[Record]:
+    """Those of `skips` that say something new: another reason, or twice the evidence."""
+    new: list[Record] = []
+    for skip in skips:
+        same = [known for known in _skips(skip, store) if known.reason == skip.reason and skip.recurrence_key]
+        most = max((len(known.correction_ids) for known in same if known.id != skip.id), default=0)
+        if len(skip.correction_ids) >= 2 * most:
+            new.append(skip)
+    return new
+
+
+def _skips(like: Correction | GateSkip, store: Store) -> list[GateSkip]:
+    rows = store.find(
+        GateSkip, workspace_id=like.workspace_id, project_id=like.project_id, recurrence_key=like.recurrence_key
+    )
+    return [row.record for row in rows]
+
+
+def _skip(corrections: Sequence[Correction], why: str) -> GateSkip:
+    newest = corrections[-1]
+    ids = tuple(sorted(one.id for one in corrections))
+    return GateSkip(
+        id=derived_id(newest.occurred_at, "skip", why, *ids),
+        workspace_id=newest.workspace_id,
+        project_id=newest.project_id,
+        occurred_at=newest.occurred_at,
+        recurrence_key=newest.recurrence_key,
+        correction_ids=ids,
+        reason=why,
+    )
+
+
+def _told(revision: SkillRevision, spot: Place) -> list[Record]:
+    show = f"hivemind skillify review {revision.name}"
+    if spot.decision == CONFLICT and spot.skill is not None:
+        text = f"{revision.name} contradicts the skill {spot.skill.name}: {revision.title}"
+        return [_notice(revision, "conflict", text, f"Keep one of them: {show}")]
+    if revision.state is SkillState.LIVE:
+        verb = "learned" if revision.version == 1 else f"learned more (version {revision.version})"
+        return [_notice(revision, "published", f"{verb}: {revision.title}", f"hivemind skillify undo {revision.name}")]
+    if revision.state is SkillState.REVIEW:
+        return [_notice(revision, "review", f"{revision.name} waits for review: {revision.title}", show)]
+    return [_notice(revision, "draft", f"{revision.name} stays a draft: {revision.reason}", show)]
+
+
+def _notice(revision: SkillRevision, about: str, text: str, fix: str) -> Notice:
+    return Notice(
+        id=derived_id(revision.occurred_at, "notice", about, revision.id),
+        workspace_id=revision.workspace_id,
+        occurred_at=revision.occurred_at,
+        about=about,
+        text=text,
+        fix=fix,
+        subject=revision.name,
+    )
+
+
+def _failed(evidence: Sequence[Correction], exc: ProviderError) -> Notice:
+    newest = evidence[-1]
+    return Notice(
+        id=derived_id(newest.occurred_at, "notice", "provider_failed", newest.id),
+        workspace_id=newest.workspace_id,
+        occurred_at=newest.occurred_at,
+        about="provider_failed",
+        text=f"A skill was drafted without a model. {exc.what} {exc.why}".strip(),
+        fix=exc.fix or "hivemind status",
+    )

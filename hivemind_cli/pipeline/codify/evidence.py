@@ -1,0 +1,135 @@
+"""What stands behind a skill: the corrections of one mistake, and the skills a project has already."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from hivemind_cli.core.acts import Act
+from hivemind_cli.core.match import content
+from hivemind_cli.core.records import Correction, CorrectionKind, SkillRevision, SkillState
+from hivemind_cli.storage.base import Row, Store
+
+NEAR_MIN = 0.6
+"""Share of the shorter quote's terms that two quotes about the same act have in common to be one lesson."""
+_LOOK_BACK = 500
+"""Corrections of a project that are compared with a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Corrections of one mistake in one project, oldest first."""
+
+    fresh: tuple[Correction, ...]
+    """Those of this batch."""
+    known: tuple[Correction, ...]
+    """All of the store up to the batch's end, `fresh` among them."""
+
+    @property
+    def newest(self) -> Correction:
+        """The newest of `fresh`: it gives the outputs their time and names, so repeating them changes nothing."""
+        return self.fresh[-1]
+
+
+def groups(batch: Sequence[Row[Correction]], store: Store) -> list[Group]:
+    """The batch's corrections, joined by recurrence key and nearness, in the order they came."""
+    until = batch[-1].seq
+    pending = [row.record for row in batch if row.record.kind is not CorrectionKind.TOOL_RETRY]
+    found: list[Group] = []
+    earlier: dict[tuple[str, str], list[Correction]] = {}
+    while pending:
+        first = pending[0]
+        place = (first.workspace_id, first.project_id)
+        if place not in earlier:
+            earlier[place] = _of_project(store, first, until)
+        fresh = tuple(one for one in pending if same_lesson(first, one))
+        known = {one.id: one for one in (*earlier[place], *fresh) if any(same_lesson(one, new) for new in fresh)}
+        found.append(Group(fresh, tuple(known.values())))
+        pending = [one for one in pending if one not in fresh]
+    return found
+
+
+def same_lesson(a: Correction, b: Correction) -> bool:
+    """Do two corrections put the same mistake right?"""
+    if a.id == b.id:
+        return True
+    if (a.workspace_id, a.project_id) != (b.workspace_id, b.project_id):
+        return False
+    return (bool(a.recurrence_key) and a.recurrence_key == b.recurrence_key) or near(a, b)
+
+
+def near(a: Correction, b: Correction) -> bool:
+    """The same act put right in much the same words."""
+    if not a.act or not b.act or _signature(Act.of(a.act)) != _signature(Act.of(b.act)):
+        return False
+    return overlap(a.quote, b.quote) >= NEAR_MIN
+
+
+def overlap(a: str, b: str) -> float:
+    """Share of the shorter text's terms that the other has too, 0..1; of all terms if it has only one."""
+    first, second = _content(a), _content(b)
+    least = min(len(first), len(second))
+    if not least:
+        return 0.0
+    return len(first & second) / (least if least > 1 else len(first | second))
+
+
+def turns(corrections: Iterable[Correction]) -> int:
+    """In how many different turns they were made: one prompt may put several acts right."""
+    return len({one.reaction_event_id or one.id for one in corrections})
+
+
+class Shelf:
+    """The newest revision of each skill of one workspace, those of this very step included."""
+
+    def __init__(self, store: Store, workspace_id: str) -> None:
+        self._current: dict[str, SkillRevision] = {}
+        for row in store.find(SkillRevision, workspace_id=workspace_id):
+            self.put(row.record)
+
+    def put(self, revision: SkillRevision) -> None:
+        """Add a revision; an older version than the known one changes nothing."""
+        known = self._current.get(revision.skill_id)
+        if known is None or known.version < revision.version:
+            self._current[revision.skill_id] = revision
+
+    def of_project(self, project_id: str) -> list[SkillRevision]:
+        """The project's skills, oldest first."""
+        found = (revision for revision in self._current.values() if revision.project_id == project_id)
+        return sorted(found, key=lambda revision: revision.skill_id)
+
+    def carrying(self, correction_ids: Iterable[str], project_id: str) -> SkillRevision | None:
+        """The skill one of whose lines rests on one of these corrections; one in use before one that is not."""
+        wanted = set(correction_ids)
+        found = [one for one in self.of_project(project_id) if wanted & carried(one)]
+        return min(found, key=lambda one: one.state is SkillState.RETIRED, default=None)
+
+    def names(self) -> set[str]:
+        """Names in use anywhere in the workspace."""
+        return {revision.name for revision in self._current.values()}
+
+
+def carried(revision: SkillRevision) -> set[str]:
+    """The corrections its lines rest on."""
+    return {one for line in revision.lines for one in line.correction_ids}
+
+
+@lru_cache(maxsize=4096)
+def _signature(act: Act) -> str:
+    return act.signature
+
+
+@lru_cache(maxsize=4096)
+def _content(text: str) -> frozenset[str]:
+    return content(text)
+
+
+def _of_project(store: Store, like: Correction, until: int) -> list[Correction]:
+    rows = store.find(
+        Correction,
+        workspace_id=like.workspace_id,
+        project_id=like.project_id,
+        newest_first=True,
+        limit=_LOOK_BACK,
+    )
+    known = (row for row in reversed(rows) if row.seq <= until)
+    return [row.record for row in known if row.record.kind is not CorrectionKind.TOOL_RETRY]

@@ -1,0 +1,132 @@
+"""The gate: what never becomes a skill, what belongs into one that is there, and what contradicts one."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hivemind_cli.core import redact
+from hivemind_cli.core.acts import Act
+from hivemind_cli.core.match import content
+from hivemind_cli.core.records import Correction, CorrectionKind, SkillRevision, SkillState
+from hivemind_cli.pipeline.codify.evidence import Group, Shelf, carried, near, turns
+from hivemind_cli.storage.base import Store
+
+QUOTE_CHARS_MAX = 1500
+"""More is pasted material, not something said."""
+CONFIDENCE_MIN = 0.5
+KEEP, MERGE, CONFLICT = "keep", "merge", "conflict"
+REDACTED = "[redacted:"
+
+_TRACE = re.compile(r"Traceback \(most recent|^\s+at \S+ ?\(", re.MULTILINE)
+"""A stack trace: pasted, not said."""
+_BROKEN = re.compile(
+    r"\b(?:(?:does|do|did|is|are)(?: not|n['’]t) work\w*|doesnt work\w*|(?:still )?(?:crash|fail)(?:s|es|ing|ed)\b|"
+    r"(?:is|are) (?:broken|down)|"
+    r"command not found|no such file or directory|permission denied|connection refused|segmentation fault|"
+    r"out of memory|no space left|errno \d+|E(?:ACCES|PERM|NOENT|EXIST|ADDRINUSE|TIMEDOUT|NOTFOUND|CONN[A-Z]+)|"
+    r"(?:funktioniert|geht|klappt) (?:\w+ )?nicht|ne (?:marche|fonctionne) pas|no (?:funciona|sirve)|"
+    r"n[ãa]o funciona|non funziona|werkt niet|не работает|nie dzia[łl]a|nefunguje|[çc]al[ıi][şs]m[ıi]yor|"
+    r"fungerer ikke|fungerar inte|virker ikke)\b|不工作|不能用|无法使用|動かない|動きません|작동하지 않",
+    re.IGNORECASE,
+)
+"""That something does not work, as people or programs say it: a state of the world, no rule. As a skill it would
+harden into refusal."""
+_CLAUSE = re.compile(r"[.,;:!?…–—\n。、，；：！？]+(?:\s|$)|[。、，；：！？\n]")
+_REST_TERMS_MIN = 2
+"""Terms in the other clauses from which a complaint holds a rule besides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a lesson belongs: a new skill, one that is there, or against one that is there."""
+
+    decision: str
+    skill: SkillRevision | None = None
+
+
+def refusal(correction: Correction) -> str:
+    """Why this correction can never carry a line, in words; "" if it can."""
+    if correction.durable is False:
+        return "one-off"
+    if correction.kind is CorrectionKind.RED_AFTER_DONE:
+        return "an unresolved error"
+    if correction.kind is CorrectionKind.REDO:
+        return "the same request again says no rule"
+    if correction.confidence < CONFIDENCE_MIN:
+        return "not sure that it is a correction"
+    quote = correction.quote.strip()
+    if not quote:
+        shown = correction.kind is CorrectionKind.HAND_EDIT and correction.after.strip()
+        texts = (correction.before, correction.after)
+        if shown and any(holds_secret(text) for text in texts):
+            return "holds a secret"
+        return "" if shown else "no words"
+    if holds_secret(quote):
+        return "holds a secret"
+    if len(quote) > QUOTE_CHARS_MAX:
+        return "pasted material"
+    if _TRACE.search(quote):
+        return "a pasted error"
+    return "says that something does not work, not what to do" if _only_broken(quote) else ""
+
+
+def holds_secret(text: str) -> bool:
+    """Does `text` hold a secret, or the hole where one was?"""
+    return REDACTED in text or bool(redact.found(text))
+
+
+def immature(corrections: Sequence[Correction]) -> str:
+    """Why these allowed corrections of one mistake are not enough yet; "" if they are."""
+    if turns(corrections) >= 2:
+        return ""
+    if not any(one.quote.strip() for one in corrections):
+        return "seen once, without words"
+    return "" if any(one.durable for one in corrections) else "seen once"
+
+
+def place(group: Group, shelf: Shelf, store: Store) -> Place:
+    """Where the group's lesson belongs among its project's skills."""
+    newest = group.newest
+    skill = shelf.carrying((one.id for one in group.known), newest.project_id)
+    if skill is not None:
+        return Place(MERGE, skill)
+    for skill in shelf.of_project(newest.project_id):
+        if skill.state in (SkillState.RETIRED, SkillState.QUARANTINED):
+            continue
+        behind = [row.record for row in store.find(Correction, id=sorted(carried(skill)))] if carried(skill) else []
+        if any(_same_key(one, newest) or near(one, newest) for one in behind):
+            return Place(MERGE, skill)
+        if any(opposed(one, newest) for one in behind):
+            return Place(CONFLICT, skill)
+    return Place(KEEP)
+
+
+def opposed(old: Correction, new: Correction) -> bool:
+    """Is what the one correction asks for what the other put right, and the other way round?"""
+    old_act, new_act = _act_terms(old), _act_terms(new)
+    old_only, new_only = old_act - new_act, new_act - old_act
+    if not old_only or not new_only:
+        return False
+    said_old, said_new = content(old.quote), content(new.quote)
+    asked_for_new_then = bool(new_only & said_old)
+    asks_for_old_now = bool(old_only & said_new)
+    return asked_for_new_then and asks_for_old_now
+
+
+def _same_key(a: Correction, b: Correction) -> bool:
+    return bool(a.recurrence_key) and a.recurrence_key == b.recurrence_key
+
+
+def _act_terms(correction: Correction) -> frozenset[str]:
+    """What tells one act from another: the command's first head, or the path."""
+    if not correction.act:
+        return frozenset()
+    act = Act.of(correction.act)
+    return content(act.heads[0] if act.heads else act.path)
+
+
+def _only_broken(quote: str) -> bool:
+    if not _BROKEN.search(quote):
+        return False
+    rest = [clause for clause in _CLAUSE.split(quote) if clause and not _BROKEN.search(clause)]
+    return len(content(" ".join(rest))) < _REST_TERMS_MIN

@@ -1,0 +1,99 @@
+"""From a draft to a SkillRevision: its name, version, state, and what it is matched by."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from hivemind_cli.core.acts import Act
+from hivemind_cli.core.ids import derived_id
+from hivemind_cli.core.records import (
+    JSON,
+    NO_PROJECT,
+    Correction,
+    Scope,
+    SkillLine,
+    SkillRevision,
+    SkillState,
+)
+from hivemind_cli.pipeline.codify.draft import Draft, merged
+from hivemind_cli.pipeline.codify.gate import REDACTED
+from hivemind_cli.skills.format import HEADINGS, fit_line, skill_name
+
+TASKS_MAX = 20
+ACTS_MAX = 20
+_TASK_CHARS_MAX = 1000
+_ACT_TEXT_CHARS_MAX = 2000
+
+
+def first_revision(draft: Draft, corrections: Sequence[Correction], taken: Collection[str]) -> SkillRevision:
+    """Version 1 of a new skill; its id follows from its corrections, so drafting twice names it alike."""
+    newest = corrections[-1]
+    place = (newest.workspace_id, newest.project_id)
+    evidence = sorted(one.id for one in corrections)
+    return SkillRevision(
+        id=derived_id(newest.occurred_at, "revision", *place, *evidence),
+        workspace_id=newest.workspace_id,
+        project_id=newest.project_id,
+        machine_id=newest.machine_id,
+        author=newest.author,
+        skill_id="sk_" + derived_id(newest.occurred_at, "skill", *place, *evidence),
+        name=skill_name(draft.name, taken, draft.fallback),
+        title=draft.title,
+        version=1,
+        scope=Scope.PROJECT if newest.project_id != NO_PROJECT else Scope.USER,
+        state=SkillState.DRAFT,
+        trigger=draft.trigger,
+        lines=draft.lines,
+        acts=_acts((), corrections),
+        tasks=_tasks((), corrections),
+        drafter=draft.drafter,
+        reason=draft.reason,
+        occurred_at=newest.occurred_at,
+    )
+
+
+def next_revision(skill: SkillRevision, draft: Draft, corrections: Sequence[Correction]) -> SkillRevision:
+    """The skill with the draft's few lines: name, title and description stay, and so does a person's text."""
+    newest = corrections[-1]
+    lines = merged(skill.lines, draft)
+    return replace(
+        skill,
+        id=derived_id(newest.occurred_at, "revision", skill.skill_id, *sorted(one.id for one in corrections)),
+        machine_id=newest.machine_id,
+        author=newest.author,
+        version=skill.version + 1,
+        lines=lines,
+        body=_longer(skill.body, [line for line in lines if line not in skill.lines]) if skill.body else "",
+        acts=_acts(skill.acts, corrections),
+        tasks=_tasks(skill.tasks, corrections),
+        drafter=draft.drafter,
+        reason=draft.reason,
+        occurred_at=newest.occurred_at,
+    )
+
+
+def _longer(body: str, lines: Sequence[SkillLine]) -> str:
+    """A person's Markdown with the new lines after it, each naming its corrections."""
+    added = [body.rstrip("\n")]
+    for section, heading in HEADINGS.items():
+        bullets = [line for line in lines if line.section == section]
+        added += [f"\n## {heading}"] if bullets else []
+        for line in bullets:
+            added.append(f"- {fit_line(line.text)} <!-- hm:{','.join(f'c_{one}' for one in line.correction_ids)} -->")
+    return "\n".join(added) + "\n"
+
+
+def _tasks(known: Sequence[str], corrections: Sequence[Correction]) -> tuple[str, ...]:
+    new = (" ".join(one.task.split())[:_TASK_CHARS_MAX] for one in corrections if REDACTED not in one.task)
+    return tuple(task for task in dict.fromkeys((*known, *new)) if task)[-TASKS_MAX:]
+
+
+def _acts(known: Sequence[JSON], corrections: Sequence[Correction]) -> tuple[JSON, ...]:
+    acts = list(known)
+    for one in corrections:
+        if not one.act:
+            continue
+        act = Act.of(one.act)
+        value = replace(act, text=act.text[:_ACT_TEXT_CHARS_MAX]).as_json()
+        if value not in acts:
+            acts.append(value)
+    return tuple(acts[-ACTS_MAX:])
