@@ -1,0 +1,206 @@
+"""Every structural kind, and words in several languages."""
+
+import pytest
+
+from hivemind_cli.core.acts import SHELL, Act
+from hivemind_cli.core.records import Correction, CorrectionKind, EventKind
+from hivemind_cli.pipeline.detect import Detect
+from hivemind_cli.pipeline.detect.said import judge
+from hivemind_cli.storage.inmemory import InMemoryStore
+from tests.pipeline.session import Session
+
+
+@pytest.fixture
+def session() -> Session:
+    return Session(InMemoryStore())
+
+
+def only(session: Session) -> Correction:
+    found = session.corrections()
+    assert len(found) == 1, [(one.kind, one.quote) for one in found]
+    return found[0]
+
+
+def test_words_that_put_the_last_act_right_are_a_correction_with_its_act(session: Session) -> None:
+    session.says("deploy the docs")
+    session.runs("rsync -a site/ host:/srv")
+    session.replies()
+    session.says("no, never rsync by hand here, we use the publish target")
+    found = only(session)
+    assert found.kind is CorrectionKind.SAID
+    assert found.durable is True
+    assert found.task == "deploy the docs"
+    assert Act.of(found.act).heads == ("rsync site",) or Act.of(found.act).command.startswith("rsync")
+    assert "rsync" in found.recurrence_key
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "nein, bei uns nie curl, immer die interne Bibliothek",
+        "non, on n'utilise jamais curl dans ce projet",
+        "no, en este proyecto nunca usamos curl",
+        "не надо curl, у нас всегда внутренняя библиотека",
+        "いいえ、このプロジェクトではcurlではなく社内ライブラリを使ってください",
+        "不对，我们不用curl，以后都用内部库",
+        "아니, 우리 프로젝트에서는 curl 말고 사내 라이브러리를 써야 해",
+    ],
+)
+def test_a_correction_is_heard_in_any_language(session: Session, words: str) -> None:
+    session.says("fetch the rates")
+    session.runs("curl https://example.org/rates")
+    session.replies()
+    session.says(words)
+    found = only(session)
+    assert found.kind is CorrectionKind.SAID
+    assert found.durable is True
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "great, now add a test for it",
+        "yes please continue",
+        "now write the changelog",
+        "what does the second function do?",
+        "thanks",
+    ],
+)
+def test_going_on_is_no_correction(session: Session, words: str) -> None:
+    session.says("write the parser")
+    session.writes("src/parser.py")
+    session.replies()
+    session.says(words)
+    assert session.corrections() == []
+
+
+def test_a_no_that_answers_a_question_is_an_answer() -> None:
+    assert not judge("no, that is all", None, "Shall I also write a test?", "").correction
+
+
+def test_a_refused_call_with_words_is_a_rejection(session: Session) -> None:
+    session.says("create the file")
+    act = Act("edit", "Write", path="b.txt", text="    b\n")
+    session.calls_tool(act)
+    session.event(EventKind.TOOL_DENIED, call_id="call1", act=act.as_json(), by="person", words="use tabs, not spaces")
+    found = only(session)
+    assert (found.kind, found.quote) == (CorrectionKind.REJECTED, "use tabs, not spaces")
+
+
+def test_a_wordless_refusal_takes_the_next_prompt_as_its_words(session: Session) -> None:
+    session.says("clean up")
+    act = Act(SHELL, "Bash", command="rm -rf build")
+    session.calls_tool(act)
+    session.event(EventKind.TOOL_DENIED, call_id="call1", act=act.as_json(), by="person", words="")
+    session.event(EventKind.INTERRUPT, for_tool=True)
+    session.says("move it to the archive folder")
+    found = only(session)
+    assert (found.kind, found.quote) == (CorrectionKind.REJECTED, "move it to the archive folder")
+
+
+def test_a_call_denied_by_a_rule_or_by_us_is_no_rejection(session: Session) -> None:
+    session.says("clean up")
+    for by in ("rule", "hivemind"):
+        act = Act(SHELL, "Bash", command="rm -rf build")
+        session.event(EventKind.TOOL_DENIED, call_id=by, act=act.as_json(), by=by, words="not allowed")
+    assert session.corrections() == []
+
+
+def test_an_interrupt_and_a_new_instruction_are_one_correction(session: Session) -> None:
+    session.says("tell me about the module")
+    session.event(EventKind.INTERRUPT, for_tool=False)
+    session.says("shorter, one paragraph")
+    found = only(session)
+    assert (found.kind, found.quote) == (CorrectionKind.INTERRUPTED, "shorter, one paragraph")
+
+
+def test_lines_changed_by_hand_are_a_correction_with_the_diff(session: Session) -> None:
+    session.says("write the config")
+    session.writes("app/config.py", "timeout = 30\n")
+    session.replies()
+    session.says(
+        "next, the docs",
+        edited=[{"path": "app/config.py", "call_id": "call1", "removed": ["timeout = 30"], "added": ["timeout_s = 30"]}],
+    )
+    found = only(session)
+    assert found.kind is CorrectionKind.HAND_EDIT
+    assert (found.before, found.after) == ("timeout = 30", "timeout_s = 30")
+
+
+def test_an_edit_changed_before_it_was_accepted_is_a_hand_edit(session: Session) -> None:
+    session.says("write the config")
+    session.writes("app/config.py", user_modified=True)
+    assert only(session).kind is CorrectionKind.HAND_EDIT
+
+
+def test_taking_back_the_agents_change_with_git_is_a_revert(session: Session) -> None:
+    session.says("tidy the parser")
+    session.writes("src/parser.py")
+    session.replies()
+    session.event(EventKind.STEER, text="", ran="git checkout -- src/parser.py")
+    found = only(session)
+    assert found.kind is CorrectionKind.REVERTED
+    assert Act.of(found.act).path == "src/parser.py"
+
+
+def test_git_on_other_files_is_no_revert(session: Session) -> None:
+    session.says("tidy the parser")
+    session.writes("src/parser.py")
+    session.event(EventKind.STEER, text="", ran="git checkout -- README.md")
+    assert session.corrections() == []
+
+
+def test_the_same_request_again_is_a_redo(session: Session) -> None:
+    session.says("add pagination to the orders endpoint")
+    session.writes("api/orders.py")
+    session.replies()
+    session.says("add pagination to the orders endpoint")
+    assert only(session).kind is CorrectionKind.REDO
+
+
+def test_a_red_check_after_done_is_a_correction(session: Session) -> None:
+    session.says("fix the rounding")
+    session.writes("money.py")
+    session.replies("Fixed, all done.")
+    session.says("run the checks")
+    session.runs("make test", error="Exit code 2\n1 failed")
+    assert [one.kind for one in session.corrections()] == [CorrectionKind.RED_AFTER_DONE]
+
+
+def test_a_red_check_before_done_is_work(session: Session) -> None:
+    session.says("fix the rounding")
+    session.writes("money.py")
+    session.runs("make test", error="Exit code 2")
+    assert session.corrections() == []
+
+
+def test_an_error_and_the_call_that_worked_are_debugging_memory(session: Session) -> None:
+    session.says("list the pods")
+    session.runs("kubectl get pod --all", error="unknown flag: --all")
+    session.runs("kubectl get pod --all-namespaces")
+    found = only(session)
+    assert found.kind is CorrectionKind.TOOL_RETRY
+    assert "unknown flag" in found.before
+    assert found.after == "kubectl get pod --all-namespaces"
+
+
+def test_looking_twice_finds_the_same_records(session: Session) -> None:
+    session.says("deploy")
+    session.runs("rsync -a a b")
+    session.replies()
+    session.says("no, never use rsync here")
+    first = session.corrections()
+    rows = session.store.find(type(session.says("thanks")))
+    again = Detect().step(rows, session.store)
+    assert {one.id for one in first} == {one.id for one in again}
+
+
+def test_the_same_mistake_in_other_words_has_the_same_key(session: Session) -> None:
+    for words in ("no, never use rsync here", "stop, rsync is not how we do it in this project"):
+        session.says("deploy")
+        session.runs("rsync -a /a /b")
+        session.replies()
+        session.says(words)
+        session.replies()
+    keys = {one.recurrence_key for one in session.corrections() if one.kind is CorrectionKind.SAID}
+    assert len(keys) == 1
