@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hivemind_cli.core.records import EventKind
 from hivemind_cli.hosts import claude
@@ -263,6 +265,40 @@ def test_subagent_files_follow_their_session_and_name_it(own_home: Path) -> None
     assert [path.name for path in found] == ["s.jsonl", "agent-ag1.jsonl"]
     (seen,) = read_transcript(found[1])
     assert (seen.session_id, seen.native_key, seen.payload["agent_id"]) == ("s", "t1:tool_call", "ag1")
+
+
+def test_links_that_lead_away_or_nowhere_are_no_sessions(own_home: Path, tmp_path: Path) -> None:
+    project = own_home / ".claude" / "projects" / "-p"
+    project.mkdir(parents=True)
+    (project / "gone.jsonl").symlink_to(tmp_path / "gone.jsonl")
+    (project / "away.jsonl").symlink_to(write(tmp_path / "secret.jsonl", [said("u1", "mine")]))
+    own = write(project / "s.jsonl", [said("u1", "go")])
+    assert list(claude.find_sessions(own_home)) == [own]
+
+
+_JUNK: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.none(), max_size=1) | st.just({})
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_stands_in_a_line_the_other_lines_are_read(
+    recorded: Path, tmp_path: Path, data: st.DataObject
+) -> None:
+    lines = [json.loads(one) for one in (recorded / "transcripts" / QUEUED).read_text().splitlines()]
+    marker = said("last", "still here", promptId="p-last")
+    for _ in range(4):
+        victim = data.draw(
+            st.sampled_from([one for one in lines if one["type"] in ("user", "assistant", "attachment")])
+        )
+        inner = victim.get("message", victim)
+        place = data.draw(st.sampled_from([victim, inner if isinstance(inner, dict) else victim]))
+        place[data.draw(st.sampled_from(sorted(place)))] = data.draw(_JUNK)
+        lines = [one for one in lines if isinstance(one.get("type"), str)]
+    path = write(tmp_path / "s.jsonl", [*lines, marker])
+    assert shown(list(read_tail(path, 0).seen))[-1] == ("prompt", "still here")
+    assert shown(list(read_transcript(path)))[-1] == ("prompt", "still here")
 
 
 def test_a_transcript_is_read_only_under_the_hosts_own_root(own_home: Path, tmp_path: Path) -> None:

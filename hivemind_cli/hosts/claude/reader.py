@@ -302,5 +302,8 @@ def _text(value: object) -> str:
 def _time(value: object) -> datetime | None:
     if not isinstance(value, str):
         return None
-    at = datetime.fromisoformat(value)
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    try:
+        at = datetime.fromisoformat(value)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -50,11 +50,25 @@ def find_sessions(home: Path, *, config_dir: Path | None = None) -> Iterator[Pat
     A subagent's lines name their parent's session, so reading them adds to it.
     """
     projects = (config_dir or home / ".claude") / "projects"
+    root = projects.resolve()
     for project in sorted(path for path in projects.glob("*") if path.is_dir()):
-        for session in sorted(project.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name)):
-            if session.is_file():
-                yield session
-                yield from sorted((project / session.stem / "subagents").glob("agent-*.jsonl"))
+        for session in sorted(_own_files(project.glob("*.jsonl"), root), key=_age):
+            yield session
+            yield from sorted(_own_files((project / session.stem / "subagents").glob("agent-*.jsonl"), root))
+
+
+def _own_files(paths: Iterable[Path], root: Path) -> Iterator[Path]:
+    """Those that are files, and lie under the host's own root when links are followed."""
+    for path in paths:
+        if path.is_file() and path.resolve().is_relative_to(root):
+            yield path
+
+
+def _age(path: Path) -> tuple[int, str]:
+    try:
+        return path.stat().st_mtime_ns, path.name
+    except OSError:  # the host has just removed it
+        return 0, path.name
 
 
 def read_tail(path: Path, offset: int) -> Tail:
