@@ -67,7 +67,7 @@ class TantivyIndex:
             try:
                 self._commit(put, drop, cursor)
             except BaseException as exc:
-                self._writer = None  # a writer that failed once refuses all further work
+                self._release_writer()  # one that failed once refuses all further work
                 if not _vendor_fault(exc):
                     raise
                 self._recover(exc)
@@ -90,7 +90,7 @@ class TantivyIndex:
 
     def close(self) -> None:
         with self._lock:
-            self._writer = None
+            self._release_writer()
             self._index = None
 
     # -- reading
@@ -171,6 +171,18 @@ class TantivyIndex:
         self._cursor = cursor
         _make_private(self._folder)
 
+    def _release_writer(self) -> None:
+        """End its threads and its lock now: a traceback that still holds the object must not keep them."""
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        try:
+            writer.wait_merging_threads()
+        except BaseException as exc:
+            if not _vendor_fault(exc):
+                raise
+            logger.debug("releasing the writer of %s: %s", self._folder, exc)
+
     def _sound_on_disk(self) -> bool:
         return (self._folder / "meta.json").is_file()
 
@@ -216,7 +228,7 @@ class TantivyIndex:
 
     def _rebuild(self, reason: str) -> None:
         logger.warning("the index in %s is rebuilt: %s", self._folder, reason)
-        self._writer = None
+        self._release_writer()
         self._index = None
         try:
             if self._folder.is_dir() and not self._folder.is_symlink():

@@ -283,7 +283,7 @@ def _slug(words: str) -> str:
     """ "" where more letters would be lost than kept: what is left would say something else."""
     kept: list[str] = []
     lost = 0
-    for char in unicodedata.normalize("NFKD", words.casefold()):
+    for char in unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", words).casefold()):
         if char.isascii():
             kept.append(char if char.isalnum() else " " if char not in "'`" else "")
         elif latin := _latin(char):
