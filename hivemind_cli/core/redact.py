@@ -139,14 +139,15 @@ def _tree(value: Any, name: str, depth: int, kinds: list[str]) -> Any:
     if isinstance(value, dict):
         changed: dict[Any, Any] = {}
         for key, inner in value.items():
-            above = name or (key if isinstance(key, str) and _named(key) else "")
+            above = _name_above(value, key, name)
             kept = _string(key, "", kinds) if isinstance(key, str) else key
             while kept != key and kept in changed:
                 kept += "+"
             changed[kept] = _tree(inner, above, depth + 1, kinds)
         return changed
     if isinstance(value, list | tuple):
-        return [_tree(inner, name, depth + 1, kinds) for inner in value]
+        before = ("", *value)  # an argument list: ["--password", "x"]
+        return [_tree(one, name or _option_name(before[i]), depth + 1, kinds) for i, one in enumerate(value)]
     if isinstance(value, str):
         return _string(value, name, kinds)
     if name and isinstance(value, int | float) and not isinstance(value, bool) and _grade_of(name) is Grade.PASSWORD:
@@ -155,8 +156,24 @@ def _tree(value: Any, name: str, depth: int, kinds: list[str]) -> Any:
     return value
 
 
+def _name_above(holder: dict[Any, Any], key: Any, name: str) -> str:
+    """The secret name that the value under `key` stands below: the key, the label beside it, or one further up."""
+    if isinstance(key, str) and _named(key):
+        return key
+    label = holder.get("name", holder.get("key")) if key == "value" else None  # {"name": "DB_PASSWORD", "value": "x"}
+    if isinstance(label, str) and _named(label):
+        return label
+    return name if name and _grade_of(name) is Grade.PASSWORD else ""
+
+
+def _option_name(before: Any) -> str:
+    if isinstance(before, str) and before.startswith("-") and len(before) <= _NAME_MAX and _named(before):
+        return before
+    return ""
+
+
 def _named(key: str) -> bool:
-    return _grade_of(key) in (Grade.PASSWORD, Grade.STRONG)
+    return key.lower().endswith("authorization") or _grade_of(key) in (Grade.PASSWORD, Grade.STRONG, Grade.COOKIE)
 
 
 @lru_cache(maxsize=4096)
@@ -165,6 +182,8 @@ def _grade_of(key: str) -> Grade:
 
 
 def _string(value: str, name: str, kinds: list[str]) -> str:
+    if name.lower().endswith("authorization"):  # a header's value: read it as the header's line
+        return _string(f"authorization: {value}", "", kinds).removeprefix("authorization: ")
     redacted, inside = _redact(value)
     if name:
         raw = value.encode("utf-8", "surrogatepass")
@@ -269,16 +288,17 @@ def _url(data: bytes, start: int, end: int) -> Span | None:
 
 def _pem(data: bytes, start: int, end: int, _after: int) -> Span | None:
     kind = "private_key" if b"PRIVATE" in data[start:end] or data[start : start + 1] == b"P" else "pem"
-    closed = _PEM_END.search(data, end, end + _PEM_WINDOW)
+    window = data[end : end + _PEM_WINDOW]
+    closed = _PEM_END.search(window) if b"END " in window or b"Private-MAC" in window else None
     if closed is not None:
-        return Span(start, closed.end(), kind)
+        return Span(start, end + closed.end(), kind)
     rest = _PEM_REST.match(data, end)
     return Span(start, rest.end(), kind) if rest else None
 
 
 def _pem_tail(data: bytes, start: int, end: int, after: int) -> Span | None:
     """The end of a key whose beginning was cut off."""
-    low = max(after, start - _PEM_WINDOW)
+    low = max(after, start - 4096)
     lines = _PEM_LINES.search(data[low:start])
     return Span(low + lines.start(), end, "private_key") if lines else None
 
@@ -373,6 +393,8 @@ def _beside(data: bytes, at: int, beside: Beside) -> Span | None:
 
 def _cookie(data: bytes, head: bytes, end: int) -> Span | None:
     if head.rstrip()[-1:] not in (b":", b"="):
+        return None
+    if not _COOKIE.search(data, end, end + 256):
         return None
     quoted = secret_values.quoted(data, end)
     low, high = quoted if quoted else (end, secret_values.line_end(data, end))

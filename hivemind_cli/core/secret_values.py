@@ -206,6 +206,8 @@ def is_secret_field(level: Grade, value: bytes) -> bool:
         return False
     if level is Grade.PASSWORD:
         return True
+    if level is Grade.COOKIE:
+        return b"=" in value
     return level is Grade.STRONG and _strong(value, quoted_value=True, setting=False)
 
 

@@ -114,6 +114,26 @@ def test_a_value_under_a_secret_name_is_redacted_whole() -> None:
     }
 
 
+def test_names_beside_values_are_seen_in_any_shape() -> None:
+    secret = "Zq8" + "Kd03mNv"
+    for payload in (
+        {"headers": {"Authorization": f"Bearer {secret}"}},
+        {"headers": {"Cookie": f"sid={secret}"}},
+        {"argv": ["tool", "--password", secret]},
+        {"env": [{"name": "DB_PASSWORD", "value": secret}]},
+        {"auth": {"user": "bob", "password": secret}},
+        {"X-Api-Key": secret, "name": "x"},
+    ):
+        redacted = json.dumps(redact.tree(payload))
+        assert secret not in redacted
+        assert redact.found(payload)
+        assert redact.tree(redact.tree(payload)) == redact.tree(payload)
+    assert redact.tree({"auth": {"user": "bob1234567"}, "argv": ["--token-file", "x"]}) == {
+        "auth": {"user": "bob1234567"},
+        "argv": ["--token-file", "x"],
+    }
+
+
 def test_a_payload_without_secrets_keeps_its_value() -> None:
     payload = {"token": "the", "key": "Enter", "tokens": {"in": 5}, "secret": False, "password": None, "auth": "oauth2"}
     assert redact.tree(payload) == payload
