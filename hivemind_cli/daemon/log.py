@@ -1,5 +1,6 @@
 """The daemon's log: logs/daemon.log, 0600, three files of a megabyte, nothing sensitive."""
 
+import faulthandler
 import io
 import logging
 import logging.handlers
@@ -27,14 +28,20 @@ def open_log(paths: Paths, *, foreground: bool = False) -> None:
         handler.setFormatter(_Redacted(_FORMAT))
         root.addHandler(handler)
     logging.getLogger("watchdog").setLevel(logging.WARNING)
+    faulthandler.enable(_opened(str(paths.log)))  # a crash in a C library leaves its frames, and nothing else
 
 
 class _OwnersFile(logging.handlers.RotatingFileHandler):
     """Readable by its owner alone, whatever the umask."""
 
     def _open(self) -> io.TextIOWrapper:
-        fd = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
-        return io.TextIOWrapper(io.FileIO(fd, "a"), encoding="utf-8", errors="backslashreplace", line_buffering=True)
+        return io.TextIOWrapper(
+            io.FileIO(_opened(self.baseFilename), "a"), encoding="utf-8", errors="backslashreplace", line_buffering=True
+        )
+
+
+def _opened(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
 
 
 class _Redacted(logging.Formatter):

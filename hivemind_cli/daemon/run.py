@@ -30,7 +30,10 @@ def run(paths: Paths, config: Config | None = None, *, once: bool = False, foreg
 
         return Hivemind.own(paths, settings)
 
-    Supervisor(open_app, paths, settings).run(once=once)
+    supervisor = Supervisor(open_app, paths, settings)
+    supervisor.run(once=once)
+    if supervisor.home_lost:
+        os._exit(0)  # no destructor may tidy up by path (DuckDB its log) what belongs to a new home by now
 
 
 def _configured(paths: Paths) -> Config:

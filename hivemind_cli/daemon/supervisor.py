@@ -64,7 +64,8 @@ class Supervisor:
         self._wake = Wake()
         self._stop = False
         self._woken = True
-        self._gone = False
+        self.home_lost = False
+        """Was the home removed or replaced under us? Then nothing of it may be written any more."""
         self._owner: Owner | None = None
         self._last_active = time.monotonic()
         self._tick_at = 0.0
@@ -132,7 +133,7 @@ class Supervisor:
     def _loop(self, held: lock.Lock, *, once: bool) -> None:
         while not self._stop:
             if held.lost() or self._server.lost():
-                self._gone = held.lost()
+                self.home_lost = held.lost()
                 logger.warning("the files of this daemon were removed; it leaves")
                 return
             now = time.monotonic()
@@ -260,15 +261,14 @@ class Supervisor:
         """Stop listening, capture what came last, close the store. Never raises."""
         with contextlib.suppress(OSError):
             self._server.stop()
-        owner, self._owner = self._owner, None
-        if owner is not None:
-            self._close(owner)
+        if self._owner is not None and not self.home_lost:  # closing writes: into what is a stranger's home by now
+            self._close(self._owner)
         logger.info("daemon %d ends", os.getpid())
 
     def _close(self, owner: Owner) -> None:
         deadline = time.monotonic() + FAREWELL_S
         try:
-            while not self._gone and time.monotonic() < deadline and owner.drain(DRAIN_FILES):
+            while time.monotonic() < deadline and owner.drain(DRAIN_FILES):
                 pass
         except Exception as exc:  # noqa: BLE001  the files stay in the spool for the next daemon
             report_crash(self._paths, "last_drain", exc)

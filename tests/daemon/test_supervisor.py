@@ -226,6 +226,9 @@ def test_a_home_replaced_underneath_belongs_to_the_next_daemon(paths: Paths, sta
     assert there is not None
     assert there["pid"] == second.pid
     assert (paths.socket.parent / "daemon.pid").read_text() == f"{second.pid}\n"
+    drop(paths, "new")
+    until(lambda: captured(paths) == ["new"])
+    assert noted(paths, "closed") == [], "the first wrote nothing into the new home"
 
 
 def test_once_runs_to_the_end_of_the_spool(paths: Paths) -> None:
