@@ -187,7 +187,7 @@ class Reader:
             kind = EventKind.TOOL_FAILURE
             denial_kind = _text(line.get("toolDenialKind"))
             refusal = tools.denial(told, denial_kind, _text(line.get("userFeedback")))
-            if refusal is None:
+            if refusal is None or not (denial_kind or _hosts_own_words(call.tool, line)):
                 fields["error"] = told
             else:
                 kind = EventKind.TOOL_DENIED
@@ -286,6 +286,11 @@ def _from_a_person(fields: Mapping[str, Any]) -> bool:
     if isinstance(origin, dict) and origin.get("kind") not in (None, "human"):
         return False
     return fields.get("promptSource") != "system"
+
+
+def _hosts_own_words(tool: str, line: Line) -> bool:
+    """May the text of an error be the host's? A server's tool (MCP) can return any text, a refusal's too."""
+    return not tool.startswith("mcp__") or line.get("toolUseResult") == "User rejected tool use"
 
 
 def _stopped_while_running(line: Line, denial_kind: str) -> bool:
