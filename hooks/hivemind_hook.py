@@ -226,9 +226,14 @@ def note(root, source, error):
 
 def recall_module(root, coding):
     """The file beside this one: only few events need it, and an imported file is compiled once."""
-    sys.path.insert(0, (root + b"/bin").decode(coding, "surrogateescape"))
-    import hivemind_hook_recall
-
+    folder = root + b"/bin"
+    sys.path.insert(0, folder.decode(coding, "surrogateescape"))
+    try:
+        import hivemind_hook_recall
+    except (EOFError, TypeError, ValueError):  # power loss tore the compiled copy: the next hook makes a new one
+        cached = "/__pycache__/hivemind_hook_recall.%s.pyc" % sys.implementation.cache_tag
+        posix.unlink(folder + cached.encode())
+        raise
     del sys.path[0]
     return hivemind_hook_recall
 

@@ -128,6 +128,17 @@ def test_recall_off_asks_nobody(rig: Rig) -> None:
     assert rig.delivery().raw
 
 
+@pytest.mark.parametrize("keep", [0, 10, 16, 17, 500, -1])
+def test_a_torn_compiled_copy_is_replaced(waiting: Rig, keep: int) -> None:
+    with fake_daemon(waiting, lambda _: framed(ANSWER)):
+        waiting.run("UserPromptSubmit")
+        (cached,) = (waiting.root / "bin" / "__pycache__").iterdir()
+        cached.write_bytes(cached.read_bytes()[:keep])
+        waiting.run("UserPromptSubmit")
+        assert waiting.run("UserPromptSubmit") == ANSWER
+    assert len(waiting.spool.pending()) == 3
+
+
 # Starting the daemon
 
 
