@@ -1,6 +1,6 @@
 """`python -m hivemind_cli.daemon [--detach | --foreground] [--once]`: what hooks and clients start.
 
-Light until the socket listens: the store's engine and the indexes are imported by `_open_app`, after it.
+Light until the socket listens: the store's engine and the indexes are imported by `run.open_app`, after it.
 """
 
 import os
@@ -17,14 +17,13 @@ def main(argv: list[str]) -> int:
         detach()  # first of all: it forks, and whoever started us waits for it
     from hivemind_cli.core.errors import HivemindError, StoreLocked
     from hivemind_cli.core.paths import Paths
-    from hivemind_cli.core.settings import load
     from hivemind_cli.daemon.crash import report_crash
     from hivemind_cli.daemon.run import run
 
     paths = Paths.from_env(os.environ)
     foreground = "--foreground" in argv
     try:
-        run(paths, load(paths, os.environ).config, once="--once" in argv, foreground=foreground)
+        run(paths, once="--once" in argv, foreground=foreground)
     except HivemindError as exc:
         if foreground or not isinstance(exc, StoreLocked):
             print(exc, file=sys.stderr)

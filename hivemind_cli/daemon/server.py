@@ -179,7 +179,7 @@ def _send_answer(connection: socket.socket, answer: bytes) -> bool:
 def _bound(path: Path) -> socket.socket:
     """A listening socket at `path`, 0600 before anyone can see it."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    aside = path.with_name(f"{path.name}.new")  # one name: what a killed daemon left is replaced, too
     try:
         aside.unlink(missing_ok=True)
         with _inside(path.parent):
