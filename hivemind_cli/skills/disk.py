@@ -1,0 +1,409 @@
+"""SKILL.md files in working trees. They belong to people: we write only where we wrote before and nobody else did.
+
+A file is ours while its digest stands in a receipt (receipts.py). No link that leads out of the tree is followed.
+"""
+
+import hashlib
+import logging
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from hivemind_cli.core.errors import HivemindError
+from hivemind_cli.skills import history
+from hivemind_cli.skills.format import parse, valid_name
+from hivemind_cli.skills.receipts import Receipt, TreeReceipts, known_anywhere
+
+logger = logging.getLogger(__name__)
+
+FILE = "SKILL.md"
+_BYTES_MAX = 1 << 20
+"""More is no skill; what follows is not read."""
+
+
+class SkillNotOurs(HivemindError):
+    """Something stands there that we did not write, or that a person changed since; nothing was touched."""
+
+
+class FileState(StrEnum):
+    """How a published file stands."""
+
+    UNCHANGED = "unchanged"
+    EDITED = "edited"  # a person's text; also an earlier one of ours that a commit brought back (git revert)
+    DELETED = "deleted"  # by a person
+    ABSENT = "absent"  # what is checked out never had it, or the tree is gone
+    OLDER = "older"  # an earlier text of ours, as the checkout of an old commit brings it
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One published file as it stands."""
+
+    name: str
+    skill_id: str
+    path: Path
+    state: FileState
+    text: str = ""
+    """What it says now; only of an edited file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What `publish` did."""
+
+    path: Path
+    written: bool
+    """False: it stood there already, word for word."""
+    links: tuple[Path, ...] = ()
+    copies: tuple[Path, ...] = ()
+    skipped: tuple[str, ...] = ()
+    """Other hosts' folders that do not show the skill, and why, as sentences."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What `withdraw` did with one file."""
+
+    name: str
+    path: Path
+    removed: bool
+    """False: it was gone already, or it was left because a person changed it (see `why`)."""
+    why: str = ""
+
+
+def publish(tree: Path, folders: Sequence[Path], text: str, name: str, receipts: Path) -> Published:
+    """Write `text` to <folders[0]>/<name>/SKILL.md, and show that folder to the hosts which look in the others.
+
+    receipts  core/paths.py: Paths.receipts
+    raises    SkillNotOurs: a person's file or change is in the way; HivemindError: unwritable, or the folder
+              leads out of the tree. Nothing is torn, and nothing of a person's was touched.
+    """
+    if not valid_name(name):
+        raise HivemindError(f"{name!r} is no skill name.", why="Lower case ASCII letters, digits, single hyphens.")
+    with _advice(tree):
+        real_tree = tree.resolve(strict=True)
+        kept = TreeReceipts.of(receipts, tree)
+        folder = _inside(real_tree, folders[0]) / name
+        path = folder / FILE
+        receipt = kept.get(name)
+        if receipt is None or receipt.path != _relative(real_tree, path):
+            receipt = Receipt(name, parse(text).metadata.get("hivemind-id", ""), _relative(real_tree, path))
+        sha256 = _sha256(text)
+        found = _read(path)
+        written = found is None or _sha256(found) != sha256
+        if written:
+            _refuse_if_not_ours(real_tree, path, receipt, known_anywhere(receipts, receipt.skill_id))
+            receipt = receipt.about_to_write(sha256)
+            _receipt_folders(kept, real_tree, [folder])
+            kept.put(receipt)
+            _write_or_undo(real_tree, path, text, kept, receipt)
+        receipt = receipt.about_to_write(sha256)
+        now = history.head(real_tree)
+        receipt = replace(receipt, sha256=sha256, blob=history.blob_id(text), head=now)
+        kept.put(receipt)
+        published = _show(real_tree, folder, folders[1:], text, kept, receipt)
+        kept.put(
+            replace(
+                receipt,
+                links=tuple(_relative(real_tree, one) for one in published.links),
+                copies=tuple(_relative(real_tree, one / FILE) for one in published.copies),
+            )
+        )
+        return replace(published, written=written)
+
+
+def observe(tree: Path, receipts: Path) -> list[Observed]:
+    """How every published file of `tree` stands, copies too. What is seen in place is remembered with its HEAD."""
+    kept = TreeReceipts.of(receipts, tree)
+    real_tree = tree.resolve()
+    now = history.head(real_tree)
+    seen: list[Observed] = []
+    for receipt in kept.all():
+        state, text = _state(real_tree, real_tree / receipt.path, receipt)
+        seen.append(Observed(receipt.name, receipt.skill_id, tree / receipt.path, state, text))
+        for copy in receipt.copies:
+            state_of_copy, text = _state(real_tree, real_tree / copy, receipt)
+            if state_of_copy is FileState.EDITED:
+                seen.append(Observed(receipt.name, receipt.skill_id, tree / copy, state_of_copy, text))
+        if state is FileState.UNCHANGED and receipt.head != now:
+            with _advice(receipts):
+                kept.put(replace(receipt, head=now))
+    return seen
+
+
+def adopt(tree: Path, observed: Observed, receipts: Path) -> None:
+    """The store has this edit or delete now: an edited text may be replaced, a deleted file is forgotten."""
+    kept = TreeReceipts.of(receipts, tree)
+    receipt = kept.get(observed.name)
+    if receipt is None:
+        return
+    with _advice(receipts):
+        if observed.state is FileState.DELETED:
+            _unlink_links(tree.resolve(), receipt)
+            _remove_empty(tree.resolve(), kept)
+            kept.drop(observed.name)
+        elif observed.state is FileState.EDITED:
+            sha256 = _sha256(observed.text)
+            kept.put(replace(receipt.about_to_write(sha256), sha256=sha256, blob=history.blob_id(observed.text)))
+
+
+def withdraw(tree: Path, receipts: Path, name: str | None = None) -> list[Withdrawn]:
+    """Remove what we published (all, or one skill), and folders we made that are empty now.
+
+    A file that a person changed stays, and is theirs from now on.
+    """
+    kept = TreeReceipts.of(receipts, tree)
+    real_tree = tree.resolve()
+    done: list[Withdrawn] = []
+    with _advice(tree):
+        for receipt in kept.all():
+            if name in (None, receipt.name):
+                done += _remove(real_tree, receipt)
+                _remove_empty(real_tree, kept)
+                kept.drop(receipt.name)
+    return done
+
+
+def _refuse_if_not_ours(tree: Path, path: Path, receipt: Receipt, elsewhere: frozenset[str]) -> None:
+    folder = path.parent
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()) or path.is_symlink():
+        raise _not_ours(folder, "Something else has that name.")
+    text = _read(path)
+    if text is None:
+        if path.exists():
+            raise _not_ours(path, "It cannot be read as text.")
+        if receipt.sha256 and history.was_deleted(tree, receipt.path, receipt.head):
+            raise _not_ours(path, "A person deleted it.")
+        if not receipt.sha256 and folder.is_dir() and any(not _is_aside(one) for one in folder.iterdir()):
+            raise _not_ours(folder, "The folder holds files that hivemind did not write.")
+    elif _state(tree, path, receipt)[0] is FileState.EDITED and _sha256(text) not in elsewhere - set(receipt.known):
+        raise _not_ours(path, "A person wrote or changed it.")
+
+
+def _not_ours(path: Path, why: str) -> SkillNotOurs:
+    return SkillNotOurs(
+        f"{path} is left as it is.", why=why, fix="Rename or remove it if hivemind may publish the skill there."
+    )
+
+
+def _state(tree: Path, path: Path, receipt: Receipt) -> tuple[FileState, str]:
+    if not tree.is_dir() or not _is_inside(tree, path):
+        return FileState.ABSENT, ""
+    text = _read(path)
+    if text is None:
+        gone = not os.path.lexists(path) and receipt.sha256
+        deleted = gone and history.was_deleted(tree, receipt.path, receipt.head)
+        return (FileState.DELETED if deleted else FileState.ABSENT), ""
+    sha256 = _sha256(text)
+    if sha256 == receipt.sha256:
+        return FileState.UNCHANGED, ""
+    if sha256 in receipt.known and not history.was_reverted(tree, receipt.path, receipt.blob):
+        return FileState.OLDER, ""
+    return FileState.EDITED, text
+
+
+def _show(
+    tree: Path, folder: Path, others: Sequence[Path], text: str, kept: TreeReceipts, receipt: Receipt
+) -> Published:
+    """Link (or copy) the skill's folder into the other hosts' folders, where nothing of a person's is in the way."""
+    links: list[Path] = []
+    copies: list[Path] = []
+    skipped: list[str] = []
+    for other in others:
+        try:
+            place = _inside(tree, other) / folder.name
+            if place == folder or _points_to(place, folder):
+                links += [place] if place.is_symlink() else []
+                continue
+            if os.path.lexists(place) and not _is_our_copy(tree, place, receipt):
+                skipped.append(f"{place} is a person's own.")
+                continue
+            _receipt_folders(kept, tree, [place.parent])
+            _make_folders(tree, place.parent)
+            if not place.exists() and _link(place, folder):
+                links.append(place)
+            else:
+                _write(tree, place / FILE, text)
+                copies.append(place)
+        except (OSError, HivemindError) as exc:
+            skipped.append(f"{other} does not show it: {exc}")
+    return Published(folder / FILE, False, tuple(links), tuple(copies), tuple(skipped))
+
+
+def _link(place: Path, folder: Path) -> bool:
+    """False where links are not allowed."""
+    try:
+        place.symlink_to(os.path.relpath(folder, place.parent), target_is_directory=True)
+    except (OSError, NotImplementedError) as exc:
+        logger.info("no link at %s, so a copy: %s", place, exc)
+        return False
+    return True
+
+
+def _points_to(place: Path, folder: Path) -> bool:
+    return place.is_symlink() and os.path.realpath(place) == os.path.realpath(folder)
+
+
+def _is_our_copy(tree: Path, place: Path, receipt: Receipt) -> bool:
+    if place.is_symlink() or not place.is_dir():
+        return False
+    text = _read(place / FILE)
+    if text is None:
+        return _relative(tree, place / FILE) in receipt.copies or not any(place.iterdir())
+    return _sha256(text) in receipt.known
+
+
+def _remove(tree: Path, receipt: Receipt) -> list[Withdrawn]:
+    done: list[Withdrawn] = []
+    for relative in (receipt.path, *receipt.copies):
+        path = tree / relative
+        state, _ = _state(tree, path, receipt)
+        if state in (FileState.UNCHANGED, FileState.OLDER):
+            path.unlink()
+            _rmdir(path.parent)
+            done.append(Withdrawn(receipt.name, path, True))
+        elif state is FileState.EDITED:
+            done.append(Withdrawn(receipt.name, path, False, "a person changed it: it stays"))
+        else:
+            _rmdir(path.parent)
+            done.append(Withdrawn(receipt.name, path, False, "it was gone already"))
+    _unlink_links(tree, receipt)
+    return done
+
+
+def _unlink_links(tree: Path, receipt: Receipt) -> None:
+    """Links to the skill's folder, once nothing is in it."""
+    folder = (tree / receipt.path).parent
+    for relative in receipt.links:
+        place = tree / relative
+        if _is_inside(tree, place.parent) and _points_to(place, folder) and not (folder / FILE).exists():
+            place.unlink()
+
+
+def _remove_empty(tree: Path, kept: TreeReceipts) -> None:
+    """Folders that we made, deepest first, while nothing is in them."""
+    left = [one for one in sorted(kept.created, key=len, reverse=True) if not _rmdir(tree / one)]
+    kept.put_created(sorted(left))
+
+
+def _rmdir(folder: Path) -> bool:
+    """True if it is no more."""
+    if folder.is_symlink():
+        return False
+    try:
+        folder.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:  # not empty, or not ours to remove
+        return False
+    return True
+
+
+def _receipt_folders(kept: TreeReceipts, tree: Path, folders: Sequence[Path]) -> None:
+    """Note which parents we are about to make, before we do: a crash must not leave one unreceipted."""
+    missing = {
+        _relative(tree, above)
+        for folder in folders
+        for above in (folder, *folder.parents)
+        if above != tree and above.is_relative_to(tree) and not above.exists()
+    }
+    if missing - set(kept.created):
+        kept.put_created(sorted({*kept.created, *missing}))
+
+
+def _make_folders(tree: Path, folder: Path) -> None:
+    """With the tree's own permissions: they are files of the project, not of hivemind."""
+    mode = stat.S_IMODE(tree.stat().st_mode) & 0o2775
+    for above in reversed((folder, *folder.parents)):
+        if above != tree and above.is_relative_to(tree) and not above.is_dir():
+            above.mkdir()
+            above.chmod(mode)
+
+
+def _write_or_undo(tree: Path, path: Path, text: str, kept: TreeReceipts, receipt: Receipt) -> None:
+    """OSError: as it was, without the folders made for it."""
+    try:
+        _write(tree, path, text)
+    except OSError:
+        with suppress(OSError):
+            _remove_empty(tree, kept)
+            if not receipt.sha256:
+                kept.drop(receipt.name)
+        raise
+
+
+def _write(tree: Path, path: Path, text: str) -> None:
+    """Aside, then in one rename."""
+    _make_folders(tree, path.parent)
+    for left in path.parent.iterdir():
+        if _is_aside(left):  # by a killed writer
+            left.unlink(missing_ok=True)
+    aside = path.with_name(f".{FILE}.{os.getpid()}.aside")
+    try:
+        with aside.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.chmod(stat.S_IMODE(tree.stat().st_mode) & 0o664)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _is_aside(path: Path) -> bool:
+    return path.name.startswith(f".{FILE}.") and path.name.endswith(".aside")
+
+
+def _read(path: Path) -> str | None:
+    """The text of a regular file; None if it is missing, something else, or unreadable."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                return None
+            return file.read(_BYTES_MAX).decode("utf-8", "replace")
+    except OSError:
+        return None
+
+
+def _sha256(text: str) -> str:
+    """Of the text with plain line ends: git may check files out with others."""
+    return hashlib.sha256(text.replace("\r\n", "\n").encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _relative(tree: Path, path: Path) -> str:
+    return path.relative_to(tree).as_posix()
+
+
+def _is_inside(tree: Path, path: Path) -> bool:
+    real = Path(os.path.realpath(path))
+    return real.is_relative_to(tree) and ".git" not in real.relative_to(tree).parts
+
+
+def _inside(tree: Path, folder: Path) -> Path:
+    """`folder` with its links resolved; HivemindError if they lead out of `tree` (a real path) or into .git."""
+    real = Path(os.path.realpath(tree / folder))
+    if not _is_inside(tree, real):
+        raise HivemindError(
+            f"{folder} is not written to.",
+            why=f"It leads to {real}, outside the working tree {tree}.",
+            fix="Replace the link with a folder of the project.",
+        )
+    return real
+
+
+@contextmanager
+def _advice(where: Path) -> Iterator[None]:
+    """OSError becomes HivemindError."""
+    try:
+        yield
+    except OSError as exc:
+        raise HivemindError(
+            f"Skills in {where} could not be written.",
+            why=f"{exc.filename or where}: {exc.strerror or exc}.",
+            fix="Free disk space or give your user write access there, and run the command again.",
+        ) from exc

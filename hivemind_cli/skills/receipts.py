@@ -1,0 +1,152 @@
+"""What we wrote into working trees, so that we never touch what a person wrote.
+
+receipts/skills/<tree>/_tree.json      {"tree": path, "created": [folders we made, relative]}
+receipts/skills/<tree>/<name>.json    one Receipt for each published skill
+
+<tree> is a digest of the tree's real path. A damaged receipt counts as none: then everything is the person's.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from hivemind_cli.core.paths import FILE_MODE, FOLDER_MODE
+
+KNOWN_MAX = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One published skill in one tree. Paths are relative to the tree."""
+
+    name: str
+    skill_id: str
+    path: str
+    """The real SKILL.md."""
+    sha256: str = ""
+    """Of what we wrote last; "" while the first write is under way."""
+    blob: str = ""
+    """The same text's git object id, to find it in the tree's history."""
+    known: tuple[str, ...] = ()
+    """sha256 of every text we wrote or were about to write, newest last."""
+    copies: tuple[str, ...] = ()
+    """SKILL.md files that are real copies, where links are not allowed."""
+    links: tuple[str, ...] = ()
+    """Links to the skill's folder."""
+    head: str = ""
+    """What the tree had checked out when we last wrote or saw the file."""
+
+    def about_to_write(self, sha256: str) -> "Receipt":
+        """With `sha256` among what is ours."""
+        known = [one for one in self.known if one != sha256][-KNOWN_MAX + 1 :]
+        return replace(self, known=(*known, sha256))
+
+
+@dataclass(slots=True)
+class TreeReceipts:
+    """All receipts of one working tree."""
+
+    folder: Path
+    tree: str
+    created: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, receipts: Path, tree: Path) -> "TreeReceipts":
+        """`receipts` is hivemind's folder of receipts (core/paths.py); nothing is written yet."""
+        real = os.path.realpath(tree)
+        digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:20]
+        folder = receipts / "skills" / digest
+        said = _read(folder / "_tree.json").get("created", [])
+        return cls(folder, real, [str(one) for one in said if _is_relative(str(one))])
+
+    def all(self) -> list[Receipt]:
+        """By name."""
+        names = sorted(path.stem for path in self.folder.glob("*.json") if path.name != "_tree.json")
+        return [receipt for name in names if (receipt := self.get(name))]
+
+    def get(self, name: str) -> Receipt | None:
+        """The receipt of the skill `name`; None if there is none, or none that can be read."""
+        said = _read(self.folder / f"{name}.json")
+        try:
+            receipt = Receipt(
+                name=str(said["name"]),
+                skill_id=str(said["skill_id"]),
+                path=str(said["path"]),
+                sha256=str(said["sha256"]),
+                blob=str(said["blob"]),
+                known=tuple(map(str, said["known"])),
+                copies=tuple(map(str, said["copies"])),
+                links=tuple(map(str, said["links"])),
+                head=str(said["head"]),
+            )
+        except (KeyError, TypeError):
+            return None
+        inside = all(_is_relative(one) for one in (receipt.path, *receipt.copies, *receipt.links))
+        return receipt if inside and receipt.name == name else None
+
+    def put(self, receipt: Receipt) -> None:
+        """OSError: not written; the old one stands."""
+        self.put_created(self.created)
+        _write(self.folder / f"{receipt.name}.json", asdict(receipt))
+
+    def put_created(self, created: list[str]) -> None:
+        self.created = created
+        self.folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        _write(self.folder / "_tree.json", {"tree": self.tree, "created": created})
+
+    def drop(self, name: str) -> None:
+        """Forget a skill; with the last one, the tree."""
+        (self.folder / f"{name}.json").unlink(missing_ok=True)
+        if self.folder.is_dir() and not self.all():
+            shutil.rmtree(self.folder)
+
+
+def trees(receipts: Path) -> list[Path]:
+    """Every working tree we published into, whether it is still there or not."""
+    found = (_read(path).get("tree") for path in sorted((receipts / "skills").glob("*/_tree.json")))
+    return [Path(str(tree)) for tree in found if tree]
+
+
+def known_anywhere(receipts: Path, skill_id: str) -> frozenset[str]:
+    """sha256 of every text of this skill that we wrote into any tree: git carries our files between them."""
+    return frozenset(
+        sha256 for said in _saids(receipts) if said.get("skill_id") == skill_id for sha256 in said["known"]
+    )
+
+
+def _saids(receipts: Path) -> Iterator[dict[str, Any]]:
+    for path in (receipts / "skills").glob("*/*.json"):
+        said = _read(path)
+        if isinstance(said.get("known"), list):
+            yield said
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        said = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _write(path: Path, said: dict[str, Any]) -> None:
+    aside = path.with_suffix(".aside")
+    try:
+        with aside.open("w", encoding="utf-8") as file:
+            json.dump(said, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.chmod(FILE_MODE)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _is_relative(path: str) -> bool:
+    """A damaged receipt must not make us delete elsewhere."""
+    return bool(path) and not Path(path).is_absolute() and ".." not in Path(path).parts
