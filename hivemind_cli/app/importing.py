@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from hivemind_cli.app.installing import installed_dirs
 from hivemind_cli.app.machine import machine_key, this_person
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.errors import HostError
@@ -39,7 +40,12 @@ class Imported:
 def find(paths: Paths, hosts: dict[str, Host], path: Path | None) -> list[tuple[Host, Path]]:
     """The session files at `path` (a file or a folder), or all of every host's. HostError: there is none."""
     if path is None:
-        return [(host, file) for host in hosts.values() for file in host.find_sessions(paths.home)]
+        folders = installed_dirs(paths, hosts)
+        return [
+            (host, file)
+            for host in hosts.values()
+            for file in host.find_sessions(paths.home, config_dir=folders[host.NAME])
+        ]
     if not path.exists():
         raise HostError(f"{path} is not there.", fix="Give a session file or a folder that holds some.")
     files = [path] if path.is_file() else sorted(path.rglob("*.jsonl"))
@@ -60,7 +66,9 @@ def import_sessions(
     progress: Callable[[Imported], None] = lambda imported: None,
 ) -> list[Imported]:
     """Read each file and store what is new; with no store, only count."""
-    capture = Capture(paths, config, hosts, this_person(), machine_key(paths), kept_workspaces(paths))
+    capture = Capture(
+        paths, config, hosts, this_person(), machine_key(paths), kept_workspaces(paths), installed_dirs(paths, hosts)
+    )
     done = []
     for host, path in found:
         imported = _one(host, path, capture, store, workspace)

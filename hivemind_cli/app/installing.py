@@ -129,6 +129,18 @@ def command_for(paths: Paths, host: Host) -> str:
     return hook_command(base_python(), paths.hook, host.NAME)
 
 
+def installed_dirs(paths: Paths, hosts: Mapping[str, Host]) -> dict[str, Path | None]:
+    """Where each host's folder stood at its install, if the person's environment had moved it."""
+    folders: dict[str, Path | None] = {}
+    for name in hosts:
+        try:
+            receipt = read_receipt(paths.receipts, name)
+        except HostError:
+            receipt = None
+        folders[name] = Path(receipt.config_dir) if receipt and receipt.config_dir else None
+    return folders
+
+
 def config_dir(host: Host, env: Mapping[str, str]) -> Path | None:
     """Where the person's environment has moved the host's folder, or None."""
     moved = env.get(host.CONFIG_ENV, "") if host.CONFIG_ENV else ""

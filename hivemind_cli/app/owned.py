@@ -11,6 +11,7 @@ from typing import Any
 from hivemind_cli.app.answering import Answering
 from hivemind_cli.app.backtest import Backtest
 from hivemind_cli.app.due import codify_due
+from hivemind_cli.app.installing import installed_dirs
 from hivemind_cli.app.machine import machine_key, this_person
 from hivemind_cli.app.publishing import Publishing
 from hivemind_cli.app.verbs import Verbs
@@ -75,7 +76,9 @@ class OwnedHivemind:
         self._spool = Spool(paths, quarantine_days=config.capture.quarantine_days)
         kept = kept_workspaces(paths)
         person = this_person()
-        self._capture = Capture(paths, config, self._hosts, person, machine_key(paths), kept)
+        self._capture = Capture(
+            paths, config, self._hosts, person, machine_key(paths), kept, installed_dirs(paths, self._hosts)
+        )
         self._codify = Codify(
             provider,
             publish=config.codify.publish,

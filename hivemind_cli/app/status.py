@@ -7,13 +7,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-from hivemind_cli.app.installing import command_for, config_dir
+from hivemind_cli.app.installing import command_for, config_dir, installed_dirs
 from hivemind_cli.app.reading import current_skills
 from hivemind_cli.core.config import Config
-from hivemind_cli.core.errors import HostError
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Correction, Event, Notice, Outcome, Recall, SkillState
-from hivemind_cli.hosts.apply import read_receipt
 from hivemind_cli.hosts.base import Host
 from hivemind_cli.pipeline.spool import Spool
 from hivemind_cli.storage.base import Store
@@ -137,13 +135,7 @@ def _host(host: Host, store: Store, paths: Paths, env: Mapping[str, str]) -> Hos
 
 
 def _folder(host: Host, paths: Paths, env: Mapping[str, str]) -> Path | None:
-    try:
-        receipt = read_receipt(paths.receipts, host.NAME)
-    except HostError:
-        receipt = None
-    if receipt and receipt.config_dir:
-        return Path(receipt.config_dir)
-    return config_dir(host, env)
+    return installed_dirs(paths, {host.NAME: host})[host.NAME] or config_dir(host, env)
 
 
 def _installed_at(paths: Paths, host: Host) -> datetime | None:

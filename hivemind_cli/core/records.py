@@ -24,10 +24,10 @@ class EventKind(StrEnum):
     """What happened. The payload's fields for each kind stand beside it."""
 
     SESSION_START = "session_start"  # source, model?
-    PROMPT = "prompt"  # text; rewound?; edited?: [{path, call_id, removed: [line], added: [line]}] since the agent wrote
+    PROMPT = "prompt"  # text; rewound?; edited?: [{path, call_id, removed: [line], added: [line]}]
     STEER = "steer"  # text; call_id? (a note given with an approval); ran? (a command the person ran)
     REPLY = "reply"  # text
-    TOOL_CALL = "tool_call"  # call_id, act (core/acts.py), input
+    TOOL_CALL = "tool_call"  # call_id, act (core/acts.py), input; asks? (the host may ask the person about it)
     TOOL_RESULT = "tool_result"  # call_id, act, output, user_modified?; wrote?: {path, written: [[hash, line]], after}
     TOOL_FAILURE = "tool_failure"  # call_id, act, error
     TOOL_DENIED = "tool_denied"  # call_id, act, by: person|rule|hivemind, words ("" if none were given)

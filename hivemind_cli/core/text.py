@@ -1,18 +1,24 @@
 """Cutting what is too long to keep: the size and digest of the whole are kept with the part."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 CUT = "_cut"
 """Key in a payload: field's path -> [bytes, sha256] of what the field held."""
 DEPTH_MAX = 64
+MARGIN_BYTES = 8192
+"""Text is cut so far behind the limit, cleaned, and only then cut at the limit: no secret is halved, and so missed."""
 
 
-def cut_fields(payload: Mapping[str, Any], bytes_max: int) -> dict[str, Any]:
-    """`payload` with every text longer than `bytes_max` (UTF-8) cut, and what was cut named under CUT."""
+def cut_fields(payload: Mapping[str, Any], bytes_max: int, clean: Callable[[Any], Any]) -> dict[str, Any]:
+    """`clean(payload)` with every text longer than `bytes_max` (UTF-8) cut, and what was cut named under CUT.
+
+    `clean` keeps the shape; it sees each text with a margin behind the cut.
+    """
     cuts: dict[str, list[Any]] = {}
-    kept = {key: _cut(value, key, bytes_max, cuts, 1) for key, value in payload.items()}
+    roomy = {key: _cut(value, key, bytes_max, cuts, 1) for key, value in payload.items()}
+    kept: dict[str, Any] = _trim(clean(roomy), bytes_max) if cuts else clean(roomy)
     if cuts:
         kept[CUT] = cuts
     return kept
@@ -26,11 +32,21 @@ def _cut(value: Any, path: str, bytes_max: int, cuts: dict[str, list[Any]], dept
         if len(raw) <= bytes_max:
             return value
         cuts[path] = [len(raw), hashlib.sha256(raw).hexdigest()]
-        return raw[:bytes_max].decode("utf-8", "ignore")
+        return raw[: bytes_max + MARGIN_BYTES].decode("utf-8", "ignore")
     if depth >= DEPTH_MAX:
         return None if isinstance(value, (dict, list)) else value
     if isinstance(value, Mapping):
         return {key: _cut(inner, f"{path}.{key}", bytes_max, cuts, depth + 1) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_cut(inner, f"{path}.{n}", bytes_max, cuts, depth + 1) for n, inner in enumerate(value)]
+    return value
+
+
+def _trim(value: Any, bytes_max: int) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace")[:bytes_max].decode("utf-8", "ignore")
+    if isinstance(value, Mapping):
+        return {key: _trim(inner, bytes_max) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_trim(inner, bytes_max) for inner in value]
     return value

@@ -81,7 +81,7 @@ def test_both_say_the_same_of_the_same_thing(session: Session) -> None:
     assert shared
     for hook, line in shared:
         assert (hook.session_id, hook.tool, hook.cwd) == (line.session_id, line.tool, line.cwd)
-        told = {name: value for name, value in hook.payload.items() if name != "mode"}  # asked of hooks only
+        told = {name: value for name, value in hook.payload.items() if name != "asks"}  # asked of hooks only
         assert told == line.payload
         assert hook.kind is line.kind or (hook.kind, line.kind) == (EventKind.PROMPT, EventKind.STEER)
 

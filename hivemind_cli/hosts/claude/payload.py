@@ -6,6 +6,7 @@ A payload of another host that runs Claude Code's hooks (Cursor, VS Code) is not
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hivemind_cli.core.acts import EDIT, READ
 from hivemind_cli.core.records import EventKind
 from hivemind_cli.hosts.base import Seen
 from hivemind_cli.hosts.claude import tools, words
@@ -83,9 +84,14 @@ def _call(payload: Payload, call: Payload) -> tuple[str, str, dict[str, Any], di
 
 def _tool_call(payload: Payload) -> list[Seen]:
     tool, call_id, tool_input, fields = _call(payload, payload)
-    mode = {"mode": payload["permission_mode"]} if _maybe(payload, "permission_mode") else {}
+    asks = {"asks": True} if _asks(_maybe(payload, "permission_mode"), fields["act"]["kind"]) else {}
     key = f"{call_id}:{EventKind.TOOL_CALL}"
-    return [_seen(payload, EventKind.TOOL_CALL, key, tool=tool, input=tool_input, **fields, **mode)]
+    return [_seen(payload, EventKind.TOOL_CALL, key, tool=tool, input=tool_input, **fields, **asks)]
+
+
+def _asks(mode: str, act_kind: str) -> bool:
+    """May the client ask the person about this call? In these modes it does, for all that is not allowed by a rule."""
+    return act_kind != READ and (mode in ("default", "plan") or (mode == "acceptEdits" and act_kind != EDIT))
 
 
 def _tool_result(payload: Payload) -> list[Seen]:

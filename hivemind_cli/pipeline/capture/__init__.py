@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from hivemind_cli.core import redact
@@ -78,7 +79,10 @@ class Capture:
         person: Person,
         key: bytes,
         kept_workspaces: Mapping[str, str],
+        config_dirs: Mapping[str, Path | None],
     ) -> None:
+        """`config_dirs`: host -> where the person's environment has moved its folder."""
+        self._config_dirs = config_dirs
         self._paths = paths
         self._config = config
         self._hosts = hosts
@@ -143,7 +147,8 @@ class Capture:
             outputs.extend(self._tail(host, payload, session, where, delivery, store))
         outputs.extend(self._clock(session, where, at, delivery))
         for n, one in enumerate(seen):
-            outputs.append(self._own(host, one, session, where, delivery, first=n == 0, at=at))
+            if not _forged(one, session):
+                outputs.append(self._own(host, one, session, where, delivery, first=n == 0, at=at))
         return outputs
 
     def _own(
@@ -165,18 +170,22 @@ class Capture:
         self, host: Host, payload: dict[str, Any], session: Session, where: Where, delivery: Delivery, store: Store
     ) -> list[Record]:
         """What the transcript shows since it was last read."""
-        path = host.transcript_of(self._paths.home, payload)
+        path = host.transcript_of(self._paths.home, payload, config_dir=self._config_dirs.get(host.NAME))
         if path is None or not path.is_file():
             return []
         offset = session.offset(path, store)
         if path.stat().st_size < offset:
             offset = 0  # rewritten: read again; what is known is stored once
-        tail = host.read_tail(path, offset)
-        session.offsets[str(path)] = tail.offset
+        start = offset
+        seen: list[Seen] = []
+        while (tail := host.read_tail(path, offset)).offset > offset:
+            seen.extend(tail.seen)
+            offset = tail.offset
+        session.offsets[str(path)] = offset
         at = from_ns(delivery.time_ns)
         counts: dict[str, int] = {}
         outputs: list[Record] = []
-        for one in tail.seen:
+        for one in seen:
             if one.session_id and one.session_id != session.id:
                 continue
             key = _counted(one.native_key, counts)
@@ -185,15 +194,15 @@ class Capture:
             event = self._event(host, one, key, where, turn=session.turn_of(one.kind, key), source="tail", at=at)
             session.note(event)
             outputs.append(event)
-        if tail.offset != offset:
+        if offset != start:
             outputs.append(
                 TranscriptMark(
-                    id=derived_id(at, "mark", str(path), str(tail.offset)),
+                    id=derived_id(at, "mark", str(path), str(offset)),
                     workspace_id=where.workspace_id,
                     host=host.NAME,
                     session_id=session.id,
                     path=str(path),
-                    offset=tail.offset,
+                    offset=offset,
                     occurred_at=at,
                 )
             )
@@ -205,7 +214,7 @@ class Capture:
         when = one.occurred_at or at
         payload = dict(one.payload)
         wrote = payload.pop("wrote", None)
-        clean: dict[str, Any] = redact.tree(cut_fields(payload, self._config.capture.field_kb_max * 1024))
+        clean = cut_fields(payload, self._config.capture.field_kb_max * 1024, redact.tree)
         if isinstance(wrote, Mapping):
             clean["wrote"] = self._hands.hashed(wrote)
         return Event(
@@ -314,6 +323,14 @@ class Capture:
                 subject=session.id[:80],
             )
         ]
+
+
+def _forged(one: Seen, session: Session) -> bool:
+    """A call that ran cannot have been refused: a tool's output may read like a refusal with a person's words."""
+    if one.kind is not EventKind.TOOL_DENIED:
+        return False
+    call_id = one.payload.get("call_id", "")
+    return any(f"{call_id}:{kind}" in session.keys for kind in (EventKind.TOOL_RESULT, EventKind.TOOL_FAILURE))
 
 
 def _parse(raw: bytes) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class Hands:
         added = [line for digest, line in now.items() if before and digest not in before]
         return {
             "removed": removed[:SHOWN_MAX],
-            "added": redact.text("\n".join(line[:300] for line in added[:SHOWN_MAX])).splitlines(),
+            "added": [line[:300] for line in redact.text("\n".join(added[:SHOWN_MAX])).splitlines()],
             "gone": len(removed) == len(written) and not added,
         }
 

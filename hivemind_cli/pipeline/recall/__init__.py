@@ -63,8 +63,8 @@ def decide(
 ) -> Decision:
     """What to say at this moment.
 
-    `book` holds the index's documents by their acts. `clean(document)` tells whether the corrected act was, in this person's history, mostly corrected when it
-    came up: only then may a call be held for it.
+    `book` holds the index's documents by their acts. `clean(document)` tells whether the corrected act was, in this
+    person's history, mostly corrected when it came up: only then may a call be held for it.
     """
     if not config.enabled:
         return Decision()
