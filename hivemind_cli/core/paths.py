@@ -40,7 +40,7 @@ class Paths:
 
     @property
     def hook_settings(self) -> Path:
-        """What the hook must know, written by hivemind: lines `key=value`, see daemon/spawn.py."""
+        """What the hook must know, written by hivemind: lines `key=value`, see core/hook_settings.py."""
         return self.root / "bin" / "hook.settings"
 
     @property
