@@ -23,7 +23,7 @@ _CODE_CHARS_MAX = 120
 _FILLER = re.compile(r"^\W*(?:\w+[ '’]?){1,2}[,.:;!–—、，。！：]+\s*")
 """A beginning of at most two words set off by a mark: "No, ...", "Nein. ..."; dropped only if both carry no topic."""
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")
-_WORD = re.compile(r"[\w-]+")
+_WORD = re.compile(r"[\w'’-]+")
 
 
 def draft(corrections: Sequence[Correction]) -> Draft:
@@ -96,7 +96,7 @@ def _act_as_it_was(correction: Correction) -> str:
     if act is None or act.kind in (EDIT, READ) or not _clean(act.short):
         return ""
     if act.kind != SHELL or not content(act.command) & content(correction.quote):
-        return f"{_code(act.short)} (corrected)."
+        return f"{_code(act.short)}"
     named = content(correction.quote)
     said = set(correction.quote.split())
     head = set(_named(act).split())
@@ -107,7 +107,7 @@ def _act_as_it_was(correction: Correction) -> str:
             kept.append(bare)
         elif not kept or kept[-1] != "…":
             kept.append("…")
-    return f"{_code(' '.join(kept))} (corrected)."
+    return f"{_code(' '.join(kept))}"
 
 
 def _title(rule: str) -> str:

@@ -20,7 +20,7 @@ REDACTED = "[redacted:"
 _TRACE = re.compile(r"Traceback \(most recent|^\s+at \S+ ?\(", re.MULTILINE)
 """A stack trace: pasted, not said."""
 _BROKEN = re.compile(
-    r"\b(?:(?:does|do|did|is|are)(?: not|n['’]t) work\w*|doesnt work\w*|(?:still )?(?:crash|fail)(?:s|es|ing|ed)\b|"
+    r"\b(?:(?:does|do|did|is|are)(?: not|n['’]t) work\w*|doesnt work\w*|(?:still|keeps) (?:crash|fail)\w*|"
     r"(?:is|are) (?:broken|down)|"
     r"command not found|no such file or directory|permission denied|connection refused|segmentation fault|"
     r"out of memory|no space left|errno \d+|E(?:ACCES|PERM|NOENT|EXIST|ADDRINUSE|TIMEDOUT|NOTFOUND|CONN[A-Z]+)|"
@@ -32,8 +32,8 @@ _BROKEN = re.compile(
 """That something does not work, as people or programs say it: a state of the world, no rule. As a skill it would
 harden into refusal."""
 _CLAUSE = re.compile(r"[.,;:!?…–—\n。、，；：！？]+(?:\s|$)|[。、，；：！？\n]")
-_REST_TERMS_MIN = 2
-"""Terms in the other clauses from which a complaint holds a rule besides."""
+_RULE_TERMS_MIN = 2
+"""Terms in one of the other clauses from which a complaint holds a rule besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,5 +128,5 @@ def _act_terms(correction: Correction) -> frozenset[str]:
 def _only_broken(quote: str) -> bool:
     if not _BROKEN.search(quote):
         return False
-    rest = [clause for clause in _CLAUSE.split(quote) if clause and not _BROKEN.search(clause)]
-    return len(content(" ".join(rest))) < _REST_TERMS_MIN
+    rest = (clause for clause in _CLAUSE.split(quote) if clause and not _BROKEN.search(clause))
+    return max((len(content(clause)) for clause in rest), default=0) < _RULE_TERMS_MIN

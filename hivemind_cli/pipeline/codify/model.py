@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -68,9 +68,8 @@ def ask(provider: Provider, corrections: Sequence[Correction], skills: Sequence[
     reason = fit_line(said["reason"])
     if said["decision"] == "skip":
         return Opinion("skip", "", reason, None)
-    return Opinion(
-        said["decision"], target, reason, _draft(said, shown, beside.get(target), f"{provider.name}/{reply.model}")
-    )
+    draft = _draft(said, shown, beside.get(target), f"{provider.name}/{reply.model}")
+    return Opinion(said["decision"], target, reason, replace(draft, lines=_resting_on(draft.lines, corrections)))
 
 
 def _draft(
@@ -84,10 +83,12 @@ def _draft(
         text = fit_line(line["text"])
         if not carrying or not text or not _grounded(text, line["section"], carrying):
             continue
-        lines.append(SkillLine(section=line["section"], text=text, correction_ids=tuple(one.id for one in carrying)))
+        ids = tuple(one.id for one in carrying)
         gone = old.get(line["replaces"])
         if gone and gone.correction_ids and said["decision"] == "merge":  # a line without one is a person's own
             replaced.append(gone)
+            ids = tuple(dict.fromkeys((*gone.correction_ids, *ids)))
+        lines.append(SkillLine(section=line["section"], text=text, correction_ids=ids))
     if len(replaced) > max(1, len(old) // 2):
         raise ProviderError("The model would rewrite the whole skill.")
     if not any(line.section in ("do", "do_not") for line in lines):
@@ -106,6 +107,15 @@ def _draft(
         drafter=drafter,
         reason=fit_line(said["reason"]),
     )
+
+
+def _resting_on(lines: Sequence[SkillLine], corrections: Sequence[Correction]) -> tuple[SkillLine, ...]:
+    """The lines, the first rule resting also on corrections that none cites: all are the same mistake again."""
+    cited = {one for line in lines for one in line.correction_ids}
+    uncited = tuple(one.id for one in corrections if one.id not in cited)
+    first = next(line for line in lines if line.section in ("do", "do_not"))
+    whole = replace(first, correction_ids=first.correction_ids + uncited)
+    return tuple(whole if line is first else line for line in lines)
 
 
 def _fallback(corrections: Sequence[Correction]) -> str:
