@@ -23,11 +23,11 @@ def open_store(engine: str, path: Path, *, memory_mb: int) -> "Store":
     ConfigError for an unknown engine; StoreLocked, StoreDamaged or StoreError if it does not open.
     """
     if engine not in ENGINES:
-        near = get_close_matches(engine, ENGINES, n=1, cutoff=0.4)
+        near = "".join(f"Did you mean {name!r}? " for name in get_close_matches(engine, ENGINES, n=1, cutoff=0.4))
         raise ConfigError(
             f"No storage engine is called {engine!r}.",
             why=f"hivemind knows {', '.join(sorted(ENGINES))}.",
-            fix=f"Did you mean {near[0]!r}? " * bool(near) + "Set `storage.engine` in your config to one of these.",
+            fix=f"{near}Set `storage.engine` in your config to one of these.",
         )
     module, name = ENGINES[engine].split(":")
     store: Store = getattr(import_module(module), name).open(path, memory_mb=memory_mb)

@@ -46,6 +46,8 @@ Connection = duckdb.DuckDBPyConnection
 
 _INSERT_ROWS = 1000
 """Rows in one INSERT; lists of values are 16 times as fast as a statement a row (measured)."""
+_SPARE_MEMORY = 8
+"""The memory limit times this is allowed for one call that cannot do with less."""
 _OWNED: "weakref.WeakValueDictionary[str, DuckDBStore]" = weakref.WeakValueDictionary()
 """Open stores by real path: DuckDB would let this process open a file twice, and seq be given twice."""
 _OWNED_LOCK = threading.Lock()
@@ -209,22 +211,36 @@ class DuckDBStore:
                     path.chmod(FILE_MODE)
 
     def _read(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return self._attempt(lambda connection: _rows(connection, sql, parameters))
+
+    def _write(self, work: Callable[["_Transaction"], T]) -> T:
+        with self._lock:
+            return self._attempt(lambda connection: self._transact(connection, work))
+
+    def _attempt(self, work: Callable[[Connection], T]) -> T:
+        """`work`, and once more if it may succeed: on a fresh instance, or with memory to spare."""
         with _translated(self.path):
             connection = self._opened()
             try:
-                return _rows(connection, sql, parameters)
+                return work(connection)
             except duckdb.FatalException:
                 self._reconnect(connection)
-                return _rows(self._opened(), sql, parameters)
+                return work(self._opened())
+            except duckdb.Error as exc:
+                if not _NO_MEMORY.search(str(exc)):
+                    raise
+                with self._spare_memory(connection):
+                    return work(connection)
 
-    def _write(self, work: Callable[["_Transaction"], T]) -> T:
-        with self._lock, _translated(self.path):
-            connection = self._opened()
-            try:
-                return self._transact(connection, work)
-            except duckdb.FatalException:
-                self._reconnect(connection)
-                return self._transact(self._opened(), work)
+    @contextmanager
+    def _spare_memory(self, connection: Connection) -> Iterator[None]:
+        """Rows of 64 KB a field, 2,048 at a time, exceed any limit that is right for ordinary ones."""
+        connection.execute(f"SET memory_limit = '{self._memory_mb * _SPARE_MEMORY}MB'")
+        try:
+            yield
+        finally:
+            with suppress(duckdb.Error):  # Still in use: the next one to need it sets it back.
+                connection.execute(f"SET memory_limit = '{self._memory_mb}MB'")
 
     def _transact(self, connection: Connection, work: Callable[["_Transaction"], T]) -> T:
         tx = _Transaction(connection, dict(self._last_seq))
@@ -398,6 +414,7 @@ def _translated(path: Path) -> Iterator[None]:
         raise _unusable(path, str(exc)) from exc
 
 
+_NO_MEMORY = re.compile("out of memory|failed to pin block|could not allocate", re.I)
 _DAMAGE = re.compile(
     "corrupt|checksum|not a valid duckdb|could not read enough bytes|replaying wal|deserializ|invalidated", re.I
 )
@@ -414,6 +431,8 @@ def _our_error(exc: duckdb.Error, path: Path) -> StoreError:
         return StoreError(
             f"{path} cannot grow: the disk is full.", why=said, fix="Free some space; nothing stored is lost."
         )
+    if _NO_MEMORY.search(said):
+        return StoreError("The database ran out of memory.", why=said, fix="Raise `daemon.memory_mb` in your config.")
     damaged = (duckdb.InternalException, duckdb.SerializationException, duckdb.FatalException)
     if isinstance(exc, damaged) or _DAMAGE.search(said):
         return StoreDamaged(
@@ -421,8 +440,6 @@ def _our_error(exc: duckdb.Error, path: Path) -> StoreError:
             why=said,
             fix="Run `hivemind doctor`; the file was left as it is.",
         )
-    if isinstance(exc, duckdb.OutOfMemoryException):
-        return StoreError("The database ran out of memory.", why=said, fix="Raise `daemon.memory_mb` in your config.")
     if isinstance(exc, duckdb.IOException):
         return _unusable(path, said)
     return StoreError("The database refused.", why=said, fix="Run `hivemind doctor`.")
