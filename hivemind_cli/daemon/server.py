@@ -211,7 +211,7 @@ def _inside(folder: Path) -> Iterator[None]:
 def _same_user(connection: socket.socket) -> bool:
     """Does the other end run as us, or as root? The folder's mode says so already; this is the second lock."""
     if sys.platform == "darwin":
-        credentials = connection.getsockopt(0, socket.LOCAL_PEERCRED, 76)  # SOL_LOCAL; struct xucred
+        credentials = connection.getsockopt(0, getattr(socket, "LOCAL_PEERCRED", 1), 76)  # SOL_LOCAL; struct xucred
         uid = struct.unpack_from("=II", credentials)[1]
     elif hasattr(socket, "SO_PEERCRED"):
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
