@@ -162,6 +162,8 @@ def withdraw(tree: Path, receipts: Path, name: str | None = None) -> list[Withdr
     with _advice(tree):
         for receipt in kept.all():
             if name in (None, receipt.name):
+                # Should we be killed in between, its absence is not to look like a person's delete.
+                kept.put(replace(receipt, sha256="", blob=""))
                 done += _remove(real_tree, receipt)
                 _remove_empty(real_tree, kept)
                 kept.drop(receipt.name)
@@ -199,7 +201,7 @@ def _state(tree: Path, path: Path, receipt: Receipt) -> tuple[FileState, str]:
         deleted = gone and history.was_deleted(tree, receipt.path, receipt.head)
         return (FileState.DELETED if deleted else FileState.ABSENT), ""
     sha256 = _sha256(text)
-    if sha256 == receipt.sha256:
+    if sha256 in (receipt.sha256, *receipt.known[-1:]):  # the last known is a write whose receipt was not finished
         return FileState.UNCHANGED, ""
     if sha256 in receipt.known and not history.was_reverted(tree, receipt.path, receipt.blob):
         return FileState.OLDER, ""

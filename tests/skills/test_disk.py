@@ -1,8 +1,12 @@
 """Skill files in working trees: real files, real git, and hostile repositories."""
 
+import json
 import os
+import random
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -165,6 +169,18 @@ def test_a_persons_own_skill_at_the_link_is_left_alone(tree: Tree) -> None:
     assert (tree.link / "SKILL.md").read_text() == "mine"
     withdraw(tree.root, tree.receipts)
     assert (tree.link / "SKILL.md").read_text() == "mine"
+
+
+def test_a_write_whose_receipt_was_not_finished_stays_ours(tree: Tree) -> None:
+    tree.publish()
+    tree.commit("skill")
+    [path] = tree.receipts.rglob(f"{NAME}.json")
+    before = json.loads(path.read_text())
+    tree.publish(skill(2))
+    after = json.loads(path.read_text())
+    path.write_text(json.dumps({**before, "known": after["known"]}))
+    assert tree.state() is FileState.UNCHANGED
+    assert tree.publish(skill(3)).written
 
 
 def test_the_same_text_from_a_teammate_is_taken_over(tree: Tree) -> None:
@@ -503,3 +519,39 @@ def test_what_a_killed_writer_left_is_swept_and_finished(tree: Tree) -> None:
     (tree.file.parent / ".SKILL.md.123.aside").write_text("half")
     tree.publish(skill(2))
     assert [path.name for path in tree.file.parent.iterdir()] == ["SKILL.md"]
+
+
+PUBLISHER = """
+import sys
+from pathlib import Path
+from hivemind_cli.skills.disk import publish, withdraw
+tree, receipts, text, name = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4]
+folders = [Path(".claude/skills"), Path(".agents/skills")]
+print("ready", flush=True)
+while True:
+    for version in range(2, 40):
+        publish(tree, folders, text.replace("VERSION", str(version)), name, receipts)
+    withdraw(tree, receipts)
+"""
+
+
+def test_kill_9_leaves_whole_files_that_stay_ours(tree: Tree) -> None:
+    rng = random.Random(3)
+    command = [sys.executable, "-c", PUBLISHER, str(tree.root), str(tree.receipts), skill().replace('"1"', '"VERSION"')]
+    for _ in range(20):
+        child = subprocess.Popen([*command, NAME], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert child.stdout
+        assert child.stderr
+        child.stdout.readline()
+        time.sleep(rng.uniform(0, 0.12))
+        child.kill()
+        assert child.wait() == -9, child.stderr.read()
+        child.stdout.close()
+        child.stderr.close()
+        if tree.file.exists():
+            assert tree.file.read_text().endswith("- Write it reversible.\n")
+        assert {state for state, _ in tree.states()} <= {FileState.UNCHANGED, FileState.OLDER, FileState.ABSENT}
+        tree.publish()
+        assert tree.state() is FileState.UNCHANGED
+    withdraw(tree.root, tree.receipts)
+    assert tree.files() == {"README"}
