@@ -27,6 +27,7 @@ from hivemind_cli.core.records import (
     Correction,
     Event,
     EventKind,
+    Moment,
     Notice,
     Project,
     Record,
@@ -138,8 +139,11 @@ class OwnedHivemind:
         recall = self._answering.after_answer(name, delivered=delivered)
         with self._turning:
             self._take([self.paths.spool_new / name])
-        if recall:
-            self.store.append([recall])
+            if recall:
+                self.store.append([recall])
+            if recall and recall.moment is Moment.SESSION_START:
+                begun = self.store.find(Event, id=recall.event_id, limit=1)
+                self._publishing.sync(begun[0].record.cwd if begun else "")
 
     def call(self, verb: str, args: dict[str, Any]) -> Any:
         """A command's request."""

@@ -1,0 +1,208 @@
+"""Skills on disk follow the store; what a person does to the files follows them back into it.
+
+A live project skill is written where its correction happened; other trees of the project get it when a session
+starts there. A person's edit or delete becomes a revision of theirs and is never overwritten.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from hivemind_cli.core.clock import Clock
+from hivemind_cli.core.errors import CursorMoved, HivemindError
+from hivemind_cli.core.ids import derived_id, new_id
+from hivemind_cli.core.paths import Paths
+from hivemind_cli.core.project import identify
+from hivemind_cli.core.records import (
+    Correction,
+    Event,
+    Notice,
+    Project,
+    Record,
+    Scope,
+    SkillRevision,
+    SkillState,
+)
+from hivemind_cli.hosts.base import Host
+from hivemind_cli.index import base as index_base
+from hivemind_cli.skills import disk
+from hivemind_cli.skills.format import SkillFault, parse, render
+from hivemind_cli.storage.base import Store
+
+logger = logging.getLogger(__name__)
+
+STAGE = "publish"
+PERSON = "person"
+"""Drafter of a revision that a person wrote in the file itself."""
+ANNOUNCED_MAX = 5
+_BATCH = 100
+
+
+class Publishing:
+    """Writes, withdraws and observes SKILL.md files. One thread at a time, but `announce`, which only reads files."""
+
+    def __init__(
+        self, paths: Paths, store: Store, index: index_base.Index, hosts: dict[str, Host], clock: Clock
+    ) -> None:
+        self._paths = paths
+        self._store = store
+        self._index = index
+        self._hosts = hosts
+        self._clock = clock
+
+    def run(self) -> int:
+        """Bring the files up to the newest revisions; how many revisions were read."""
+        start = self._store.cursor(STAGE)
+        rows = self._store.find(SkillRevision, after=start, limit=_BATCH)
+        if not rows:
+            return 0
+        notices: list[Record] = []
+        for skill_id in dict.fromkeys(row.record.skill_id for row in rows):
+            revision = self._current(skill_id)
+            for tree in self._trees(revision):
+                notices.extend(self._bring(revision, tree))
+        try:
+            self._store.commit(STAGE, notices, cursor_from=start, cursor_to=rows[-1].seq)
+        except CursorMoved:
+            logger.info("another thread published first")
+        return len(rows)
+
+    def sync(self, cwd: str) -> None:
+        """A session begins in `cwd`: its tree gets the live skills of its project that it never had."""
+        identity = identify(cwd, self._paths.home)
+        tree = Path(identity.root)
+        if not identity.id or not tree.is_dir():
+            return
+        self._observe(tree)
+        known = {one.name for one in disk.observe(tree, self._paths.receipts)}
+        for revision in self._live(identity.id):
+            if revision.name not in known:
+                self._store.append(list(self._bring(revision, tree)))
+
+    def observe(self) -> None:
+        """What people did to the files since the last look becomes revisions of theirs."""
+        for tree in self._all_trees():
+            self._observe(tree)
+
+    def announce(self, scope: index_base.Scope) -> str:
+        """One line for the person, about skills they have not been told of; "" if there are none."""
+        fresh: list[tuple[str, index_base.Document]] = []
+        for document in self._index.all(scope):
+            if document.kind != "skill" or len(fresh) >= ANNOUNCED_MAX:
+                continue
+            subject = f"{document.id}@{document.version}"
+            if not self._store.count(Notice, about="announced", subject=subject):
+                fresh.append((subject, document))
+        self._store.append([self._notice("announced", f"Told of {one.name}.", "", subject) for subject, one in fresh])
+        if not fresh:
+            return ""
+        names = ", ".join(document.name for _, document in fresh)
+        return (
+            f"hivemind learned from your corrections: {names}. Not right? `hivemind skillify undo {fresh[0][1].name}`"
+        )
+
+    def _bring(self, revision: SkillRevision, tree: Path) -> Iterable[Notice]:
+        """Make the file in `tree` what `revision` says."""
+        try:
+            if revision.state is not SkillState.LIVE:
+                for gone in disk.withdraw(tree, self._paths.receipts, revision.name):
+                    if not gone.removed and gone.why:
+                        yield self._notice("skill_left", f"{gone.path} was left: {gone.why}", "", revision.name)
+                return
+            if revision.drafter == PERSON:
+                return  # it stands in the file where they wrote it
+            folders = next(iter(self._hosts.values())).skill_folders(tree)
+            published = disk.publish(tree, folders, render(revision), revision.name, self._paths.receipts)
+        except HivemindError as problem:
+            logger.warning("skill=%s could not be written: %s", revision.name, problem)
+            yield self._notice("publish_failed", f"{problem.what} {problem.why}", problem.fix, revision.name)
+            return
+        if published.written:
+            fix = f"`hivemind skillify undo {revision.name}` takes it back."
+            yield self._notice("published", f"Skill {revision.name} v{revision.version} is live.", fix, revision.name)
+
+    def _observe(self, tree: Path) -> None:
+        try:
+            observed = disk.observe(tree, self._paths.receipts)
+        except (HivemindError, OSError) as problem:
+            logger.warning("skills in a tree could not be looked at: %s", problem)
+            return
+        for one in observed:
+            if one.state not in (disk.FileState.EDITED, disk.FileState.DELETED):
+                continue
+            record = self._by_person(one)
+            if record is None:
+                continue
+            self._store.append([record])
+            if isinstance(record, SkillRevision):
+                disk.adopt(tree, one, self._paths.receipts)
+
+    def _by_person(self, one: disk.Observed) -> SkillRevision | Notice | None:
+        """The revision that a person made by editing or deleting the file."""
+        rows = self._store.find(SkillRevision, skill_id=one.skill_id)
+        if not rows:
+            return None
+        current = max((row.record for row in rows), key=lambda revision: revision.version)
+        now = self._clock()
+        following = replace(current, id=new_id(now), version=current.version + 1, drafter=PERSON, occurred_at=now)
+        if one.state is disk.FileState.DELETED:
+            if current.state is SkillState.RETIRED:
+                return None
+            return replace(following, state=SkillState.RETIRED, reason="a person deleted the file")
+        try:
+            parsed = parse(one.text)
+        except SkillFault as fault:
+            return replace(
+                self._notice("skill_unreadable", f"{one.path}: {fault.what} {fault.why}", fault.fix, one.name),
+                id=derived_id(current.occurred_at, "unreadable", one.skill_id, one.text),
+            )
+        return replace(
+            following,
+            title=parsed.title or current.title,
+            trigger=parsed.description,
+            lines=parsed.lines,
+            body=parsed.body,
+            state=SkillState.LIVE,
+            reason="a person edited the file",
+        )
+
+    def _trees(self, revision: SkillRevision) -> list[Path]:
+        """Where this revision's file belongs, or may stand."""
+        if revision.scope is not Scope.PROJECT:
+            return [self._paths.home]
+        if revision.state is not SkillState.LIVE:
+            return self._roots(revision.project_id)
+        ids = sorted({one for line in revision.lines for one in line.correction_ids})
+        reactions = [row.record.reaction_event_id for row in self._store.find(Correction, id=ids)] if ids else []
+        events = [row.record for row in self._store.find(Event, id=reactions)] if reactions else []
+        found = dict.fromkeys(
+            Path(identity.root)
+            for event in events
+            if (identity := identify(event.cwd, self._paths.home)).id == revision.project_id
+        )
+        trees = [tree for tree in found if tree.is_dir()]
+        return trees or self._roots(revision.project_id)[:1]
+
+    def _roots(self, project_id: str) -> list[Path]:
+        rows = self._store.find(Project, project_id=project_id, newest_first=True)
+        return [root for row in rows if (root := Path(row.record.root)).is_dir()]
+
+    def _all_trees(self) -> list[Path]:
+        roots = {Path(row.record.root) for row in self._store.find(Project)}
+        return [root for root in sorted(roots | {self._paths.home}) if root.is_dir()]
+
+    def _live(self, project_id: str) -> list[SkillRevision]:
+        rows = self._store.find(SkillRevision, project_id=project_id)
+        current = [self._current(skill_id) for skill_id in dict.fromkeys(row.record.skill_id for row in rows)]
+        return [one for one in current if one.state is SkillState.LIVE and one.scope is Scope.PROJECT]
+
+    def _current(self, skill_id: str) -> SkillRevision:
+        rows = self._store.find(SkillRevision, skill_id=skill_id)
+        return max((row.record for row in rows), key=lambda revision: revision.version)
+
+    def _notice(self, about: str, text: str, fix: str, subject: str) -> Notice:
+        now = self._clock()
+        return Notice(
+            id=new_id(now), workspace_id="default", occurred_at=now, about=about, text=text, fix=fix, subject=subject
+        )
