@@ -1,10 +1,13 @@
 """Corrections become skills: by the gate, in the person's words, each line with its evidence."""
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hivemind_cli.core.acts import Act
 from hivemind_cli.core.errors import ProviderUnavailable
@@ -298,6 +301,24 @@ class TestConflict:
         assert revision.state is SkillState.REVIEW
         assert notice.about == "conflict" and first.name in notice.text
 
+    @pytest.mark.parametrize(
+        ("before", "after", "opposite"),
+        [
+            ("use tabs, not spaces", "use spaces, not tabs", True),
+            ("indent Go code with tabs", "Go code uses tabs to indent", False),
+            ("use tabs, not spaces", "not spaces please, use tabs", False),
+        ],
+    )
+    def test_two_words_swapped_turn_a_rule_around(self, before: str, after: str, opposite: bool) -> None:
+        edit = {"act": Act("edit", "Edit", path="web/page.go").as_json(), "recurrence_key": "lesson|edit:web/*.go|tab"}
+        loop = Loop()
+        first = loop.skill(_correction(1, quote=before, **edit))
+        second = loop.skill(_correction(2, quote=after, **edit))
+        assert (second.skill_id != first.skill_id) is opposite
+        assert second.state is (SkillState.REVIEW if opposite else SkillState.LIVE)
+        third = loop.skill(_correction(3, quote=before, **edit))
+        assert third.skill_id == first.skill_id
+
 
 class TestPublish:
     def test_review_mode_and_homeless_corrections_wait(self) -> None:
@@ -470,3 +491,54 @@ class TestModel:
         loop.stage = Codify(Twice(said))
         turned = _correction(2, recurrence_key="k2", act={}, quote="from now on use ninja")
         assert loop.skill(turned).state is SkillState.REVIEW
+
+
+class TestAnything:
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        quote=st.text(max_size=200) | st.sampled_from([QUOTE, "no, `a`, <b>", "--> hm:c_x"]),
+        command=st.text(max_size=80),
+        task=st.text(max_size=80),
+        changed=st.tuples(st.text(max_size=60), st.text(max_size=60)),
+        kind=st.sampled_from(list(CorrectionKind)),
+        durable=st.sampled_from([True, None]),
+    )
+    def test_whatever_was_said_no_crash_and_only_valid_files(
+        self, quote: str, command: str, task: str, changed: tuple[str, str], kind: CorrectionKind, durable: bool | None
+    ) -> None:
+        corrections = [
+            _correction(
+                n,
+                quote=quote,
+                task=task,
+                act=Act("shell", "Bash", command=command).as_json(),
+                before=changed[0],
+                after=changed[1],
+                kind=kind,
+                durable=durable,
+            )
+            for n in (1, 2)
+        ]
+        for one in Loop().give(*corrections):
+            if isinstance(one, SkillRevision):
+                assert check(render(one), one.name) == []
+                assert all(line.correction_ids for line in one.lines)
+                assert any(line.section in ("do", "do_not") for line in one.lines)
+                assert len(one.trigger) <= 300
+
+    def test_a_busy_project_is_codified_in_reasonable_time(self) -> None:
+        loop = Loop()
+        batch = [
+            _correction(
+                n,
+                quote=f"no, the word{n} thing goes through tool{n}",
+                recurrence_key=f"k{n}",
+                act=Act("shell", "Bash", command=f"run{n % 7} job{n}").as_json(),
+            )
+            for n in range(1, 201)
+        ]
+        loop.store.append(batch)
+        started = time.perf_counter()
+        outputs = loop.stage.step(loop.store.find(Correction), loop.store)
+        assert sum(isinstance(one, SkillRevision) for one in outputs) == 200
+        assert time.perf_counter() - started < 6

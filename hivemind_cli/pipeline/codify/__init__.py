@@ -76,7 +76,7 @@ class Codify:
             return _unremembered(outputs, store)
         allowed = [one for one in group.known if not refusal(one)]
         why = immature(allowed)
-        spot = place(Group(tuple(allowed_fresh), tuple(allowed)), shelf, store)
+        spot = place(Group(tuple(allowed_fresh), tuple(allowed)), shelf)
         if not why:
             why = _closed(spot, allowed)
         if why:

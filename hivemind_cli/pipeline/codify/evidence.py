@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from hivemind_cli.core.acts import Act
+from hivemind_cli.core.acts import SHELL, Act
 from hivemind_cli.core.match import content
 from hivemind_cli.core.records import Correction, CorrectionKind, SkillRevision, SkillState
+from hivemind_cli.core.terms import terms
 from hivemind_cli.storage.base import Row, Store
 
 NEAR_MIN = 0.6
@@ -52,7 +53,7 @@ def same_lesson(a: Correction, b: Correction) -> bool:
     """Do two corrections put the same mistake right?"""
     if a.id == b.id:
         return True
-    if (a.workspace_id, a.project_id) != (b.workspace_id, b.project_id):
+    if (a.workspace_id, a.project_id) != (b.workspace_id, b.project_id) or inverted(a, b):
         return False
     return (bool(a.recurrence_key) and a.recurrence_key == b.recurrence_key) or near(a, b)
 
@@ -64,9 +65,23 @@ def near(a: Correction, b: Correction) -> bool:
     return overlap(a.quote, b.quote) >= NEAR_MIN
 
 
+def inverted(a: Correction, b: Correction) -> bool:
+    """Much the same words with two of them swapped ("tabs, not spaces", "spaces, not tabs"): the opposite rule.
+
+    Not where both put the same command right: then they want the same.
+    """
+    if any(one.act and Act.of(one.act).kind == SHELL for one in (a, b)):
+        return False
+    if overlap(a.quote, b.quote) < NEAR_MIN:
+        return False
+    shared = said(a.quote) & said(b.quote)
+    first, second = ([term for term in dict.fromkeys(terms(one.quote)) if term in shared] for one in (a, b))
+    return sum(x != y for x, y in zip(first, second, strict=True)) == 2
+
+
 def overlap(a: str, b: str) -> float:
     """Share of the shorter text's terms that the other has too, 0..1; of all terms if it has only one."""
-    first, second = _content(a), _content(b)
+    first, second = said(a), said(b)
     least = min(len(first), len(second))
     if not least:
         return 0.0
@@ -82,7 +97,9 @@ class Shelf:
     """The newest revision of each skill of one workspace, those of this very step included."""
 
     def __init__(self, store: Store, workspace_id: str) -> None:
+        self._store = store
         self._current: dict[str, SkillRevision] = {}
+        self._corrections: dict[str, Correction] = {}
         for row in store.find(SkillRevision, workspace_id=workspace_id):
             self.put(row.record)
 
@@ -103,6 +120,14 @@ class Shelf:
         found = [one for one in self.of_project(project_id) if wanted & carried(one)]
         return min(found, key=lambda one: one.state is SkillState.RETIRED, default=None)
 
+    def behind(self, skill: SkillRevision) -> list[Correction]:
+        """The corrections that the skill's lines rest on; a pruned one is gone."""
+        ids = sorted(carried(skill))
+        unread = [one for one in ids if one not in self._corrections]
+        if unread:
+            self._corrections.update((row.record.id, row.record) for row in self._store.find(Correction, id=unread))
+        return [self._corrections[one] for one in ids if one in self._corrections]
+
     def names(self) -> set[str]:
         """Names in use anywhere in the workspace."""
         return {revision.name for revision in self._current.values()}
@@ -119,8 +144,15 @@ def _signature(act: Act) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _content(text: str) -> frozenset[str]:
+def said(text: str) -> frozenset[str]:
+    """The topic terms of a quote; each quote is compared with many."""
     return content(text)
+
+
+@lru_cache(maxsize=4096)
+def named(act: Act) -> frozenset[str]:
+    """What tells one act from another: the terms of the command's first head, or of the path."""
+    return content(act.heads[0] if act.heads else act.path)
 
 
 def _of_project(store: Store, like: Correction, until: int) -> list[Correction]:

@@ -8,8 +8,7 @@ from hivemind_cli.core import redact
 from hivemind_cli.core.acts import Act
 from hivemind_cli.core.match import content
 from hivemind_cli.core.records import Correction, CorrectionKind, SkillRevision, SkillState
-from hivemind_cli.pipeline.codify.evidence import Group, Shelf, carried, near, turns
-from hivemind_cli.storage.base import Store
+from hivemind_cli.pipeline.codify.evidence import Group, Shelf, inverted, named, near, said, turns
 
 QUOTE_CHARS_MAX = 1500
 """More is pasted material, not something said."""
@@ -84,7 +83,7 @@ def immature(corrections: Sequence[Correction]) -> str:
     return "" if any(one.durable for one in corrections) else "seen once"
 
 
-def place(group: Group, shelf: Shelf, store: Store) -> Place:
+def place(group: Group, shelf: Shelf) -> Place:
     """Where the group's lesson belongs among its project's skills."""
     newest = group.newest
     skill = shelf.carrying((one.id for one in group.known), newest.project_id)
@@ -93,36 +92,26 @@ def place(group: Group, shelf: Shelf, store: Store) -> Place:
     for skill in shelf.of_project(newest.project_id):
         if skill.state in (SkillState.RETIRED, SkillState.QUARANTINED):
             continue
-        behind = [row.record for row in store.find(Correction, id=sorted(carried(skill)))] if carried(skill) else []
+        behind = shelf.behind(skill)
+        if any(inverted(one, newest) or opposed(one, newest) for one in behind):
+            return Place(CONFLICT, skill)
         if any(_same_key(one, newest) or near(one, newest) for one in behind):
             return Place(MERGE, skill)
-        if any(opposed(one, newest) for one in behind):
-            return Place(CONFLICT, skill)
     return Place(KEEP)
 
 
 def opposed(old: Correction, new: Correction) -> bool:
     """Is what the one correction asks for what the other put right, and the other way round?"""
-    old_act, new_act = _act_terms(old), _act_terms(new)
-    old_only, new_only = old_act - new_act, new_act - old_act
-    if not old_only or not new_only:
+    if not old.act or not new.act:
         return False
-    said_old, said_new = content(old.quote), content(new.quote)
-    asked_for_new_then = bool(new_only & said_old)
-    asks_for_old_now = bool(old_only & said_new)
-    return asked_for_new_then and asks_for_old_now
+    old_act, new_act = named(Act.of(old.act)), named(Act.of(new.act))
+    asked_for_new_then = (new_act - old_act) & said(old.quote)
+    asks_for_old_now = (old_act - new_act) & said(new.quote)
+    return bool(asked_for_new_then and asks_for_old_now)
 
 
 def _same_key(a: Correction, b: Correction) -> bool:
     return bool(a.recurrence_key) and a.recurrence_key == b.recurrence_key
-
-
-def _act_terms(correction: Correction) -> frozenset[str]:
-    """What tells one act from another: the command's first head, or the path."""
-    if not correction.act:
-        return frozenset()
-    act = Act.of(correction.act)
-    return content(act.heads[0] if act.heads else act.path)
 
 
 def _only_broken(quote: str) -> bool:
