@@ -28,6 +28,13 @@ def the_correction_became_a_valid_skill(story: Story, played: Played) -> None:
     _claim(played, said, f"no skill says {story.rule.pattern!r}", play.SKILLS)
 
 
+def the_words_are_not_told_back_at_once(story: Story, played: Played) -> None:
+    """The agent hears the correction from the person; we add nothing at that prompt, nor before it."""
+    for name, requests in ((name, _requests(played, name)) for name in (play.FIRST, play.TOLD)):
+        for request in requests if name == play.FIRST else requests[:1]:
+            _claim(played, _fences(request) == 0, "a fence came at the prompt that is the correction", name)
+
+
 def the_rule_is_there_before_the_first_tool_call(story: Story, played: Played) -> None:
     """A new session with a like task: the first request holds one fence, with the rule, and later ones no more."""
     requests = _requests(played, play.AGAIN)
@@ -98,6 +105,7 @@ def uninstall_leaves_things_as_they_were(story: Story, played: Played) -> None:
 
 ALL = (
     the_correction_became_a_valid_skill,
+    the_words_are_not_told_back_at_once,
     the_rule_is_there_before_the_first_tool_call,
     the_act_is_held_once_with_the_rule,
     without_the_hold_the_rule_comes_with_the_result,

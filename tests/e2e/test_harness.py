@@ -90,6 +90,8 @@ TAMPERED: list[tuple[Claim, str, Callable[[Line], None], str]] = [
     (claims.the_correction_became_a_valid_skill, play.SKILL_THERE, _not_ok, "did not succeed"),
     (claims.the_correction_became_a_valid_skill, play.SKILLS, _invalid_skill, "not valid"),
     (claims.the_correction_became_a_valid_skill, play.SKILLS, _unlinked_skill, "does not lead"),
+    (claims.the_words_are_not_told_back_at_once, play.FIRST, _with_fence, "at the prompt"),
+    (claims.the_words_are_not_told_back_at_once, play.TOLD, _with_fence, "at the prompt"),
     (claims.the_rule_is_there_before_the_first_tool_call, play.AGAIN, _without_fence, "0 fences"),
     (claims.the_rule_is_there_before_the_first_tool_call, play.AGAIN, _with_fence, "2 fences"),
     (claims.the_rule_is_there_before_the_first_tool_call, play.AGAIN, _without_rule, "does not say"),

@@ -31,6 +31,10 @@ def test_the_correction_becomes_a_valid_skill(name: str, plays: Callable[[str], 
     claims.the_correction_became_a_valid_skill(*plays(name))
 
 
+def test_the_words_are_not_told_back_to_the_agent_at_once(name: str, plays: Callable[[str], Story]) -> None:
+    claims.the_words_are_not_told_back_at_once(*plays(name))
+
+
 def test_a_new_session_holds_the_rule_before_its_first_tool_call(name: str, plays: Callable[[str], Story]) -> None:
     claims.the_rule_is_there_before_the_first_tool_call(*plays(name))
 
