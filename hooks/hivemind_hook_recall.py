@@ -446,4 +446,4 @@ def fit(query, tasks, rule, weigh):
             fit = max(fit, LONG_FACTOR * shared / own)
         return min(fit, 1.0)
 
-    return max(max(map(one, tasks), default=0.0), RULE_FACTOR * one(rule))
+    return 1.0 - (1.0 - max(map(one, tasks), default=0.0)) * (1.0 - RULE_FACTOR * one(rule))

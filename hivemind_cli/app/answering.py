@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from hivemind_cli.app.backtest import Backtest
 from hivemind_cli.core import redact
@@ -66,11 +65,15 @@ class Answering:
         person: Person,
         backtest: Backtest,
         catch_up: Callable[[str, str, float], None],
+        taken: Callable[[str], Delivery | None],
         announce: Callable[[Scope], str],
         clock: Clock,
         kept_workspaces: dict[str, str],
     ) -> None:
-        """`catch_up(session_id, before, seconds)` captures and detects what the session delivered before a file."""
+        """`catch_up(session_id, before, seconds)` captures and detects what the session delivered before a file.
+
+        `taken(name)` is a delivery that was captured before the hook asked about it.
+        """
         self._paths = paths
         self._config = config
         self._store = store
@@ -79,6 +82,7 @@ class Answering:
         self._person = person
         self._backtest = backtest
         self._catch_up = catch_up
+        self._taken = taken
         self._announce = announce
         self._clock = clock
         self._kept = kept_workspaces
@@ -94,7 +98,7 @@ class Answering:
         """What the hook is to print for its delivery `name`; b"" for silence."""
         started = time.perf_counter()
         try:
-            delivery = self._spool.read(self._paths.spool_new / name)
+            delivery = self._read(name)
             host = self._hosts[delivery.host]
             moment = host.EVENTS[delivery.event]
             payload = json.loads(delivery.raw)
@@ -110,7 +114,7 @@ class Answering:
         self._catch_up(one.session_id, name, deadline_ms / 2000)
         scope = self._scope(delivery)
         with self._given_lock:
-            decision = self._decide(moment, one, scope, host, payload)
+            decision = self._decide(moment, one, scope, host, delivery.id)
             if (time.perf_counter() - started) * 1000 > deadline_ms:
                 decision = late(decision)
             notice = self._announce(scope) if moment is Moment.SESSION_START else ""
@@ -139,7 +143,17 @@ class Answering:
         config = replace(self._config.recall, enabled=True)
         return decide(ask, self._index, config, self.weights, book=self.book, clean=self._backtest.clean)
 
-    def _decide(self, moment: Moment, one: Seen, scope: Scope, host: Host, payload: dict[str, Any]) -> Decision:
+    def _read(self, name: str) -> Delivery:
+        """From the spool, or from memory if capture was faster than the hook's question. OSError, SpoolFault."""
+        try:
+            return self._spool.read(self._paths.spool_new / name)
+        except FileNotFoundError:
+            taken = self._taken(name)
+            if taken is None:
+                raise
+            return taken
+
+    def _decide(self, moment: Moment, one: Seen, scope: Scope, host: Host, event_id: str) -> Decision:
         given = self._given(host.NAME, one.session_id)
         if moment is Moment.SESSION_START:
             lost = one.payload.get("source") == "compact"
@@ -152,6 +166,7 @@ class Answering:
             scope=scope,
             query=self._query(one, act),
             act=act,
+            event_id=event_id,
             may_hold=not one.payload.get("asks") and not one.payload.get("agent_id"),
             given=given,
             again=self._again(one.session_id) if given else (),

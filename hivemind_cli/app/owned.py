@@ -2,9 +2,10 @@
 
 import logging
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,15 @@ from hivemind_cli.storage.base import Store
 
 logger = logging.getLogger(__name__)
 
+RECENT_MAX = 64
+RECENT_BYTES_MAX = 1 << 20
+CATCH_UP_MAX = 200
+"""Of the deliveries that wait, those a recall looks through for its session."""
 BATCH_BYTES_MAX = 16 << 20
 """Payload bytes captured in one commit."""
 PROMPTS_FOR_RARITY = 2000
+CODIFY_AGAIN = timedelta(minutes=5)
+"""After a failure."""
 INJECTED_DAYS = 14
 """How long the list of what a session was given is kept."""
 
@@ -87,6 +94,8 @@ class OwnedHivemind:
         )
         self._backtest = Backtest(store)
         self._publishing = Publishing(paths, store, index, self._hosts, clock)
+        self._recent: OrderedDict[str, Delivery] = OrderedDict()
+        """Deliveries captured just now, by file name: their hooks may still ask about them."""
         self._answering = Answering(
             paths=paths,
             config=config,
@@ -96,14 +105,18 @@ class OwnedHivemind:
             person=person,
             backtest=self._backtest,
             catch_up=self._catch_up,
+            taken=self._recent.get,
             announce=self._publishing.announce,
             clock=clock,
             kept_workspaces=kept,
         )
+        self._dirty = True
+        """Something was stored that detect or the index has not seen."""
         self._verbs = Verbs(self, self._answering)
         self._turning = threading.RLock()
         """Held while records move, so that two threads never take the same batch."""
         self._codifying: Future[None] | None = None
+        self._codify_after = datetime.min.replace(tzinfo=UTC)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="codify")
         self._snapshot_stale = True
         self._closed = False
@@ -124,10 +137,7 @@ class OwnedHivemind:
             moved = self._detect()
             moved += run_once(Feedback(), self.store)
             moved += self._publishing.run()
-        if self._codifying is None or self._codifying.done():
-            due = codify_due(self.store, self.config, self._clock())
-            if due.now and not self._closed:
-                self._codifying = self._pool.submit(self.codify)
+        self._start_codifying()
         return moved
 
     def answer(self, name: str) -> bytes:
@@ -208,6 +218,10 @@ class OwnedHivemind:
         while self.drain() or self.work():
             pass
 
+    def touched(self) -> None:
+        """Somebody may have stored records past us."""
+        self._dirty = True
+
     def reindex(self) -> int:
         """Build the index anew from the store; how many documents it holds."""
         with self._turning:
@@ -243,6 +257,21 @@ class OwnedHivemind:
 
     # Inside
 
+    def _start_codifying(self) -> None:
+        """If it is due, not under way, and did not fail a moment ago."""
+        now = self._clock()
+        if self._closed or now < self._codify_after or (self._codifying and not self._codifying.done()):
+            return
+        if codify_due(self.store, self.config, now).now:
+            self._codifying = self._pool.submit(self._codify_guarded)
+
+    def _codify_guarded(self) -> None:
+        try:
+            self.codify()
+        except Exception:  # the thread's own boundary: it is logged, waited for, and tried again
+            logger.exception("codifying failed; it is tried again in %s", CODIFY_AGAIN)
+            self._codify_after = self._clock() + CODIFY_AGAIN
+
     def _take(self, files: Iterable[Path]) -> int:
         taken = 0
         batch: list[tuple[Path, Delivery]] = []
@@ -271,13 +300,22 @@ class OwnedHivemind:
         except BaseException:
             self._capture.reset()
             raise
+        self._dirty = True
         faults = {delivery.id: reason for delivery, reason in captured.faults}
         for path, delivery in batch:
+            self._remember(delivery)
             if delivery.id in faults:
                 self._set_aside(path, faults[delivery.id], delivery.host)
             else:
                 self._spool.done(path)
         return len(batch)
+
+    def _remember(self, delivery: Delivery) -> None:
+        host = self._hosts.get(delivery.host)
+        if host and host.EVENTS.get(delivery.event) and len(delivery.raw) <= RECENT_BYTES_MAX:
+            self._recent[delivery.name] = delivery
+            while len(self._recent) > RECENT_MAX:
+                self._recent.popitem(last=False)
 
     def _set_aside(self, path: Path, reason: str, host: str) -> None:
         aside = self._spool.set_aside(path, reason)
@@ -297,19 +335,22 @@ class OwnedHivemind:
 
     def _catch_up(self, session_id: str, before: str, seconds: float) -> None:
         """What the session delivered before file `before` is captured and detected, so that recall knows it."""
+        names = self._spool.pending()
+        earlier = names[: next((n for n, path in enumerate(names) if path.name == before), len(names))]
+        mine = [path for path in earlier[-CATCH_UP_MAX:] if _mentions(path, session_id)]
+        if not mine and not self._dirty:
+            return
         if not self._turning.acquire(timeout=seconds):
             return
         try:
-            names = self._spool.pending()
-            earlier = names[: next((n for n, path in enumerate(names) if path.name == before), len(names))]
-            mine = [path for path in earlier[-200:] if _mentions(path, session_id)]
-            if mine:
-                self._take(mine)
+            self._take(mine)
             self._detect()
         finally:
             self._turning.release()
 
     def _detect(self) -> int:
+        """Under the lock: detect and index what was stored since the last time."""
+        self._dirty = False
         moved = 0
         while run := run_once(Detect(), self.store):
             moved += run

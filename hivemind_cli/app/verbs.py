@@ -32,6 +32,7 @@ class Verbs:
     def call(self, verb: str, args: dict[str, Any]) -> Any:
         """Do what was asked. HivemindError: refused, with advice."""
         if verb.startswith("store."):
+            self._owner.touched()
             return wire.handle(self._owner.store, verb, args)
         if verb not in self._verbs:
             raise DaemonError(

@@ -1,5 +1,6 @@
 """`hivemind config`: show and change settings."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -58,15 +59,14 @@ def set_(key: str, value: str) -> None:
     door = Door.open()
     door.paths.make()
     written = set_value(door.paths, key, value)
-    stopped = door.client.stop() if door.client.alive() else False
-    import os
-
+    was_running = door.client.alive() and door.client.stop()
     config = load(door.paths, os.environ).config
     if door.paths.hook.exists():
         installing.write_settings(door.paths, config, list(door.hosts.values()), daemon=command())
     say(f"{quoted(key)} = {quoted(str(written))}")
-    if stopped:
-        note("The daemon stopped; the next hook or command starts it with the new setting.")
+    if was_running:
+        Door(door.paths).client.ensure()
+        note("The daemon was started anew with it.")
 
 
 def _value(door: Door, key: str) -> object:

@@ -78,7 +78,7 @@ class DaemonConfig:
 
     idle_minutes: float = 15.0
     """It leaves after so long without work."""
-    memory_mb: int = 128
+    memory_mb: int = 64
     """DuckDB's memory_limit."""
 
 

@@ -38,10 +38,10 @@ def content(text: str) -> frozenset[str]:
 
 
 def fit(query: frozenset[str], tasks: Sequence[frozenset[str]], rule: frozenset[str], weights: Weights) -> float:
-    """The best of the query's fit to each task, and to the rule at RULE_FACTOR."""
+    """The query's best fit to a task and its fit to the rule, joined as two independent hints are (noisy or)."""
     whole = _sum(query, weights)
-    best = max((_fit(query, whole, task, weights) for task in tasks), default=0.0)
-    return max(best, RULE_FACTOR * _fit(query, whole, rule, weights))
+    task_fit = max((_fit(query, whole, task, weights) for task in tasks), default=0.0)
+    return 1.0 - (1.0 - task_fit) * (1.0 - RULE_FACTOR * _fit(query, whole, rule, weights))
 
 
 def rarity(prompts: Iterable[str]) -> dict[str, float]:

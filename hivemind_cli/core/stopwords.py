@@ -59,7 +59,5 @@ _WORDS = {  # sv also serves Danish and Norwegian
     "cs": ("a ale byl co do i je jako jen k na ne o od po s se si ta tak to v ve z za že "),
 }
 
-BY_LANGUAGE: dict[str, frozenset[str]] = {
-    language: frozenset(words.split()) for language, words in _WORDS.items()
-}
+BY_LANGUAGE: dict[str, frozenset[str]] = {language: frozenset(words.split()) for language, words in _WORDS.items()}
 STOPWORDS: frozenset[str] = frozenset(stem(word) for words in _WORDS.values() for word in words.split())

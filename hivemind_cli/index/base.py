@@ -24,6 +24,8 @@ class Document:
     """When it applies: the description, or the task of a memo."""
     text: str
     """What the agent is to read: Markdown without the front matter."""
+    rule: str = ""
+    """Only the person's words in it, without our scaffolding: what scores count. "" stands for `text`."""
     tasks: tuple[str, ...] = ()
     """Prompts under which the mistake happened."""
     acts: tuple[JSON, ...] = ()

@@ -25,7 +25,7 @@ class Fields:
     def of(cls, document: Document) -> "Fields":
         trigger = _content("\n".join((document.name, document.trigger, *document.tasks)))
         acts = (str(act.get(part, "")) for act in document.acts for part in ("command", "path"))
-        return cls(trigger + _content("\n".join((document.text, *acts))), trigger)
+        return cls(trigger + _content("\n".join((document.rule or document.text, *acts))), trigger)
 
 
 def query_terms(query: str) -> list[str]:

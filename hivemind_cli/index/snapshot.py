@@ -124,7 +124,7 @@ def _write(
 def _row(document: Document) -> tuple[tuple[str | int, ...], str]:
     """The columns of `docs` after rowid, and all terms for `fts`."""
     tasks = [content(task) for task in dict.fromkeys((document.trigger, *document.tasks))]
-    rule = content(document.text)
+    rule = content(document.rule or document.text)
     task_terms = "\n".join(" ".join(sorted(task)) for task in tasks if task)
     found = " ".join(sorted(rule.union(content(document.name), *tasks)))
     columns = (

@@ -20,6 +20,8 @@ from hivemind_cli.skills.format import sections
 from hivemind_cli.storage.base import Row, Store
 
 _SHIFT = 1 << 31
+EXTRACTIVE = "extractive"
+"""Drafter whose trigger is made of the tasks and the rule themselves: it says nothing more."""
 MEMO_SESSIONS_MAX = 20
 """Sessions of its project after which a memo that no skill took up expires."""
 MEMO_CONFIDENCE_MIN = 0.5
@@ -106,6 +108,7 @@ def memo_document(correction: Correction) -> Document:
         workspace_id=correction.workspace_id,
         project_id=correction.project_id,
         trigger=correction.task,
+        rule=quote,
         text=f'Corrected on {correction.occurred_at:%Y-%m-%d}{did}; the person said: "{quote}"',
         acts=(correction.act,) if correction.act else (),
         origin=(correction.id, correction.reaction_event_id),
@@ -125,8 +128,9 @@ def skill_document(revision: SkillRevision, store: Store) -> Document:
         name=revision.name,
         workspace_id=revision.workspace_id,
         project_id=revision.project_id if revision.scope is Scope.PROJECT else "",
-        trigger=revision.trigger,
+        trigger="" if revision.drafter == EXTRACTIVE else revision.trigger,
         text=f"# {revision.title} (skill {revision.name})\n{sections(revision)}",
+        rule="\n".join(line.text for line in revision.lines if line.section != "when") or revision.body,
         tasks=revision.tasks,
         acts=revision.acts,
         origin=(*ids, *(one.reaction_event_id for one in corrections)),

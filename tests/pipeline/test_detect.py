@@ -120,7 +120,9 @@ def test_lines_changed_by_hand_are_a_correction_with_the_diff(session: Session) 
     session.replies()
     session.says(
         "next, the docs",
-        edited=[{"path": "app/config.py", "call_id": "call1", "removed": ["timeout = 30"], "added": ["timeout_s = 30"]}],
+        edited=[
+            {"path": "app/config.py", "call_id": "call1", "removed": ["timeout = 30"], "added": ["timeout_s = 30"]}
+        ],
     )
     found = only(session)
     assert found.kind is CorrectionKind.HAND_EDIT

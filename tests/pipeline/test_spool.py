@@ -92,18 +92,21 @@ def test_hostile_header_bytes_become_text(spool: Spool, paths: Paths) -> None:
     assert found.occurred_at.year == 5138
 
 
+ID = "01M7XBP8PE3XH42VD1P0RY9W40"
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         (b"", "empty"),
         (b"\0" * 4096, "header"),
         (b"v=1\n\nraw", "header"),
-        (b"v=1\nid=%s\ntime_ns=1\nhost=h\nevent=e\n" % new_id().encode(), "header"),
-        (b"v=1\nid=%s\ntime_ns=1\nhost=h\nevent=e\n\n" % new_id().encode(), "empty"),
+        (b"v=1\nid=%s\ntime_ns=1\nhost=h\nevent=e\n" % ID.encode(), "header"),
+        (b"v=1\nid=%s\ntime_ns=1\nhost=h\nevent=e\n\n" % ID.encode(), "empty"),
         (b"v=2\n\nraw", "version"),
         (b"v=1\nid=short\ntime_ns=1\nhost=h\nevent=e\n\nraw", "header"),
-        (b"v=1\nid=%s\ntime_ns=-1\nhost=h\nevent=e\n\nraw" % new_id().encode(), "header"),
-        (b"v=1\nid=%s\ntime_ns=1\nhost=h\nevent=e\nno equals\n\nraw" % new_id().encode(), "header"),
+        (b"v=1\nid=%s\ntime_ns=-1\nhost=h\nevent=e\n\nraw" % ID.encode(), "header"),
+        (b"v=1\nid=%s\ntime_ns=1\nhost=h\nevent=e\nno equals\n\nraw" % ID.encode(), "header"),
     ],
 )
 def test_what_no_hook_writes_is_a_fault(spool: Spool, paths: Paths, content: bytes, reason: str) -> None:

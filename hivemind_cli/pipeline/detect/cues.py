@@ -61,8 +61,8 @@ _ALWAYS = {
     "cs": "vždy|pokaždé|od teď|příště|pamatuj",
 }
 _HERE = {
-    "en": r"in (?:this|our|the) (?:repo\w*|project|code ?base|team|company|workspace)|in here we|around here|"
-    r"we (?:only |just )?(?:use|prefer|require|keep|put|write|name|call|run|follow|have a|avoid|want|store|build|don't|do not)",
+    "en": r"in (?:this|our|the) (?:repo\w*|project|code ?base|team|company|workspace)|in here|over here|around here|"
+    r"we (?:only |just )?(?:use|prefer|require|keep|put|write|name|call|run|follow|have a|avoid|want|store|build|format|indent|test|deploy|don't|do not)|belongs?",
     "de": r"in (?:diesem|unserem) (?:repo\w*|projekt|code|team)|wir (?:nutzen|benutzen|verwenden|nehmen|arbeiten|schreiben"
     r"|legen|haben|machen|wollen)|(?:nutzen|benutzen|verwenden|nehmen|schreiben|legen|machen) wir",
     "fr": r"dans (?:ce|notre) (?:dépôt|projet|code|repo)|(?:nous|on) (?:utilis\w+|préfér\w+|écri\w+|met\w*|range\w*|garde\w*)",
@@ -80,10 +80,10 @@ _HERE = {
 }
 _NOT = {
     "en": r"don't|dont|do not|doesn't|shouldn't|should not|mustn't|must not|can't|cannot|isn't|is not|are not|aren't|not|without"
-    r"|avoid|no longer|won't",
-    "de": "nicht|kein|keine|keinen|ohne|vermeide",
-    "fr": "pas|sans|ne|n'|évite",
-    "es": "no|sin|evita",
+    r"|avoid|no longer|won't|nothing|none|nobody|nowhere",
+    "de": "nicht|nichts|kein|keine|keinen|ohne|vermeide",
+    "fr": "pas|sans|ne|n'|évite|rien|aucun|aucune",
+    "es": "no|sin|evita|nada|ningún|ninguna",
     "pt": "não|nao|sem|evite",
     "it": "non|senza|evita",
     "nl": "niet|geen|zonder",

@@ -8,6 +8,9 @@ from hivemind_cli.pipeline.detect.cues import Cues, find_cues
 
 CORRECTION_MIN = 0.5
 """Score from which words count as a correction."""
+SURE_MIN = 0.65
+"""Score from which a correction that sets something against the act counts as a rule without saying so."""
+RULE_WORDS_MAX = 60
 WORDS_MAX = 220
 """Longer prompts are new work or pasted material more often than a correction."""
 
@@ -41,8 +44,8 @@ def judge(text: str, act: Act | None, reply: str, task: str) -> Judged:
         (_opening(cues, text, reply), "opens with a no"),
         (0.4 if cues.wrong else 0.0, "says that it was wrong"),
         (0.3 if cues.never else 0.0, "says never"),
-        (0.2 if cues.always else 0.0, "says always"),
-        (0.2 if cues.here else 0.0, "says how it is done here"),
+        (0.25 if cues.always else 0.0, "says always"),
+        (0.25 if cues.here else 0.0, "says how it is done here"),
         (0.15 if cues.instead else 0.0, "says what instead"),
         (0.1 if cues.negated else 0.0, "negates"),
         (0.25 if mentions else 0.0, "names what the agent did"),
@@ -54,7 +57,7 @@ def judge(text: str, act: Act | None, reply: str, task: str) -> Judged:
     score = min(max(sum(value for value, _ in parts), 0.0), 1.0)
     return Judged(
         score=round(score, 3),
-        durable=_durable(cues, mentions, score),
+        durable=_durable(cues, mentions, score, len(text.split())),
         mentions=mentions,
         language=cues.language,
         cause=", ".join(why for value, why in parts if value > 0),
@@ -77,9 +80,12 @@ def _mentions(text: str, act: Act | None, task: str) -> tuple[str, ...]:
     return tuple(sorted((content(text) & did) - content(task)))
 
 
-def _durable(cues: Cues, mentions: tuple[str, ...], score: float) -> bool | None:
+def _durable(cues: Cues, mentions: tuple[str, ...], score: float, words: int) -> bool | None:
+    """Rules are said briefly; what is long tells a story, whatever words of rules stand in it."""
+    if words > RULE_WORDS_MAX:
+        return None
     if cues.never or cues.always or cues.here:
         return True
-    if score >= CORRECTION_MIN and mentions and (cues.negated or cues.instead):
+    if score >= SURE_MIN and mentions and (cues.negated or cues.instead):
         return True
     return None

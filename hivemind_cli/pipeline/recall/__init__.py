@@ -33,6 +33,8 @@ class Ask:
     """The prompt, the subagent's task, or the call in short."""
     act: Act | None = None
     """At a tool call; else None."""
+    event_id: str = ""
+    """The prompt or call itself: what was learned from it is not said back to it."""
     may_hold: bool = False
     """The host can deny this call, and no person is being asked about it."""
     given: Collection[str] = ()
@@ -123,7 +125,9 @@ def _choose(found: Sequence[Scored], ask: Ask, config: RecallConfig, applies_min
     for scored in found:
         document = scored.document
         decision = "injected"
-        if scored.score < applies_min:
+        if ask.event_id and ask.event_id in document.origin:
+            decision = "own correction"
+        elif scored.score < applies_min:
             decision = "below threshold"
         elif rest and scored.score - rest < config.margin_min:
             decision = "margin"

@@ -83,9 +83,9 @@ def _indent(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _terms_of(id: str, version: int, trigger: str, tasks: tuple[str, ...], text: str) -> _Terms:
-    return _Terms(tuple(content(task) for task in (*tasks, trigger) if task), content(text))
+def _terms_of(id: str, version: int, trigger: str, tasks: tuple[str, ...], rule: str) -> _Terms:
+    return _Terms(tuple(content(task) for task in (*tasks, trigger) if task), content(rule))
 
 
 def _terms(document: Document) -> _Terms:
-    return _terms_of(document.id, document.version, document.trigger, document.tasks, document.text)
+    return _terms_of(document.id, document.version, document.trigger, document.tasks, document.rule or document.text)
