@@ -263,15 +263,23 @@ class TestMerge:
         assert len({one.skill_id for one in revisions}) == 2
         assert len({one.name for one in revisions}) == 2
 
-    def test_a_persons_file_is_kept_and_waits_for_that_person(self) -> None:
+    def test_a_persons_file_stays_live_and_untouched_while_more_waits_beside_it(self) -> None:
         loop = Loop()
         first = loop.skill(_correction(1))
-        body = "# Mine\n\nAll of this is mine.\n"
-        theirs = replace(first, id=_correction(77).id, version=2, body=body, drafter="person")
+        theirs = replace(first, id=_correction(77).id, version=2, body="# Mine\n", drafter="person")
         loop.store.append([theirs])
-        third = loop.skill(_correction(2, quote="and pass -j4 to make so that it uses all cores"))
-        assert third.body.startswith(body.rstrip()) and "-j4" in third.body and "hm:c_" in third.body
-        assert third.state is SkillState.REVIEW
+        beside = loop.skill(_correction(2, quote="and pass -j4 to make so that it uses all cores"))
+        assert beside.skill_id != first.skill_id
+        assert beside.state is SkillState.REVIEW and first.name in beside.reason
+        more = loop.skill(_correction(3, quote="make also needs V=1 in this place"))
+        assert (more.skill_id, more.state) == (beside.skill_id, SkillState.REVIEW)
+
+    def test_in_review_mode_what_is_live_stays_live(self) -> None:
+        loop = Loop(publish="review")
+        first = loop.skill(_correction(1))
+        loop.store.append([replace(first, id=_correction(77).id, version=2, state=SkillState.LIVE)])
+        beside = loop.skill(_correction(2))
+        assert (beside.skill_id != first.skill_id, beside.state) == (True, SkillState.REVIEW)
 
     def test_a_retired_skill_stays_out_until_the_evidence_doubles(self) -> None:
         loop = Loop()

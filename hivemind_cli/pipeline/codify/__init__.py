@@ -30,6 +30,8 @@ from hivemind_cli.storage.base import Row, Store
 
 __all__ = ["Codify"]
 
+BESIDE = "beside"
+"""A Place: lines for a live skill that must wait for a person, kept as a skill of their own until then."""
 logger = logging.getLogger(__name__)
 _GATE = "not worth a skill: "
 """How the reason of a skip begins that a model decided: remembered, it is not asked again until evidence doubles."""
@@ -91,6 +93,9 @@ class Codify:
         draft, spot, notices = self._draft(evidence, spot, skills)
         if draft is None:
             return [*notices, _skip(evidence, f"{_GATE}{spot.decision}")]
+        if spot.decision == MERGE and spot.skill is not None and self._waits(spot.skill):
+            # On top of a live version, one that waits would take the skill out of use.
+            spot = Place(BESIDE, spot.skill)
         if spot.decision == MERGE and spot.skill is not None:
             revision = next_revision(spot.skill, draft, evidence)
         else:
@@ -128,19 +133,24 @@ class Codify:
             return extractive.draft(evidence), spot, []
         return opinion.draft, spot, []
 
+    def _waits(self, skill: SkillRevision) -> bool:
+        """Is `skill` live, and may more of it go live only by a person's hand? Its file may be a person's own."""
+        policy = self._publish != "auto" or skill.project_id == NO_PROJECT or bool(skill.body)
+        return skill.state is SkillState.LIVE and policy
+
     def _judged(self, revision: SkillRevision, spot: Place, store: Store) -> SkillRevision:
         """The revision in the state it may have now, with the reason."""
         state, why = SkillState.LIVE, ""
         if spot.decision == CONFLICT and spot.skill is not None:
             state, why = SkillState.REVIEW, f"it contradicts the skill {spot.skill.name}"
+        elif spot.decision == BESIDE and spot.skill is not None:
+            state, why = SkillState.REVIEW, f"it adds to the skill {spot.skill.name}, which stays as it is"
         elif revision.project_id == NO_PROJECT:
             state, why = SkillState.REVIEW, "it belongs to no project, so it would apply in all"
         elif spot.skill is not None and not _open(spot.skill):
             state, why = SkillState.REVIEW, "it was out of use, but the mistake goes on"
-        elif spot.skill is not None and spot.skill.state is SkillState.REVIEW:
+        elif spot.skill is not None and spot.decision == MERGE and spot.skill.state is SkillState.REVIEW:
             state, why = SkillState.REVIEW, "its earlier version waits for review"
-        elif revision.body:
-            state, why = SkillState.REVIEW, "a person wrote this file; the new lines stand at its end"
         elif self._publish != "auto":
             state, why = SkillState.REVIEW, "`codify.publish` is review"
         fault = failing(revision, store, self._applies_min)

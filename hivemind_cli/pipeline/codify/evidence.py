@@ -115,10 +115,11 @@ class Shelf:
         return sorted(found, key=lambda revision: revision.skill_id)
 
     def carrying(self, correction_ids: Iterable[str], project_id: str) -> SkillRevision | None:
-        """The skill one of whose lines rests on one of these corrections; one in use before one that is not."""
+        """The skill one of whose lines rests on one of these corrections; one that waits before a live one."""
         wanted = set(correction_ids)
         found = [one for one in self.of_project(project_id) if wanted & carried(one)]
-        return min(found, key=lambda one: one.state is SkillState.RETIRED, default=None)
+        order = {SkillState.REVIEW: 0, SkillState.DRAFT: 1, SkillState.LIVE: 2}
+        return min(found, key=lambda one: order.get(one.state, 3), default=None)
 
     def behind(self, skill: SkillRevision) -> list[Correction]:
         """The corrections that the skill's lines rest on; a pruned one is gone."""
