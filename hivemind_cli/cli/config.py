@@ -65,7 +65,7 @@ def set_(key: str, value: str) -> None:
         installing.write_settings(door.paths, config, list(door.hosts.values()), daemon=command())
     say(f"{quoted(key)} = {quoted(str(written))}")
     if was_running:
-        Door(door.paths).client.ensure()
+        Door(door.paths).ask("store.cursor", stage="capture")  # answers when the new daemon's store is open
         note("The daemon was started anew with it.")
 
 

@@ -53,10 +53,15 @@ class Detect:
 
 
 def _strongest(findings: list[Finding]) -> list[Finding]:
-    """One finding per pair (act, reaction): the first, since rules stand strongest first."""
+    """One finding per pair (act, reaction), and the same words once: the first, since rules stand strongest first."""
     kept: dict[tuple[str, str], Finding] = {}
+    spoken: set[str] = set()
     for finding in findings:
+        if finding.quote and finding.reaction.id in spoken:
+            continue
         kept.setdefault((finding.act_event.id if finding.act_event else "", finding.reaction.id), finding)
+        if finding.quote:
+            spoken.add(finding.reaction.id)
     return list(kept.values())
 
 

@@ -61,7 +61,7 @@ _ALWAYS = {
     "cs": "vždy|pokaždé|od teď|příště|pamatuj",
 }
 _HERE = {
-    "en": r"in (?:this|our|the) (?:repo\w*|project|code ?base|team|company|workspace)|in here|over here|around here|"
+    "en": r"(?:this|our) (?:repo\w*|project|code ?base|team|company)|in the (?:repo\w*|project|code ?base)|(?:use|with|from) our|in here|over here|around here|"
     r"we (?:only |just )?(?:use|prefer|require|keep|put|write|name|call|run|follow|have a|avoid|want|store|build|format|indent|test|deploy|don't|do not)|belongs?",
     "de": r"in (?:diesem|unserem) (?:repo\w*|projekt|code|team)|wir (?:nutzen|benutzen|verwenden|nehmen|arbeiten|schreiben"
     r"|legen|haben|machen|wollen)|(?:nutzen|benutzen|verwenden|nehmen|schreiben|legen|machen) wir",
@@ -146,6 +146,70 @@ _YES = {
     "da": "ja|tak|godt|perfekt|fortsæt",
     "cs": "ano|díky|dobře|pokračuj",
 }
+_DONT = {
+    "en": "(?:please )?(?:don't|dont|do not|never|avoid|stop)",
+    "de": "(?:bitte )?(?:kein|keine|keinen|nicht|nie|niemals|nutze? nicht|verwende nicht)",
+    "fr": "(?:s'il te plaît )?(?:ne|n'|pas de|évite)",
+    "es": "(?:por favor )?(?:no|nunca|evita)",
+    "pt": "(?:por favor )?(?:não|nao|nunca|evite)",
+    "it": "(?:per favore )?(?:non|mai|evita)",
+    "nl": "(?:alsjeblieft )?(?:niet|geen|nooit)",
+    "ru": "(?:пожалуйста )?(?:не|никогда|без)",
+    "uk": "(?:будь ласка )?(?:не|ніколи|без)",
+    "pl": "(?:proszę )?(?:nie|nigdy|bez)",
+    "tr": "lütfen|asla",
+    "sv": "(?:snälla )?(?:inte|använd inte|aldrig|inga)",
+    "da": "(?:brug ikke|ikke|aldrig|ingen)",
+    "cs": "(?:prosím )?(?:ne|nikdy|žádné)",
+}
+_YOU = {
+    "en": r"you (?:\w+ed|used|put|wrote|made|ran|did|built|took|set|chose|left|kept|got)",
+    "de": r"du (?:hast|benutzt|nutzt|verwendest|schreibst)",
+    "fr": r"(?:tu as|vous avez|tu utilises)",
+    "es": r"(?:has|usaste|pusiste|escribiste|hiciste)",
+    "pt": r"(?:você|voce) (?:usou|colocou|fez|escreveu)",
+    "it": r"hai \w+",
+    "nl": r"je (?:hebt|gebruikte|gebruikt)",
+    "ru": r"ты \w+",
+    "uk": r"ти \w+",
+    "pl": r"(?:użyłeś|użyłaś|zrobiłeś|napisałeś)",
+    "tr": r"\w+(?:dın|din|dun|dün|tın|tin|tun|tün)",
+    "sv": r"du (?:använde|har|skrev|gjorde)",
+    "da": r"du (?:brugte|har|skrev|lavede)",
+    "cs": r"(?:použil|udělal|napsal) jsi",
+}
+_RATHER = {
+    "en": r"use|prefer|put|keep|write|name|call|run|go through|stick to",
+    "de": r"nimm|nutze?|benutze?|verwende|schreib|leg|halte",
+    "fr": r"utilise[sz]?|préfère|mets|écris|garde|passe par",
+    "es": r"usa|utiliza|prefiere|pon|escribe|guarda",
+    "pt": r"use|usa|utilize|prefira|coloque|escreva",
+    "it": r"usa|utilizza|preferisci|metti|scrivi|tieni",
+    "nl": r"gebruik|zet|schrijf|hou",
+    "ru": r"используй\w*|пиши|клади|бери|делай",
+    "uk": r"використовуй\w*|пиши|клади|бери",
+    "pl": r"użyj|używaj|pisz|trzymaj",
+    "tr": r"kullan\w*|yaz|koy",
+    "sv": r"använd|skriv|lägg|håll",
+    "da": r"brug|skriv|læg|hold",
+    "cs": r"použij|používej|piš|drž",
+}
+_ONCE = {
+    "en": "this time|for now|just this once|only this once|for today|this one time",
+    "de": "diesmal|dieses mal|vorerst|ausnahmsweise|für heute",
+    "fr": "cette fois|pour l'instant|exceptionnellement",
+    "es": "esta vez|por ahora|de momento",
+    "pt": "desta vez|por enquanto|por agora",
+    "it": "questa volta|per ora|per adesso",
+    "nl": "deze keer|voor nu|voorlopig",
+    "ru": "в этот раз|на этот раз|пока что",
+    "uk": "цього разу|поки що",
+    "pl": "tym razem|na razie",
+    "tr": "bu sefer|şimdilik",
+    "sv": "den här gången|för tillfället",
+    "da": "denne gang|indtil videre",
+    "cs": "tentokrát|prozatím",
+}
 _UNSPACED = {
     "no": {
         "zh": "不对|不是|错了|不行|别|停",
@@ -178,6 +242,10 @@ _UNSPACED = {
         "ja": "と言った|違います|なぜ|戻して|取り消",
         "ko": "라고 했|왜|되돌려|취소",
     },
+    "dont": {"zh": "不要|别|请不要|请勿", "ja": "やめて", "ko": "하지 마"},
+    "you": {"zh": "你(?:用|把|写|又|没)", "ja": "あなた", "ko": "네가|당신"},
+    "rather": {"zh": "请用|用|使用|改用", "ja": "使って|使う|使用", "ko": "사용|써야|쓰세요"},
+    "once": {"zh": "这次|这一次|暂时", "ja": "今回(?:は|だけ)", "ko": "이번(?:에는|만)"},
     "yes": {
         "zh": "好的|可以|谢谢|继续|很好|没问题",
         "ja": "はい|ありがとう|いいね|続けて|お願いします|完璧",
@@ -194,6 +262,10 @@ _SPACED = {
     "instead": _INSTEAD,
     "wrong": _WRONG,
     "yes": _YES,
+    "dont": _DONT,
+    "you": _YOU,
+    "rather": _RATHER,
+    "once": _ONCE,
 }
 
 
@@ -203,12 +275,19 @@ class Cues:
 
     opens_no: bool
     opens_yes: bool
+    opens_dont: bool
+    opens_you: bool
+    """Begins with what the agent did: "you used ..."."""
     never: bool
     always: bool
     here: bool
     negated: bool
     instead: bool
     wrong: bool
+    rather: bool
+    """Tells what to do: "use ..."."""
+    once: bool
+    """Says that it is meant for this time only."""
     language: str
 
 
@@ -222,8 +301,9 @@ def _compiled(name: str, *, opening: bool) -> dict[str, re.Pattern[str]]:
     return patterns
 
 
-_OPENING = {name: _compiled(name, opening=True) for name in ("no", "yes")}
-_ANYWHERE = {name: _compiled(name, opening=False) for name in _SPACED}
+_OPENING = {name: _compiled(name, opening=True) for name in ("no", "yes", "dont", "you")}
+_READ_ANYWHERE = ("never", "always", "here", "not", "instead", "wrong", "rather", "once")
+_ANYWHERE = {name: _compiled(name, opening=False) for name in _READ_ANYWHERE}
 
 
 def find_cues(text: str) -> Cues:
@@ -233,20 +313,24 @@ def find_cues(text: str) -> Cues:
     likeliest language count, and those of English, which people mix into every language.
     """
     folded = " ".join(text.casefold().replace("’", "'").split())
-    hits = {name: _hits(_ANYWHERE[name], folded) for name in ("never", "always", "here", "not", "instead", "wrong")}
-    opening = {name: _hits(_OPENING[name], folded) for name in ("no", "yes")}
+    hits = {name: _hits(_ANYWHERE[name], folded) for name in _READ_ANYWHERE}
+    opening = {name: _hits(patterns, folded) for name, patterns in _OPENING.items()}
     language = _language(folded, [*hits.values(), *opening.values()])
     spoken = {language, "en"}
     opens_no = bool(opening["no"] & spoken)
     return Cues(
         opens_no=opens_no,
         opens_yes=bool(opening["yes"] & spoken) and not opens_no,
+        opens_dont=bool(opening["dont"] & spoken),
+        opens_you=bool(opening["you"] & spoken),
         never=bool(hits["never"] & spoken),
         always=bool(hits["always"] & spoken),
         here=bool(hits["here"] & spoken),
         negated=bool(hits["not"] & spoken),
         instead=bool(hits["instead"] & spoken),
         wrong=bool(hits["wrong"] & spoken),
+        rather=bool(hits["rather"] & spoken),
+        once=bool(hits["once"] & spoken),
         language=language,
     )
 

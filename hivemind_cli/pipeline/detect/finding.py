@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from hivemind_cli.core.acts import Act
+from hivemind_cli.core.match import content
 from hivemind_cli.core.records import CorrectionKind, Event, EventKind
 
 
@@ -24,6 +25,10 @@ class Finding:
     after: str = ""
     mentions: tuple[str, ...] = ()
     language: str = ""
+
+
+TURNS_MAX = 3
+"""How far back words may reach that name what the agent did."""
 
 
 class History:
@@ -60,14 +65,46 @@ class History:
         return said_in(event) if event else ""
 
     def last_act(self) -> tuple[Event, Act] | None:
-        """The newest call of the agent itself (no subagent's) that changed something, else the newest call."""
-        calls = [event for event in self.events if event.kind is EventKind.TOOL_CALL and act_of(event)]
-        for wanted in (("shell", "edit"), ("other",), ("read",)):
-            for event in reversed(calls[-40:]):
-                act = act_of(event)
-                if act and act.kind in wanted and not event.payload.get("agent_id"):
-                    return event, act
+        """The newest call of the agent's newest turn that changed something, else its newest call."""
+        return _weightiest(self.acts(turns=1))
+
+    def act_named(self, words: frozenset[str]) -> tuple[Event, Act] | None:
+        """The call of the newest turn that shares the most terms with `words`; of the newest TURNS_MAX if none does.
+
+        None if no call shares any.
+        """
+        for turns in (1, TURNS_MAX):
+            named = [(len(words & terms_of(act)), n, event, act) for n, (event, act) in enumerate(self.acts(turns))]
+            best = max(named, key=lambda one: one[:2], default=None)
+            if best and best[0]:
+                return best[2], best[3]
         return None
+
+    def acts(self, turns: int) -> list[tuple[Event, Act]]:
+        """The agent's own calls (no subagent's) in its newest `turns` turns, oldest first."""
+        found: list[tuple[Event, Act]] = []
+        for event in reversed(self.events):
+            if event.kind is EventKind.PROMPT:
+                turns -= 1
+                if not turns:
+                    break
+            act = act_of(event) if event.kind is EventKind.TOOL_CALL else None
+            if act and not event.payload.get("agent_id"):
+                found.append((event, act))
+        return found[::-1]
+
+
+def _weightiest(acts: list[tuple[Event, Act]]) -> tuple[Event, Act] | None:
+    for wanted in (("shell", "edit"), ("other",), ("read",)):
+        for event, act in reversed(acts):
+            if act.kind in wanted:
+                return event, act
+    return None
+
+
+def terms_of(act: Act) -> frozenset[str]:
+    """The terms of what the agent did."""
+    return content(" ".join((act.command, act.path, act.text[:2000])))
 
 
 def act_of(event: Event) -> Act | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hivemind_cli.core.acts import Act
 from hivemind_cli.core.match import content
 from hivemind_cli.pipeline.detect.cues import Cues, find_cues
+from hivemind_cli.pipeline.detect.finding import terms_of
 
 CORRECTION_MIN = 0.5
 """Score from which words count as a correction."""
@@ -43,6 +44,9 @@ def judge(text: str, act: Act | None, reply: str, task: str) -> Judged:
     parts: list[tuple[float, str]] = [
         (_opening(cues, text, reply), "opens with a no"),
         (0.4 if cues.wrong else 0.0, "says that it was wrong"),
+        (0.2 if cues.opens_dont and not cues.opens_no else 0.0, "opens with a don't"),
+        (0.3 if cues.opens_you else 0.0, "begins with what the agent did"),
+        (0.2 if cues.rather and (mentions or cues.opens_you or cues.opens_dont) else 0.0, "tells what to do"),
         (0.3 if cues.never else 0.0, "says never"),
         (0.25 if cues.always else 0.0, "says always"),
         (0.25 if cues.here else 0.0, "says how it is done here"),
@@ -76,12 +80,13 @@ def _opening(cues: Cues, text: str, reply: str) -> float:
 def _mentions(text: str, act: Act | None, task: str) -> tuple[str, ...]:
     if act is None:
         return ()
-    did = content(" ".join((act.command, act.path, act.text[:2000])))
-    return tuple(sorted((content(text) & did) - content(task)))
+    return tuple(sorted((content(text) & terms_of(act)) - content(task)))
 
 
 def _durable(cues: Cues, mentions: tuple[str, ...], score: float, words: int) -> bool | None:
     """Rules are said briefly; what is long tells a story, whatever words of rules stand in it."""
+    if cues.once:
+        return False
     if words > RULE_WORDS_MAX:
         return None
     if cues.never or cues.always or cues.here:

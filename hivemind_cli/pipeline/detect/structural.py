@@ -193,13 +193,15 @@ def said(event: Event, history: History) -> Iterator[Finding]:
         return
     call_id = event.payload.get("call_id")
     noted = history.last(EventKind.TOOL_CALL, where=lambda e: e.payload.get("call_id") == call_id) if call_id else None
-    last = (noted, act_of(noted)) if noted else history.last_act()
+    if noted:
+        last: tuple[Event, Act | None] | None = (noted, act_of(noted))
+    else:
+        words = content(said_in(event)) - content(history.task())
+        last = history.act_named(words) or history.last_act()
     reply = history.reply()
     if not last and not reply:
         return
     act_event, act = last or (history.last(EventKind.REPLY), None)
-    if act_event and act_event.turn < event.turn - 2:
-        act_event, act = history.last(EventKind.REPLY), None
     judged = judge(said_in(event), act, reply, history.task())
     if judged.correction:
         yield Finding(

@@ -56,7 +56,7 @@ def _same(act: Act, corrected: Act, document: Document) -> bool:
     if corrected.kind != act.kind or corrected.kind == READ:
         return False
     if act.kind == EDIT:
-        if act.path_class != corrected.path_class or _indent(act.text) != _indent(corrected.text):
+        if act.path_class != corrected.path_class or {_indent(act.text), _indent(corrected.text)} == {"tab", "space"}:
             return False
     elif not _heads_meet(act, corrected):
         return False
