@@ -20,6 +20,7 @@ CALL_CHARS_MAX = 4000
 RETRIEVED = 20
 QUERY_TERMS_MAX = 128  # the heaviest; more adds only noise
 ANSWER_BYTES_MAX = 1 << 20
+NOT_READY = b"\0"
 SPAWN_EVERY_S = 2.0
 FD_MAX = 1 << 16
 ENV_KEPT = frozenset(
@@ -49,8 +50,9 @@ def follow(root, settings, source, moment, name, kept, drop):
     deadline = time.monotonic() + (int(ms) if ms.isdigit() else 150) / 1000
     text = ask(root, b"recall " + name + b"\n" if moment else b"", deadline)
     child = 0
-    if text is None:
-        child = spawn(root, settings)
+    if text is None or text == NOT_READY:
+        if text is None:
+            child = spawn(root, settings)
         if moment:
             snapshot_answer(root, source, moment, name, b"".join(kept), deadline, drop)
     elif text[:1] == b"{" and text.find(b"\n", 0, -1) < 0 and time.monotonic() < deadline:
@@ -60,7 +62,10 @@ def follow(root, settings, source, moment, name, kept, drop):
 
 
 def ask(root, request, deadline):
-    """The daemon's answer; b"" for silence or lateness; None if no daemon listens. An empty request only knocks."""
+    """The daemon's answer; b"" for silence or lateness; None if no daemon listens. An empty request only knocks.
+
+    NOT_READY if it listens but its store is not open yet: it hangs up without a word.
+    """
     import _socket
 
     try:
@@ -94,7 +99,7 @@ def receive(sock, deadline):
         sock.settimeout(left)
         piece = sock.recv(65536)
         if not piece:
-            break
+            return b"" if received else NOT_READY
         received += piece
     return b""
 

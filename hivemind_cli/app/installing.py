@@ -16,6 +16,7 @@ from hivemind_cli.core.paths import FILE_MODE, Paths
 from hivemind_cli.hosts.apply import UndoResult, apply, read_receipt, undo
 from hivemind_cli.hosts.base import Edit, Host
 from hivemind_cli.hosts.command import base_python, hook_command
+from hivemind_cli.llm import ENVIRONMENT
 
 HOOK_FILES = ("hivemind_hook.py", "hivemind_hook_recall.py")
 _WAKE_EVENTS = ("Stop", "SessionEnd", "StopFailure")
@@ -117,7 +118,7 @@ def write_settings(paths: Paths, config: Config, hosts: Sequence[Host], *, daemo
         deadline_ms=config.recall.deadline_ms,
         deadline_start_ms=config.recall.deadline_start_ms,
         daemon=tuple(daemon),
-        env=(config.llm.key_env,) if config.llm.allow else (),
+        env=(config.llm.key_env, *ENVIRONMENT) if config.llm.allow else (),
         wait=tuple((host.NAME, event, moment) for host in hosts for event, moment in host.EVENTS.items() if moment),
         wake=tuple((host.NAME, event) for host in hosts for event in _WAKE_EVENTS if event in host.EVENTS),
     )

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,14 @@ from hivemind_cli.core.records import (
     Notice,
     Project,
     Record,
+    Tombstone,
 )
 from hivemind_cli.hosts import HOSTS
 from hivemind_cli.hosts.base import Host
 from hivemind_cli.index import snapshot
 from hivemind_cli.index.base import Index
 from hivemind_cli.llm.base import Provider
+from hivemind_cli.llm.child import stop_all
 from hivemind_cli.pipeline import indexing
 from hivemind_cli.pipeline.capture import Capture
 from hivemind_cli.pipeline.codify import Codify
@@ -57,6 +59,8 @@ CATCH_UP_MAX = 200
 BATCH_BYTES_MAX = 16 << 20
 """Payload bytes captured in one commit."""
 PROMPTS_FOR_RARITY = 2000
+CLOSE_WAIT_S = 2.0
+"""For a codification under way, before its model is stopped."""
 CODIFY_AGAIN = timedelta(minutes=5)
 """After a failure."""
 INJECTED_DAYS = 14
@@ -149,7 +153,7 @@ class OwnedHivemind:
         recall = self._answering.after_answer(name, delivered=delivered)
         with self._turning:
             self._take([self.paths.spool_new / name])
-            if recall:
+            if recall and not self.store.count(Tombstone, host=recall.host, session_id=recall.session_id):
                 self.store.append([recall])
             if recall and recall.moment is Moment.SESSION_START:
                 begun = self.store.find(Event, id=recall.event_id, limit=1)
@@ -184,6 +188,9 @@ class OwnedHivemind:
         if self._closed:
             return
         self._closed = True
+        if self._codifying is not None:
+            wait([self._codifying], timeout=CLOSE_WAIT_S)
+            stop_all()  # a model that still thinks: its draft is made without it
         self._pool.shutdown(wait=True, cancel_futures=True)
         try:
             self._publish_snapshot()

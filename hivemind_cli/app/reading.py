@@ -1,6 +1,5 @@
 """What is known, as plain values for any door: corrections, skills, sessions, and the why behind a line."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,10 @@ from hivemind_cli.core.records import (
     SkillState,
 )
 from hivemind_cli.storage.base import Store
+
+PROMPTS_A_SESSION = 20
+"""Looked through for each session that is to be listed; a session of many prompts takes the place of others."""
+_BEGINNINGS = (EventKind.PROMPT, EventKind.SESSION_START)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,30 +140,31 @@ def project_names(store: Store) -> dict[str, str]:
     return {row.record.project_id: row.record.name for row in store.find(Project)}
 
 
+def session_ids(store: Store, *, limit: int) -> list[tuple[str, str]]:
+    """(host, session_id), the last active first."""
+    newest: dict[tuple[str, str], datetime] = {}
+    for row in store.find(Event, kind=_BEGINNINGS, newest_first=True, limit=limit * PROMPTS_A_SESSION):
+        newest.setdefault((row.record.host, row.record.session_id), row.record.occurred_at)
+    return sorted(newest, key=lambda key: newest[key], reverse=True)[:limit]
+
+
 def sessions(store: Store, *, limit: int = 50) -> list[SessionSummary]:
     """Sessions, the last active first."""
-    newest: dict[tuple[str, str], datetime] = {}
-    for row in store.find(Event, newest_first=True, limit=20_000):
-        newest.setdefault((row.record.host, row.record.session_id), row.record.occurred_at)
-        if len(newest) > limit:
-            break
     names = project_names(store)
-    ordered = sorted(newest, key=lambda key: newest[key], reverse=True)[:limit]
-    return [_summary(store, host, session_id, names) for host, session_id in ordered]
+    return [_summary(store, host, session_id, names) for host, session_id in session_ids(store, limit=limit)]
 
 
 def _summary(store: Store, host: str, session_id: str, names: dict[str, str]) -> SessionSummary:
-    events = [row.record for row in store.find(Event, host=host, session_id=session_id)]
-    kinds = Counter(event.kind for event in events)
-    times = [event.occurred_at for event in events]
+    first = store.find(Event, host=host, session_id=session_id, limit=1)[0].record
+    last = store.find(Event, host=host, session_id=session_id, newest_first=True, limit=1)[0].record
     return SessionSummary(
         host=host,
         session_id=session_id,
-        project=names.get(events[-1].project_id, ""),
-        started_at=min(times),
-        last_at=max(times),
-        prompts=kinds[EventKind.PROMPT],
-        tool_calls=kinds[EventKind.TOOL_CALL],
+        project=names.get(last.project_id, ""),
+        started_at=min(first.occurred_at, last.occurred_at),
+        last_at=max(first.occurred_at, last.occurred_at),
+        prompts=store.count(Event, host=host, session_id=session_id, kind=EventKind.PROMPT),
+        tool_calls=store.count(Event, host=host, session_id=session_id, kind=EventKind.TOOL_CALL),
         corrections=store.count(Correction, host=host, session_id=session_id),
         recalls=store.count(Recall, host=host, session_id=session_id),
     )

@@ -69,8 +69,7 @@ def status(
 ) -> Status:
     """Everything `hivemind status` shows, from the store and the hosts' own files."""
     spool = Spool(paths)
-    recalls = store.find(Recall, newest_first=True, limit=20_000)
-    spoken = [row.record for row in recalls if row.record.text]
+    decisions, held = store.count(Recall), store.count(Recall, held=True)
     outcomes: dict[tuple[str, str], str] = {}
     for outcome in store.find(Outcome):
         outcomes[outcome.record.recall_id, outcome.record.subject_id] = outcome.record.verdict
@@ -82,9 +81,9 @@ def status(
         corrections=dict(Counter(row.record.kind.value for row in store.find(Correction))),
         skills=dict(Counter(revision.state.value for revision in current_skills(store))),
         recalls={
-            "decisions": store.count(Recall),
-            "injected": sum(not recall.held for recall in spoken),
-            "held": sum(recall.held for recall in spoken),
+            "decisions": decisions,
+            "injected": decisions - held - store.count(Recall, text=""),
+            "held": held,
         },
         outcomes=dict(Counter(outcomes.values())),
         waiting={

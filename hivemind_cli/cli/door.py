@@ -39,7 +39,11 @@ class Door:
     @cached_property
     def client(self) -> Client:
         """The daemon, started when first asked."""
-        return Client(self.paths, key_names=(self.config.llm.key_env,) if self.config.llm.allow else ())
+        if not self.config.llm.allow:
+            return Client(self.paths)
+        from hivemind_cli.llm import ENVIRONMENT
+
+        return Client(self.paths, key_names=(self.config.llm.key_env, *ENVIRONMENT))
 
     @cached_property
     def store(self) -> Store:

@@ -86,9 +86,9 @@ def _find(door: Door, begins: str) -> tuple[str, str]:
     from hivemind_cli.app import reading
     from hivemind_cli.core.errors import HivemindError
 
-    found = [one for one in reading.sessions(door.store, limit=1000) if one.session_id.startswith(begins)]
+    found = [one for one in reading.session_ids(door.store, limit=1000) if one[1].startswith(begins)]
     if len(found) == 1:
-        return found[0].host, found[0].session_id
+        return found[0]
     if not found:
         raise HivemindError(f"No session begins with {begins!r}.", fix="`hivemind sessions` lists them.")
     raise HivemindError(f"{len(found)} sessions begin with {begins!r}.", fix="Give more of the id.")

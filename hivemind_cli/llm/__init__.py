@@ -12,6 +12,7 @@ from hivemind_cli.llm.headless import Headless, find_program
 from hivemind_cli.llm.scripted import Scripted
 
 __all__ = [
+    "ENVIRONMENT",
     "PROVIDERS",
     "BadAnswer",
     "Choice",
@@ -27,6 +28,15 @@ __all__ = [
 CommandOf = Callable[[str, str], HeadlessCommand]
 """(program's path, model or "") -> how to call it."""
 CONSENT = "hivemind config set llm.allow true"
+ENVIRONMENT = (
+    "ANTHROPIC_BASE_URL",
+    "CLAUDE_CONFIG_DIR",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_USE_VERTEX",
+    "CLAUDE_CODE_USE_FOUNDRY",
+)
+"""Variables that providers need besides the key: a daemon keeps them only once a model may be asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

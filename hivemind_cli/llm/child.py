@@ -18,6 +18,8 @@ GUARD = "HIVEMIND_INTERNAL"
 OUTPUT_BYTES_MAX = 2_000_000
 NICE = 10
 _CHUNK = 65_536
+_live: set[int] = set()
+"""Process groups that run now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ def run(argv: Sequence[str], *, stdin: bytes, env: Mapping[str, str], cwd: Path,
         )
     except (OSError, ValueError) as exc:
         raise ProviderError(f"{argv[0]} cannot be started.", why=str(exc)) from exc
+    _live.add(child.pid)
     with contextlib.suppress(OSError):  # already gone, or not allowed: then it runs at normal priority
         os.setpriority(os.PRIO_PGRP, child.pid, NICE)
     try:
@@ -56,6 +59,13 @@ def run(argv: Sequence[str], *, stdin: bytes, env: Mapping[str, str], cwd: Path,
     finally:
         _end(child)
     return Finished(child.returncode, stdout, stderr)
+
+
+def stop_all() -> None:
+    """End every child that runs now: their callers get a ProviderError. For a daemon that leaves."""
+    for group in list(_live):
+        with contextlib.suppress(OSError):
+            os.killpg(group, signal.SIGKILL)
 
 
 def _converse(child: subprocess.Popen[bytes], stdin: bytes, deadline: float, program: str) -> tuple[bytes, bytes]:
@@ -110,6 +120,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(OSError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
+    _live.discard(child.pid)
     for stream in (child.stdin, child.stdout, child.stderr):
         if stream is not None:
             with contextlib.suppress(OSError):

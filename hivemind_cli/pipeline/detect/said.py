@@ -93,4 +93,6 @@ def _durable(cues: Cues, mentions: tuple[str, ...], score: float, words: int) ->
         return True
     if score >= SURE_MIN and mentions and (cues.negated or cues.instead):
         return True
+    if score >= CORRECTION_MIN and cues.rather and (cues.opens_you or cues.opens_dont):
+        return True  # what the agent did, or must not do, and what to do: a rule in two halves
     return None
