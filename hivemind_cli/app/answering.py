@@ -185,6 +185,15 @@ class Answering:
             return act.short
         return str(one.payload.get("text", "")) or str(one.payload.get("agent_type", ""))
 
+    def _kept_query(self, one: Seen) -> str:
+        """The query as it may be stored: redacted before it is shortened."""
+        act = Act.of(one.payload["act"]) if "act" in one.payload else None
+        if act is None:
+            return redact.cut(self._query(one, None), QUERY_CHARS_MAX)
+        shown = (redact.cut(part, QUERY_CHARS_MAX) for part in (act.command, act.path, act.text))
+        command, path, text = shown
+        return replace(act, command=command, path=path, text=text).short
+
     def _again(self, session_id: str) -> set[str]:
         """What was given in this session and recurred all the same."""
         rows = self._store.find(Outcome, session_id=session_id, verdict=Verdict.RECURRED)
@@ -230,9 +239,7 @@ class Answering:
             occurred_at=now,
             moment=moment,
             event_id=delivery.id,
-            query=redact.text(self._query(one, Act.of(one.payload["act"]) if "act" in one.payload else None))[
-                :QUERY_CHARS_MAX
-            ],
+            query=self._kept_query(one),
             candidates=decision.candidates,
             text=decision.text,
             held=decision.held,

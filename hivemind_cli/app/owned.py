@@ -54,8 +54,10 @@ logger = logging.getLogger(__name__)
 
 RECENT_MAX = 64
 RECENT_BYTES_MAX = 1 << 20
+CATCH_UP_ALL_MAX = 16
+"""So few deliveries that wait are taken before a recall, whatever session they are of: another may know better."""
 CATCH_UP_MAX = 200
-"""Of the deliveries that wait, those a recall looks through for its session."""
+"""Of more, those a recall looks through for its own session."""
 BATCH_BYTES_MAX = 16 << 20
 """Payload bytes captured in one commit."""
 PROMPTS_FOR_RARITY = 2000
@@ -344,14 +346,14 @@ class OwnedHivemind:
         """What the session delivered before file `before` is captured and detected, so that recall knows it."""
         names = self._spool.pending()
         earlier = names[: next((n for n, path in enumerate(names) if path.name == before), len(names))]
-        mine = [path for path in earlier[-CATCH_UP_MAX:] if _mentions(path, session_id)]
-        if not mine and not self._dirty:
-            return
-        if not self._turning.acquire(timeout=seconds):
+        if len(earlier) > CATCH_UP_ALL_MAX:  # a flood: what this session said counts, the rest can wait
+            earlier = [path for path in earlier[-CATCH_UP_MAX:] if _mentions(path, session_id)]
+        if not self._turning.acquire(timeout=seconds):  # held: what was delivered is being worked on
             return
         try:
-            self._take(mine)
-            self._detect()
+            self._take(earlier)
+            if self._dirty:
+                self._detect()
         finally:
             self._turning.release()
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from hivemind_cli.core import redact
 from hivemind_cli.core.clock import Clock
 from hivemind_cli.core.errors import CursorMoved, HivemindError
 from hivemind_cli.core.ids import derived_id, new_id
@@ -151,7 +152,7 @@ class Publishing:
                 return None
             return replace(following, state=SkillState.RETIRED, reason="a person deleted the file")
         try:
-            parsed = parse(one.text)
+            parsed = parse(redact.text(one.text))
         except SkillFault as fault:
             return replace(
                 self._notice("skill_unreadable", f"{one.path}: {fault.what} {fault.why}", fault.fix, one.name),

@@ -24,6 +24,8 @@ _ROUNDS_MAX = 4
 """A replacement may lay bare another secret; the second round nearly always finds nothing."""
 _AGAIN_MAX = 512
 """Bytes of a match that proved no secret are searched again for one inside, if so few: the work stays linear."""
+CUT_MARGIN_CHARS = 8192
+"""Text is read so far behind where it is cut, so that no secret is halved, and so missed."""
 _NAME_MAX = 64
 """Bytes looked back for the whole of a key's name."""
 
@@ -111,6 +113,11 @@ class Span(NamedTuple):
 def text(value: str) -> str:
     """`value` without secrets and private parts. Idempotent; text without any is returned as it is."""
     return _redact(value)[0]
+
+
+def cut(value: str, chars_max: int) -> str:
+    """The first `chars_max` characters of `text(value)`; work and memory do not grow with what is cut off."""
+    return text(value[: chars_max + CUT_MARGIN_CHARS])[:chars_max]
 
 
 def found(value: Any) -> list[str]:

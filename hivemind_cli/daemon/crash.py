@@ -58,7 +58,9 @@ def _text(where: str, exc: BaseException, now: datetime) -> str:
 
 
 def _message(exc: BaseException) -> str:
-    return str(exc)[:MESSAGE_CHARS_MAX]
+    from hivemind_cli.core import redact
+
+    return redact.cut(str(exc), MESSAGE_CHARS_MAX)
 
 
 def _plain(where: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from hivemind_cli.core import acts, fence
+from hivemind_cli.core import acts, fence, redact
 
 TEXT_CHARS_MAX = 4_000
 """Of what was written, in an Act. The whole input stands in the event's `input`."""
@@ -54,11 +54,11 @@ def act_of(tool: str, tool_input: Mapping[str, Any], cwd: str) -> acts.Act:
         return acts.Act(acts.SHELL, tool, command=_string(tool_input, "command"))
     path = _relative(_string(tool_input, "file_path", "notebook_path", "path"), cwd)
     if tool in EDITS:
-        return acts.Act(acts.EDIT, tool, path=path, text=_written(tool_input)[:TEXT_CHARS_MAX])
+        return acts.Act(acts.EDIT, tool, path=path, text=_short(_written(tool_input)))
     if tool in _READS:
-        return acts.Act(acts.READ, tool, path=path, text=_string(tool_input, "pattern")[:TEXT_CHARS_MAX])
+        return acts.Act(acts.READ, tool, path=path, text=_short(_string(tool_input, "pattern")))
     said = _string(tool_input, "prompt", "skill", "query", "url") or _short_json(tool_input)
-    return acts.Act(acts.OTHER, tool, text=said[:TEXT_CHARS_MAX])
+    return acts.Act(acts.OTHER, tool, text=_short(said))
 
 
 def _string(fields: Mapping[str, Any], *names: str) -> str:
@@ -67,6 +67,11 @@ def _string(fields: Mapping[str, Any], *names: str) -> str:
         if isinstance(value, str) and value:
             return value
     return ""
+
+
+def _short(text: str) -> str:
+    """At most TEXT_CHARS_MAX; redacted before it is cut, for half a secret is not recognised as one."""
+    return text if len(text) <= TEXT_CHARS_MAX else redact.cut(text, TEXT_CHARS_MAX)
 
 
 def _relative(path: str, cwd: str) -> str:
@@ -112,7 +117,7 @@ def _block_text(block: object) -> str:
 
 
 def _short_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)[:TEXT_CHARS_MAX]
+    return _short(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str))
 
 
 def user_modified(response: object) -> bool:
@@ -186,7 +191,7 @@ def denial(text: str, kind: str = "", feedback: str = "") -> dict[str, str] | No
         return None
     if by == "person":
         return {"by": by, "words": feedback.strip() or _words(text)}
-    return {"by": by, "words": "", "reason": text[:TEXT_CHARS_MAX]}
+    return {"by": by, "words": "", "reason": _short(text)}
 
 
 def _denier(text: str) -> str | None:

@@ -7,14 +7,11 @@ first bytes, unparsed. A line that is torn or strange is skipped and counted; on
 import json
 import os
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hivemind_cli.core.records import EventKind
 from hivemind_cli.hosts.base import Seen, Tail
-from hivemind_cli.hosts.claude import tools
 from hivemind_cli.hosts.claude.reader import Reader
 
 LINE_BYTES_MAX = 16_000_000
@@ -161,30 +158,3 @@ def _bookkeeping(line: bytes) -> bool:
     if first:
         return first.group(1) not in _WANTED
     return not head.strip() or _PROGRESS.search(head) is not None
-
-
-def counts(path: Path) -> dict[str, int]:
-    """How much of what stands in a session file, without the work of subagents."""
-    seen = [one for one in read_transcript(path) if "agent_id" not in one.payload]
-    kinds = Counter(one.kind for one in seen)
-    edited = Counter(_edited_path(one) for one in seen if one.kind is EventKind.TOOL_CALL and one.tool in tools.EDITS)
-    rejected = [one for one in seen if one.kind is EventKind.TOOL_DENIED and one.payload["by"] == "person"]
-    with path.open("rb") as file:
-        lines = sum(1 for line in file if line.strip())
-    errors = kinds[EventKind.TOOL_FAILURE] + kinds[EventKind.TOOL_DENIED]
-    return {
-        "lines": lines,
-        "user_prompts": kinds[EventKind.PROMPT],
-        "interrupts": kinds[EventKind.INTERRUPT],
-        "tool_uses": kinds[EventKind.TOOL_CALL],
-        "tool_results": kinds[EventKind.TOOL_RESULT] + errors,
-        "tool_errors": errors,
-        "tool_rejections": len(rejected),
-        "edits": edited.total(),
-        "files_edited_3plus_times": sum(1 for times in edited.values() if times >= 3),
-    }
-
-
-def _edited_path(call: Seen) -> str:
-    given = call.payload["input"]
-    return str(given.get("file_path") or given.get("notebook_path") or "")

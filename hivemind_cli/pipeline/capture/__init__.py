@@ -37,6 +37,7 @@ from hivemind_cli.storage.base import Store
 
 INJECTION_EVENT = "hivemind:injection"
 """What the hook calls the delivery that says what it gave without a daemon."""
+REASON_CHARS_MAX = 300
 CLOCK_BACK_MIN = timedelta(seconds=2)
 _TAIL_KINDS = frozenset({EventKind.PROMPT, EventKind.REPLY, EventKind.SESSION_START, EventKind.SESSION_END})
 
@@ -107,6 +108,8 @@ class Capture:
         turns: dict[str, int] = {}
         projects: set[str] = set()
         for one in seen:
+            if self._is_ours(one.cwd):
+                continue
             where, project = self._where(one.cwd, workspace, store, from_ns(0))
             if project and project.id not in projects:
                 projects.add(project.id)
@@ -130,7 +133,7 @@ class Capture:
         session_id = payload["session_id"] if "session_id" in payload else payload["sessionId"]
         if not isinstance(session_id, str) or not session_id:
             raise ValueError("the payload's session_id is no text")
-        if delivery.cwd.startswith(str(self._paths.work)):
+        if self._is_ours(delivery.cwd):
             return []
         at = from_ns(delivery.time_ns)
         session = self._sessions.of(host.NAME, session_id, store)
@@ -150,6 +153,10 @@ class Capture:
             if not _forged(one, session):
                 outputs.append(self._own(host, one, session, where, delivery, first=n == 0, at=at))
         return outputs
+
+    def _is_ours(self, cwd: str) -> bool:
+        """Is this a session that a provider of ours runs in our own work folder?"""
+        return bool(cwd) and Path(cwd).is_relative_to(self._paths.work)
 
     def _own(
         self, host: Host, one: Seen, session: Session, where: Where, delivery: Delivery, *, first: bool, at: datetime
@@ -215,7 +222,7 @@ class Capture:
         payload = dict(one.payload)
         wrote = payload.pop("wrote", None)
         clean = cut_fields(payload, self._config.capture.field_kb_max * 1024, redact.tree)
-        if isinstance(wrote, Mapping):
+        if isinstance(wrote, Mapping) and not redact.found(str(wrote.get("path", ""))):
             clean["wrote"] = self._hands.hashed(wrote)
         return Event(
             id=id or derived_id(when, host.NAME, one.session_id, key),
@@ -355,6 +362,9 @@ def _counted(key: str, counts: dict[str, int]) -> str:
 
 
 def _reason(fault: Exception) -> str:
+    """Why a payload could not be decoded, in words; what they quote of it is redacted."""
     if isinstance(fault, KeyError):
-        return f"the payload has no field {fault.args[0]!r}" if fault.args else "a field is missing"
-    return str(fault) or type(fault).__name__
+        said = f"the payload has no field {fault.args[0]!r}" if fault.args else "a field is missing"
+    else:
+        said = str(fault) or type(fault).__name__
+    return redact.cut(said, REASON_CHARS_MAX)

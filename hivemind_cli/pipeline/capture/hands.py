@@ -7,7 +7,7 @@ count, so a formatter's pass is no correction.
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ AFTER_LINES_MAX = 5000
 FILE_BYTES_MAX = 1_000_000
 SHOWN_MAX = 20
 """Lines of each side kept as evidence."""
+LINE_CHARS_MAX = 300
+HIDDEN = "[redacted]"
 _NOISE = re.compile(r"""[\s"'`,;]+""")
 
 
@@ -32,10 +34,10 @@ class Hands:
     def hashed(self, wrote: Mapping[str, Any]) -> dict[str, Any]:
         """`wrote` as it may be stored: path; written as [hash, redacted line]; after as hashes."""
         written = str(wrote.get("written", "")).splitlines()[:LINES_MAX]
-        shown = redact.text("\n".join(written)).splitlines()
-        if len(shown) != len(written):  # a secret over several lines was folded: show nothing of it
-            shown = [""] * len(written)
-        pairs = [[self._hash(line), text[:300]] for line, text in zip(written, shown, strict=True) if _bare(line)]
+        shown = _shown(written)
+        pairs = [
+            [self._hash(line), text[:LINE_CHARS_MAX]] for line, text in zip(written, shown, strict=True) if _bare(line)
+        ]
         after = wrote.get("after")
         kept = after.splitlines()[:AFTER_LINES_MAX] if isinstance(after, str) else []
         return {
@@ -69,21 +71,31 @@ class Hands:
             return {"removed": [text for _, text in written][:SHOWN_MAX], "added": [], "gone": True}
         except (OSError, UnicodeDecodeError):
             return None
-        now = {self._hash(line): line for line in lines if _bare(line)}
+        now = {self._hash(line): n for n, line in enumerate(lines) if _bare(line)}
         removed = [text for digest, text in written if digest not in now]
         if not removed:
             return None
         before = set(wrote.get("after", []))
-        added = [line for digest, line in now.items() if before and digest not in before]
+        added = [n for digest, n in now.items() if before and digest not in before]
+        shown = _shown(lines) if added else []
         return {
             "removed": removed[:SHOWN_MAX],
-            "added": [line[:300] for line in redact.text("\n".join(added[:SHOWN_MAX])).splitlines()],
+            "added": [shown[n][:LINE_CHARS_MAX] for n in added[:SHOWN_MAX]],
             "gone": len(removed) == len(written) and not added,
         }
 
     def _hash(self, line: str) -> str:
         bare = _bare(line).encode("utf-8", "surrogatepass")
         return hashlib.blake2b(bare, key=self._key, digest_size=6).hexdigest()
+
+
+def _shown(lines: Sequence[str]) -> list[str]:
+    """Each of `lines` as it may be shown; judged together, for a key of many lines has a body that looks like none."""
+    shown = redact.text("\n".join(lines)).split("\n")
+    if len(shown) == len(lines):
+        return shown
+    kept = set(shown)  # what was over several lines is folded into one: of the rest, only whole lines are certain
+    return [line if line in kept else HIDDEN for line in lines]
 
 
 def _bare(line: str) -> str:
