@@ -19,6 +19,8 @@ from hivemind_cli.storage.base import Store
 SILENT_AFTER = timedelta(minutes=3)
 """A transcript that grew so long after the last event says that hooks do not fire."""
 TRANSCRIPTS_MAX = 5000
+COUNTED_MAX = 1000
+"""Corrections that wait are counted up to here: it is read to say "many"."""
 NOTICE_DAYS = 14
 _QUIET = frozenset({"published", "announced"})
 """Notices that tell news, not trouble."""
@@ -89,7 +91,7 @@ def status(
         waiting={
             "deliveries": len(spool.pending()),
             "set aside": sum(path.suffix != ".why" for path in _files(paths.quarantine)),
-            "corrections to codify": len(store.find(Correction, after=store.cursor("codify"))),
+            "corrections to codify": len(store.find(Correction, after=store.cursor("codify"), limit=COUNTED_MAX)),
             "skills to review": sum(
                 revision.state in (SkillState.REVIEW, SkillState.DRAFT) for revision in current_skills(store)
             ),

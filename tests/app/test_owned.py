@@ -1,0 +1,214 @@
+"""The owner at work: deliveries in, answers out, skills on disk; in this process, over the real engines."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hivemind_cli.app import Hivemind, OwnedHivemind
+from hivemind_cli.core.config import Config
+from hivemind_cli.core.fence import OPEN
+from hivemind_cli.core.ids import new_id
+from hivemind_cli.core.paths import Paths
+from hivemind_cli.core.records import Correction, Event, Outcome, Recall, Verdict
+from hivemind_cli.pipeline.spool import Delivery
+
+
+class Agent:
+    """Delivers as the hook does, straight into the spool."""
+
+    def __init__(self, owner: OwnedHivemind, project: Path) -> None:
+        self.owner = owner
+        self.project = project
+
+    def drop(self, event: str, session: str, **fields: Any) -> str:
+        payload = {"session_id": session, "cwd": str(self.project), "hook_event_name": event, **fields}
+        delivery = Delivery(
+            id=new_id(),
+            time_ns=time.time_ns(),
+            host="claude",
+            event=event,
+            raw=json.dumps(payload).encode(),
+            cwd=str(self.project),
+        )
+        return self.owner.spool.put(delivery).name
+
+    def asks(self, event: str, session: str, **fields: Any) -> dict[str, Any]:
+        """Drop, ask as the hook asks, and what the host would read."""
+        name = self.drop(event, session, **fields)
+        answer = self.owner.answer(name)
+        self.owner.after_answer(name)
+        return json.loads(answer)["hookSpecificOutput"] if answer else {}
+
+    def is_corrected(self, session: str = "monday") -> None:
+        call = {
+            "tool_name": "Bash",
+            "tool_input": {"command": "rsync -a site/ host:/srv"},
+            "tool_use_id": f"{session}1",
+        }
+        self.asks("UserPromptSubmit", session, prompt="deploy the docs site", prompt_id="1")
+        self.asks("PreToolUse", session, prompt_id="1", **call)
+        self.drop("PostToolUse", session, prompt_id="1", tool_response={"stdout": ""}, **call)
+        self.drop("Stop", session, prompt_id="1", last_assistant_message="Done.", stop_hook_active=False)
+        self.drop(
+            "UserPromptSubmit", session, prompt="no, never rsync in this repo, we use make publish", prompt_id="2"
+        )
+
+    def calls(self, session: str, command: str, n: int = 1, **fields: Any) -> dict[str, Any]:
+        return self.asks(
+            "PreToolUse",
+            session,
+            tool_name="Bash",
+            tool_input={"command": command},
+            tool_use_id=f"{session}{n}",
+            **fields,
+        )
+
+
+@pytest.fixture
+def owner(tmp_path: Path, own_home: Path) -> Iterator[OwnedHivemind]:
+    owned = Hivemind.own(Paths(root=own_home / ".hivemind", home=own_home), Config(), env={})
+    yield owned
+    owned.close()
+
+
+@pytest.fixture
+def agent(owner: OwnedHivemind, tmp_path: Path) -> Agent:
+    (tmp_path / "shop" / ".git").mkdir(parents=True)
+    (tmp_path / "shop" / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    return Agent(owner, tmp_path / "shop")
+
+
+def text_of(answer: dict[str, Any]) -> str:
+    return str(answer.get("additionalContext", ""))
+
+
+def test_a_correction_reaches_a_parallel_session_before_any_skill_exists(agent: Agent) -> None:
+    agent.is_corrected()
+    answer = agent.asks("UserPromptSubmit", "parallel", prompt="deploy the docs site again", prompt_id="9")
+    assert text_of(answer).count(OPEN) == 1
+    assert "make publish" in text_of(answer)
+
+
+def test_the_prompt_that_is_the_correction_does_not_get_it_back(agent: Agent, owner: OwnedHivemind) -> None:
+    agent.is_corrected()
+    name = owner.spool.pending()[-1].name
+    owner.drain()
+    owner.work()
+    assert owner.answer(name) == b""
+
+
+def test_a_session_end_makes_a_skill_that_a_new_session_reads_once(agent: Agent, owner: OwnedHivemind) -> None:
+    agent.is_corrected()
+    agent.drop("SessionEnd", "monday", reason="other")
+    owner.settle()
+    (skill,) = agent.project.glob(".claude/skills/*/SKILL.md")
+    assert "make publish" in skill.read_text("utf-8")
+    first = agent.asks("UserPromptSubmit", "tuesday", prompt="deploy the docs, please", prompt_id="3")
+    again = agent.asks("UserPromptSubmit", "tuesday", prompt="deploy the docs once more", prompt_id="4")
+    assert text_of(first).count(OPEN) == 1
+    assert again == {}
+    assert {row.record.tier for row in owner.store.find(Recall)} == {"lexical"}
+
+
+def test_the_act_is_held_once_and_the_repeat_is_a_recurrence(agent: Agent, owner: OwnedHivemind) -> None:
+    agent.is_corrected()
+    agent.drop("SessionEnd", "monday", reason="other")
+    owner.settle()
+    held = agent.calls("tuesday", "rsync -a site/ other:/srv", 1)
+    assert held["permissionDecision"] == "deny"
+    assert "make publish" in held["permissionDecisionReason"]
+    assert agent.calls("tuesday", "rsync -a site/ other:/srv", 2) == {}
+    agent.drop(
+        "PostToolUse",
+        "tuesday",
+        tool_name="Bash",
+        tool_input={"command": "rsync -a site/ other:/srv"},
+        tool_use_id="tuesday2",
+        tool_response={"stdout": ""},
+    )
+    agent.drop("SessionEnd", "tuesday", reason="other")
+    owner.settle()
+    assert [row.record.verdict for row in owner.store.find(Outcome)] == [Verdict.RECURRED]
+
+
+def test_work_done_the_corrected_way_is_held(agent: Agent, owner: OwnedHivemind) -> None:
+    agent.is_corrected()
+    agent.drop("SessionEnd", "monday", reason="other")
+    owner.settle()
+    agent.asks("UserPromptSubmit", "tuesday", prompt="deploy the docs", prompt_id="3")
+    call = {"tool_name": "Bash", "tool_input": {"command": "make publish"}, "tool_use_id": "t9"}
+    agent.asks("PreToolUse", "tuesday", **call)
+    agent.drop("PostToolUse", "tuesday", tool_response={"stdout": ""}, **call)
+    agent.drop("SessionEnd", "tuesday", reason="other")
+    owner.settle()
+    assert [row.record.verdict for row in owner.store.find(Outcome)] == [Verdict.HELD]
+
+
+@pytest.mark.parametrize("mode", ["default", "plan"])
+def test_a_call_that_a_person_is_asked_about_is_not_held(agent: Agent, owner: OwnedHivemind, mode: str) -> None:
+    agent.is_corrected()
+    owner.settle()
+    answer = agent.calls("tuesday", "rsync -a site/ other:/srv", permission_mode=mode)
+    assert "permissionDecision" not in answer
+    assert OPEN in text_of(answer)
+
+
+def test_another_project_hears_nothing(agent: Agent, owner: OwnedHivemind, tmp_path: Path) -> None:
+    agent.is_corrected()
+    (tmp_path / "garden" / ".git").mkdir(parents=True)
+    (tmp_path / "garden" / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    stranger = Agent(owner, tmp_path / "garden")
+    assert stranger.asks("UserPromptSubmit", "s", prompt="deploy the docs site", prompt_id="1") == {}
+    assert stranger.calls("s", "rsync -a site/ host:/srv") == {}
+
+
+def test_a_delivery_that_was_captured_first_is_still_answered(agent: Agent, owner: OwnedHivemind) -> None:
+    agent.is_corrected()
+    name = agent.drop("UserPromptSubmit", "tuesday", prompt="deploy the docs site", prompt_id="3")
+    while owner.drain():
+        pass
+    assert OPEN.encode() in owner.answer(name)
+
+
+def test_what_the_hook_never_received_may_be_said_again(agent: Agent, owner: OwnedHivemind) -> None:
+    agent.is_corrected()
+    name = agent.drop("UserPromptSubmit", "tuesday", prompt="deploy the docs site", prompt_id="3")
+    assert owner.answer(name)
+    owner.after_answer(name, delivered=False)
+    answer = agent.asks("UserPromptSubmit", "tuesday", prompt="deploy the docs site now", prompt_id="4")
+    assert OPEN in text_of(answer)
+    decisions = [candidate.decision for row in owner.store.find(Recall) for candidate in row.record.candidates]
+    assert "timed out" in decisions
+
+
+def test_after_a_compaction_what_was_given_is_given_once_more(agent: Agent) -> None:
+    agent.is_corrected()
+    agent.asks("UserPromptSubmit", "tuesday", prompt="deploy the docs site", prompt_id="3")
+    assert OPEN in text_of(agent.asks("SessionStart", "tuesday", source="compact"))
+    assert text_of(agent.asks("SessionStart", "tuesday", source="resume")) == ""
+
+
+def test_a_second_owner_finds_everything_and_rebuilds_a_lost_index(
+    agent: Agent, owner: OwnedHivemind, own_home: Path
+) -> None:
+    agent.is_corrected()
+    agent.drop("SessionEnd", "monday", reason="other")
+    owner.settle()
+    events, corrections = owner.store.count(Event), owner.store.count(Correction)
+    owner.close()
+    for file in sorted((owner.paths.index / "skills").rglob("*")):
+        if file.is_file():
+            file.unlink()
+    again = Hivemind.own(owner.paths, Config(), env={})
+    try:
+        assert (again.store.count(Event), again.store.count(Correction)) == (events, corrections)
+        answer = Agent(again, agent.project).asks(
+            "UserPromptSubmit", "late", prompt="deploy the docs site", prompt_id="7"
+        )
+        assert OPEN in text_of(answer)
+    finally:
+        again.close()
