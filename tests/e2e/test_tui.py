@@ -76,3 +76,9 @@ def test_it_becomes_a_correction_with_the_words(kind: str, words: str, driven: P
     assert asked.get("ok"), driven.tell("the corrections never came", "screen", "corrections")
     quotes = [correction["quote"] for correction in json.loads(asked["stdout"]) if correction["kind"] == kind]
     assert any(words in quote for quote in quotes), driven.tell(f"no {kind} correction quotes {words!r}", "corrections")
+
+
+def test_the_words_after_an_interrupt_are_one_correction(driven: Played) -> None:
+    found = json.loads(driven.results["corrections"]["stdout"])
+    kinds = [one["kind"] for one in found if REDIRECTION in one["quote"]]
+    assert kinds == ["interrupted"], driven.tell(f"the words became {kinds}", "corrections")
