@@ -74,8 +74,8 @@ class Delivery:
 class Swept:
     """What `Spool.sweep` found."""
 
-    set_aside: tuple[Path, ...]
-    """Whole deliveries of hooks that died before the rename, now in quarantine."""
+    delivered: tuple[Path, ...]
+    """Whole deliveries of hooks that died before the rename, now in `spool/new`."""
     deleted: int
     """Halves of deliveries."""
     expired: int
@@ -122,30 +122,33 @@ class Spool:
         folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         for target in _free_names(folder, path.name):
             if target.exists():
-                continue
+                if not target.samefile(path):
+                    continue
+                path.unlink()  # we were killed between the two halves of a move
+                return target
             try:
                 _write_fresh(target.with_name(target.name + WHY), (reason + "\n").encode("utf-8", "replace"))
             except FileExistsError:
                 continue
             break
-        path.replace(target)
+        _move(path, target)
         os.utime(target)  # its days in quarantine begin now
         return target
 
     def sweep(self, now: datetime) -> Swept:
-        """Clear what dead hooks left in `spool/tmp`, and what was in quarantine for too long."""
-        aside: list[Path] = []
+        """Deliver what dead hooks left whole in `spool/tmp`, clear the rest, and what was too long in quarantine."""
+        delivered: list[Path] = []
         deleted = expired = 0
         for path in _older(self._paths.spool_tmp, now - timedelta(minutes=LEFT_ASIDE_MINUTES)):
             if self._whole(path):
-                aside.append(self.set_aside(path, "the hook died before it could deliver this"))
+                delivered.append(self._delivered(path))
             else:
                 path.unlink(missing_ok=True)
                 deleted += 1
         for path in _older(self._paths.quarantine, now - timedelta(days=self._quarantine_days)):
             path.unlink(missing_ok=True)
             expired += path.suffix != WHY
-        return Swept(tuple(aside), deleted, expired)
+        return Swept(tuple(delivered), deleted, expired)
 
     def put(self, delivery: Delivery) -> Path:
         """Write one as the hook would; an empty `name` is given by the clock. OSError: it could not be written."""
@@ -165,6 +168,13 @@ class Spool:
             return (self._paths.spool / "hook.errors").read_text("utf-8", "replace").splitlines()
         except FileNotFoundError:
             return []
+
+    def _delivered(self, path: Path) -> Path:
+        """Do what the hook did not come to: under its own name, so in its own place in the order."""
+        self._paths.spool_new.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        target = self._paths.spool_new / path.name
+        _move(path, target)
+        return target
 
     def _whole(self, path: Path) -> bool:
         try:
@@ -244,6 +254,22 @@ def _write_fresh(path: Path, content: bytes) -> None:
     except OSError:
         path.unlink()
         raise
+
+
+def _move(path: Path, target: Path) -> None:
+    """As a link and an unlink: whoever watches a folder is told of a rename out of it half a second late.
+
+    FileExistsError rather than overwrite.
+    """
+    try:
+        target.hardlink_to(path)
+    except FileExistsError:
+        if not target.samefile(path):
+            raise
+    except OSError:  # a file system without hard links
+        path.replace(target)
+        return
+    path.unlink()
 
 
 def _free_names(folder: Path, name: str) -> Iterator[Path]:

@@ -2,6 +2,9 @@
 
 import json
 import os
+import sys
+import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.paths import Paths
+from hivemind_cli.daemon.watch import SpoolWatch
 from hivemind_cli.pipeline.spool import Delivery, Spool, SpoolFault
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -144,19 +148,51 @@ def test_what_is_set_aside_keeps_its_bytes_and_its_reason(spool: Spool, paths: P
     assert spool.pending() == []
 
 
-def test_a_sweep_keeps_what_is_whole_and_drops_the_halves(spool: Spool, paths: Paths) -> None:
-    whole = spool.put(delivery(json.dumps({"x": "y" * 9000}).encode()))
-    content = whole.read_bytes()
-    for name, part in (("whole", content), ("torn", content[:5000]), ("head", content[:40]), ("none", b"")):
+def test_a_sweep_delivers_what_is_whole_and_drops_the_halves(spool: Spool, paths: Paths) -> None:
+    first, left, last = (delivery(json.dumps({"x": "y" * 9000}).encode(), ns=n) for n in (1, 2, 3))
+    content = spool.put(left).read_bytes()
+    spool.done(spool.pending()[0])
+    for one in (last, first):
+        spool.put(one)
+    for name, part in ((left.name, content), ("torn", content[:5000]), ("head", content[:40]), ("none", b"")):
         (paths.spool_tmp / name).write_bytes(part)
         age(paths.spool_tmp / name, timedelta(minutes=11))
     (paths.spool_tmp / "young").write_bytes(content)
     age(paths.spool_tmp / "young", timedelta(minutes=9))
     swept = spool.sweep(NOW)
-    assert (swept.set_aside, swept.deleted, swept.expired) == ((paths.quarantine / "whole",), 3, 0)
+    assert (swept.delivered, swept.deleted, swept.expired) == ((paths.spool_new / left.name,), 3, 0)
     assert [path.name for path in paths.spool_tmp.iterdir()] == ["young"]
-    assert spool.read(paths.quarantine / "whole").raw == spool.read(whole).raw
-    assert spool.pending() == [whole]
+    assert [spool.read(path) for path in spool.pending()] == [first, left, last]
+    assert not list(paths.quarantine.iterdir())
+
+
+def test_a_move_to_quarantine_cut_short_is_finished(spool: Spool, paths: Paths) -> None:
+    path = paths.spool_new / "x"
+    path.write_bytes(b"what is this")
+    (paths.quarantine / "x.why").write_text("reason\n")
+    (paths.quarantine / "x").hardlink_to(path)
+    assert spool.set_aside(path, "reason") == paths.quarantine / "x"
+    assert sorted(path.name for path in paths.quarantine.iterdir()) == ["x", "x.why"]
+    assert spool.pending() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify")
+def test_setting_aside_does_not_hold_up_who_watches_the_spool(spool: Spool, paths: Paths) -> None:
+    woken = threading.Event()
+    watch = SpoolWatch(paths.spool_new, woken.set)
+    watch.start()
+    try:
+        (paths.spool_new / "x").write_bytes(b"what is this")
+        assert woken.wait(10)
+        time.sleep(0.6)  # what watchdog held back is told by now
+        woken.clear()
+        spool.set_aside(paths.spool_new / "x", "reason")
+        begin = time.monotonic()
+        spool.put(delivery())
+        assert woken.wait(10)
+        assert time.monotonic() - begin < 0.3
+    finally:
+        watch.stop()
 
 
 def test_quarantine_has_an_age_limit(paths: Paths) -> None:

@@ -315,9 +315,10 @@ class Capture:
         )
 
     def _clock(self, session: Session, where: Where, at: datetime, delivery: Delivery) -> list[Notice]:
-        latest = session.latest_hook_at
+        latest, later = session.latest_hook_at, session.latest_hook_name > delivery.name
         session.latest_hook_at = max(latest, at) if latest else at
-        if not latest or latest - at < CLOCK_BACK_MIN:
+        session.latest_hook_name = max(session.latest_hook_name, delivery.name)
+        if not latest or latest - at < CLOCK_BACK_MIN or later:  # it may have waited for a sweep
             return []
         return [
             Notice(

@@ -53,7 +53,7 @@ class Hands:
         found = []
         for path, event in session.wrote.items():
             change = self._changed(Path(path), event.payload["wrote"], session.agent_at.timestamp())
-            if change:
+            if change and not (change["gone"] and session.shell_at and session.shell_at > event.occurred_at):
                 name = path.removeprefix(root).lstrip("/") if root and path.startswith(root) else path
                 found.append({"path": name, "call_id": event.payload.get("call_id", ""), **change})
         return found

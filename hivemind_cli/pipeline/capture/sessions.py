@@ -4,6 +4,7 @@ from collections import OrderedDict
 from datetime import datetime
 from pathlib import Path
 
+from hivemind_cli.core.acts import SHELL
 from hivemind_cli.core.records import Event, EventKind, Project, TranscriptMark
 from hivemind_cli.storage.base import Store
 
@@ -25,8 +26,12 @@ class Session:
         self.turns = 0
         self.offsets: dict[str, int] = {}
         self.latest_hook_at: datetime | None = None
+        self.latest_hook_name = ""
+        """Names of deliveries sort by a clock that cannot go back (but at a restart of the machine)."""
         self.wrote: dict[str, Event] = {}
         """Path -> the last tool_result of this turn that wrote it."""
+        self.shell_at: datetime | None = None
+        """When the agent last ran a command: it may have moved or removed files."""
         self.agent_at: datetime | None = None
         """When the agent last did or said anything."""
 
@@ -41,6 +46,9 @@ class Session:
             self.wrote.clear()
         elif event.kind not in (EventKind.STEER, EventKind.SESSION_START, EventKind.SESSION_END):
             self.agent_at = max(self.agent_at or event.occurred_at, event.occurred_at)
+        act = event.payload.get("act")
+        if isinstance(act, dict) and act.get("kind") == SHELL:
+            self.shell_at = max(self.shell_at or event.occurred_at, event.occurred_at)
         wrote = event.payload.get("wrote")
         if isinstance(wrote, dict) and wrote.get("path"):
             self.wrote[str(wrote["path"])] = event
