@@ -206,3 +206,53 @@ def test_the_same_mistake_in_other_words_has_the_same_key(session: Session) -> N
         session.replies()
     keys = {one.recurrence_key for one in session.corrections() if one.kind is CorrectionKind.SAID}
     assert len(keys) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("pytest tests/", "use `uv run pytest` please, plain pytest picks up another interpreter"),
+        ("git commit -m 'fixed it'", "commit messages must follow our convention, e.g. fix(api): ..."),
+        ("docker build .", "use podman, docker isn't allowed on these machines"),
+        ("rm package.lock", "you should not delete the lock file, ever"),
+        ("kubectl apply -f k8s/", "we deploy through the pipeline only, kubectl apply by hand is not ok"),
+        ("mysql shop -e 'DELETE FROM carts'", "you ran it without a WHERE, use a transaction for such things"),
+    ],
+)
+def test_plain_words_about_the_very_command_are_a_rule(session: Session, command: str, words: str) -> None:
+    session.says("take care of it")
+    session.runs(command)
+    session.replies()
+    session.says(words)
+    found = only(session)
+    assert (found.kind, found.durable) == (CorrectionKind.SAID, True)
+
+
+def test_a_rule_for_this_time_only_is_not_lasting(session: Session) -> None:
+    session.says("deploy")
+    session.runs("rsync -a a b")
+    session.replies()
+    session.says("no, never mind rsync this time, copy the one file by hand")
+    assert only(session).durable is False
+
+
+def test_words_find_the_act_they_name_among_several(session: Session) -> None:
+    session.says("set the project up")
+    session.runs("make venv")
+    session.runs("curl -O https://example.org/tool.sh")
+    session.writes("notes.md", "# Setup")
+    session.replies()
+    session.says("no, never use curl here, we vendor our tools")
+    assert Act.of(only(session).act).command.startswith("curl")
+
+
+def test_the_words_after_an_interrupt_are_said_once(session: Session) -> None:
+    session.says("create the notes")
+    session.writes("notes.txt")
+    session.replies()
+    session.says("tell a long story")
+    session.event(EventKind.INTERRUPT, for_tool=False)
+    session.says("No, not a long story. Write one haiku instead.")
+    found = only(session)
+    assert found.kind is CorrectionKind.INTERRUPTED
+    assert found.act == {}

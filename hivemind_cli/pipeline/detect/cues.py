@@ -28,7 +28,7 @@ _NO = {
     "cs": "ne|špatně|počkej",
 }
 _NEVER = {
-    "en": "never|not ever|under no circumstances|do not ever|don't ever",
+    "en": "never|not ever|not\\b[^.!?]*,? ever|under no circumstances|do not ever|don't ever",
     "de": "nie|niemals|nie wieder|auf keinen fall",
     "fr": "jamais|plus jamais|surtout pas",
     "es": "nunca|jamás",
@@ -62,7 +62,7 @@ _ALWAYS = {
 }
 _HERE = {
     "en": r"(?:this|our) (?:repo\w*|project|code ?base|team|company)|in the (?:repo\w*|project|code ?base)|(?:use|with|from) our|in here|over here|around here|"
-    r"we (?:only |just )?(?:use|prefer|require|keep|put|write|name|call|run|follow|have a|avoid|want|store|build|format|indent|test|deploy|don't|do not)|belongs?",
+    r"we (?:only |just )?(?:use|prefer|require|keep|put|write|name|call|run|follow|have a|have|avoid|want|store|build|format|indent|test|deploy|don't|do not)|(?:live|lives|belong|belongs|go|goes) (?:in|into|to|under|through|via)|here(?=[,.!]|$)",
     "de": r"in (?:diesem|unserem) (?:repo\w*|projekt|code|team)|wir (?:nutzen|benutzen|verwenden|nehmen|arbeiten|schreiben"
     r"|legen|haben|machen|wollen)|(?:nutzen|benutzen|verwenden|nehmen|schreiben|legen|machen) wir",
     "fr": r"dans (?:ce|notre) (?:dépôt|projet|code|repo)|(?:nous|on) (?:utilis\w+|préfér\w+|écri\w+|met\w*|range\w*|garde\w*)",
@@ -96,7 +96,7 @@ _NOT = {
     "cs": "ne|bez",
 }
 _INSTEAD = {
-    "en": "instead|rather than|rather|in place of|as opposed to|should be|should have|supposed to|must be|has to be|have to",
+    "en": "instead|rather than|rather|in place of|as opposed to|should be|should have|supposed to|must|has to be|have to|needs?",
     "de": "stattdessen|anstatt|statt|sondern|lieber|sollte|muss|müssen",
     "fr": "plutôt|au lieu|à la place|devrait|doit",
     "es": "en vez|en lugar|sino|mejor|debería|debe",
@@ -112,7 +112,7 @@ _INSTEAD = {
     "cs": "místo|raději|musí",
 }
 _WRONG = {
-    "en": r"that's (?:not|wrong)|that is (?:not|wrong)|this is (?:not|wrong)|not what i|i (?:said|told you|asked)|why (?:did|are|do) you"
+    "en": r"(?:that's|that is|this is|it's|it is) (?:not|wrong|the wrong)|wrong (?:place|file|folder|way|tool|command|name)|that is (?:not|wrong)|this is (?:not|wrong)|not what i|i (?:said|told you|asked)|why (?:did|are|do) you"
     r"|you (?:forgot|missed|ignored|broke|should have|shouldn't|were supposed|didn't|again)|undo|revert|roll back|put (?:it|that) back"
     r"|that broke|mistake",
     "de": r"das ist (?:nicht|falsch)|ich (?:sagte|habe gesagt|wollte)|warum hast du|du hast (?:vergessen|schon wieder)|rückgängig|zurücknehmen",
@@ -301,6 +301,8 @@ def _compiled(name: str, *, opening: bool) -> dict[str, re.Pattern[str]]:
     return patterns
 
 
+_CONTRAST = re.compile(r",\s*(?:not|no|nicht|keine?|pas|não|non|niet|geen|а не|nie|inte|ikke)\s")
+"""A clause set against another: "in tests, not in src"."""
 _OPENING = {name: _compiled(name, opening=True) for name in ("no", "yes", "dont", "you")}
 _READ_ANYWHERE = ("never", "always", "here", "not", "instead", "wrong", "rather", "once")
 _ANYWHERE = {name: _compiled(name, opening=False) for name in _READ_ANYWHERE}
@@ -327,7 +329,7 @@ def find_cues(text: str) -> Cues:
         always=bool(hits["always"] & spoken),
         here=bool(hits["here"] & spoken),
         negated=bool(hits["not"] & spoken),
-        instead=bool(hits["instead"] & spoken),
+        instead=bool(hits["instead"] & spoken) or _CONTRAST.search(folded) is not None,
         wrong=bool(hits["wrong"] & spoken),
         rather=bool(hits["rather"] & spoken),
         once=bool(hits["once"] & spoken),
