@@ -32,7 +32,7 @@ class Hunt:
     def found(self, data: bytes) -> set[str]:
         """The pieces in `data`, each with what stands around it."""
         low = data.lower()
-        hits = {}
+        hits: dict[bytes, str] = {}
         for match in self._pattern.finditer(low):
             start, end = match.span()
             hits.setdefault(match.group(0), low[max(0, start - 60) : end + 60].decode("utf-8", "replace"))
@@ -73,8 +73,8 @@ def kept(paths: Paths) -> Iterator[tuple[str, str]]:
         store.close()
     with duckdb.connect(str(paths.database), read_only=True) as database:
         for (table,) in database.execute("SELECT table_name FROM duckdb_tables()").fetchall():
-            for row in database.execute(f'SELECT * FROM "{table}"').fetchall():
-                yield f"table {table}", repr(row)
+            for values in database.execute(f'SELECT * FROM "{table}"').fetchall():
+                yield f"table {table}", repr(values)
     index = TantivyIndex(paths.index / "skills")
     try:
         for document in index.all():
@@ -85,8 +85,8 @@ def kept(paths: Paths) -> Iterator[tuple[str, str]]:
         with sqlite3.connect(paths.snapshot) as snapshot:
             names = [name for (name,) in snapshot.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             for name in names:
-                for row in snapshot.execute(f'SELECT * FROM "{name}"'):
-                    yield f"snapshot: {name}", repr(row)
+                for values in snapshot.execute(f'SELECT * FROM "{name}"'):
+                    yield f"snapshot: {name}", repr(values)
 
 
 def leaks(hunt: Hunt, paths: Paths, *trees: Path) -> list[str]:

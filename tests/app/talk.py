@@ -61,12 +61,12 @@ class Talk:
         return name, call_id
 
     def came_back(self, call_id: str, tool: str, tool_input: dict[str, Any], response: Any, **more: Any) -> str:
-        fields = {"tool_name": tool, "tool_input": tool_input, "tool_use_id": call_id}
-        return self.sends("PostToolUse", **fields, tool_response=response, **more)
+        call: dict[str, Any] = {"tool_name": tool, "tool_input": tool_input, "tool_use_id": call_id}
+        return self.sends("PostToolUse", **call, tool_response=response, **more)
 
     def failed(self, call_id: str, tool: str, tool_input: dict[str, Any], error: str) -> str:
-        fields = {"tool_name": tool, "tool_input": tool_input, "tool_use_id": call_id}
-        return self.sends("PostToolUseFailure", **fields, error=error)
+        call: dict[str, Any] = {"tool_name": tool, "tool_input": tool_input, "tool_use_id": call_id}
+        return self.sends("PostToolUseFailure", **call, error=error)
 
     def runs(self, command: str, output: str = "", error: str = "") -> str:
         """The call's own delivery."""
