@@ -1,0 +1,120 @@
+"""A home wired as `hivemind install` wires it, and the host's side of it: its commands, run through /bin/sh -c."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hivemind_cli.app import installing
+from hivemind_cli.core.config import Config
+from hivemind_cli.core.paths import Paths
+from hivemind_cli.core.records import Record
+from hivemind_cli.core.settings import load
+from hivemind_cli.daemon.client import Client
+from hivemind_cli.daemon.spawn import command
+from hivemind_cli.hosts import HOSTS
+from hivemind_cli.storage.base import Row
+from hivemind_cli.storage.daemon import DaemonStore
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one hook left with its host."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The JSON on its stdout; {} for silence. Checks what every host is promised."""
+        assert (self.code, self.err) == (0, b"")
+        if not self.out:
+            return {}
+        assert self.out.count(b"\n") == 1
+        assert self.out.endswith(b"\n")
+        return dict(json.loads(self.out))
+
+    @property
+    def text(self) -> str:
+        """What reaches the model, or the reason of a refusal."""
+        told = self.answer.get("hookSpecificOutput", {})
+        return str(told.get("additionalContext") or told.get("permissionDecisionReason") or "")
+
+
+@dataclass(frozen=True)
+class Wired:
+    """One person's home with Claude Code in it, wired."""
+
+    paths: Paths
+    commands: dict[str, str]
+    """Event -> the command in settings.json, word for word."""
+    env: dict[str, str] = field(default_factory=lambda: {"HOME": os.environ["HOME"], "PATH": os.environ["PATH"]})
+
+    @classmethod
+    def install(cls, paths: Paths | None = None) -> "Wired":
+        """As `hivemind install` does it."""
+        paths = paths or Paths.from_env(os.environ)
+        settings = paths.home / ".claude" / "settings.json"
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        planned = installing.plan(paths, [HOSTS["claude"]], {})
+        config = load(paths, os.environ).config if paths.config.exists() else Config()
+        installing.install(paths, config, planned, daemon=command(), env={}, now=datetime.now(UTC))
+        wired = json.loads(settings.read_bytes())["hooks"]
+        return cls(paths, {event: groups[-1]["hooks"][0]["command"] for event, groups in wired.items()})
+
+    @property
+    def client(self) -> Client:
+        return Client(self.paths)
+
+    def start(
+        self,
+        event: str,
+        raw: bytes | Mapping[str, Any],
+        *,
+        cwd: Path | bytes | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> "subprocess.Popen[bytes]":
+        """The hook, with its payload given."""
+        hook = subprocess.Popen(
+            ["/bin/sh", "-c", self.commands[event]],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd or self.paths.home,
+            env={**self.env, **(env or {})},
+        )
+        return hook
+
+    def hook(
+        self,
+        event: str,
+        raw: bytes | Mapping[str, Any],
+        *,
+        cwd: Path | bytes | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Told:
+        """Run it to its end."""
+        hook = self.start(event, raw, cwd=cwd, env=env)
+        out, err = hook.communicate(raw if isinstance(raw, bytes) else json.dumps(raw).encode(), timeout=60)
+        return Told(hook.returncode, out, err)
+
+    def find(self, kind: type[R], **where: Any) -> list[Row[R]]:
+        """From the store, through the daemon."""
+        return list(DaemonStore(self.client.call).find(kind, **where))
+
+    def drained(self, within_s: float = 60.0) -> None:
+        """Wait until the daemon, started if absent, has taken all that waits."""
+        client = self.client
+        client.ensure(30)
+        deadline = time.monotonic() + within_s
+        while any(self.paths.spool_new.iterdir()):
+            assert time.monotonic() < deadline, f"the spool is not drained: {client.call('daemon')}"
+            time.sleep(0.05)
