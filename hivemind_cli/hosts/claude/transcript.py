@@ -34,9 +34,9 @@ def transcript_of(home: Path, payload: dict[str, Any], *, config_dir: Path | Non
     try:
         path = Path(named).resolve()
         root = ((config_dir or home / ".claude") / "projects").resolve()
-    except (OSError, RuntimeError):  # a loop of links
-        return None
-    if path.suffix != ".jsonl" or not path.is_relative_to(root) or (path.exists() and not path.is_file()):
+        if path.suffix != ".jsonl" or not path.is_relative_to(root) or (path.exists() and not path.is_file()):
+            return None
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a name too long or no text
         return None
     return path
 

@@ -5,6 +5,7 @@ comes first, since it happened before.
 """
 
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from typing import Any
 from hivemind_cli.core import redact
 from hivemind_cli.core.clock import from_ns
 from hivemind_cli.core.config import Config
+from hivemind_cli.core.errors import StoreError
 from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.project import identify, workspace_for
@@ -34,6 +36,8 @@ from hivemind_cli.pipeline.capture.hands import Hands
 from hivemind_cli.pipeline.capture.sessions import Session, Sessions
 from hivemind_cli.pipeline.spool import Delivery
 from hivemind_cli.storage.base import Store
+
+logger = logging.getLogger(__name__)
 
 INJECTION_EVENT = "hivemind:injection"
 """What the hook calls the delivery that says what it gave without a daemon."""
@@ -98,7 +102,10 @@ class Capture:
         for delivery in deliveries:
             try:
                 captured.outputs.extend(self._deliver(delivery, store))
-            except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as fault:
+            except (StoreError, MemoryError):
+                raise  # the world's fault, not the delivery's: it comes again
+            except Exception as fault:  # noqa: BLE001  one delivery, whatever is wrong with it, never stops the others
+                logger.info("delivery=%s of host=%s fails with %s", delivery.id, delivery.host, type(fault).__name__)
                 captured.faults.append((delivery, _reason(fault)))
         return captured
 
@@ -178,16 +185,19 @@ class Capture:
     ) -> list[Record]:
         """What the transcript shows since it was last read."""
         path = host.transcript_of(self._paths.home, payload, config_dir=self._config_dirs.get(host.NAME))
-        if path is None or not path.is_file():
+        if path is None:
             return []
-        offset = session.offset(path, store)
-        if path.stat().st_size < offset:
-            offset = 0  # rewritten: read again; what is known is stored once
-        start = offset
+        start = session.offset(path, store)
         seen: list[Seen] = []
-        while (tail := host.read_tail(path, offset)).offset > offset:
-            seen.extend(tail.seen)
-            offset = tail.offset
+        try:
+            size = path.stat().st_size
+            offset = start = start if size >= start else 0  # rewritten: read again; what is known is stored once
+            while (tail := host.read_tail(path, offset)).offset > offset:
+                seen.extend(tail.seen)
+                offset = tail.offset
+        except OSError as fault:  # not there yet, or not to be read: the payload counts even so
+            logger.debug("the transcript of session=%s is not read: %s", session.id[:80], fault)
+            return []
         session.offsets[str(path)] = offset
         at = from_ns(delivery.time_ns)
         counts: dict[str, int] = {}
@@ -364,7 +374,9 @@ def _counted(key: str, counts: dict[str, int]) -> str:
 
 def _reason(fault: Exception) -> str:
     """Why a payload could not be decoded, in words; what they quote of it is redacted."""
-    if isinstance(fault, KeyError):
+    if isinstance(fault, RecursionError):
+        said = "the payload is nested too deeply"
+    elif isinstance(fault, KeyError):
         said = f"the payload has no field {fault.args[0]!r}" if fault.args else "a field is missing"
     else:
         said = str(fault) or type(fault).__name__
