@@ -383,7 +383,9 @@ def untagged(part):
                 kept.append(part[start:at])
                 start = at + len(tag)
         at = part.find("<", max(at + 1, start))
-    return "".join(kept) + part[start:]
+    if not kept:
+        return part
+    return untagged("".join(kept) + part[start:]) if len(kept) < 100 else ""  # a tag taken out may make another
 
 
 def terms(text):

@@ -11,8 +11,15 @@ _TAG = re.compile(r"</?hivemind-recall>", re.IGNORECASE)
 
 def fenced(parts: list[str]) -> str:
     """The block that reaches the agent: one fence, our label, then the parts."""
-    inside = "\n\n".join(_TAG.sub("", part).strip() for part in parts)
+    inside = "\n\n".join(_untagged(part).strip() for part in parts)
     return f"{OPEN}\n{LEAD}\n\n{inside}\n{CLOSE}"
+
+
+def _untagged(text: str) -> str:
+    """Without any tag of ours, also one that taking out another would put together."""
+    while (bare := _TAG.sub("", text)) != text:
+        text = bare
+    return text
 
 
 def unfenced(text: str) -> str:

@@ -96,9 +96,10 @@ def _at_call(
     clean: Callable[[Document], bool],
 ) -> Decision:
     same = by_act(act, book.near(act, ask.scope))
+    may_hold = config.hold == "once" and ask.may_hold and not any(_was_held(one.document, ask) for one in same)
     for scored in same:
         document = scored.document
-        if config.hold == "once" and ask.may_hold and f"hold:{document.id}" not in ask.given and clean(document):
+        if may_hold and clean(document):
             others = tuple(_candidate(other, "not the best match") for other in same if other is not scored)
             part = _part(document, config)
             reason = "The call did not run. Repeat it unchanged if it is still meant; it will then pass."
@@ -109,19 +110,18 @@ def _at_call(
                 given=(f"hold:{document.id}", f"{document.id}@{document.version}"),
             )
     if same:
-        return _choose(same, ask, config, config.applies_min)
+        return _choose(same, ask, replace(config, margin_min=0.0), config.applies_min)  # each fits: no doubt to weigh
     query = " ".join((act.command, act.path, act.text))[:4000]
     found = by_words(content(query), candidate_documents(index, query, ask.scope), weights)
     return _choose(found, ask, config, max(config.applies_min, TOOL_APPLIES_MIN))
 
 
 def _choose(found: Sequence[Scored], ask: Ask, config: RecallConfig, applies_min: float) -> Decision:
-    """Abstain by score, by margin, by repetition and by budget, in this order."""
-    passed = [scored for scored in found if scored.score >= applies_min]
-    rest = passed[config.limit].score if len(passed) > config.limit else 0.0
-    candidates: list[Candidate] = []
-    said: list[Document] = []
+    """Abstain by score, by repetition, by budget, and by margin to what the budget leaves out."""
+    decisions: list[str] = []
     keys: set[str] = set()
+    chosen: list[Scored] = []
+    rest = 0.0
     for scored in found:
         document = scored.document
         decision = "injected"
@@ -129,25 +129,35 @@ def _choose(found: Sequence[Scored], ask: Ask, config: RecallConfig, applies_min
             decision = "own correction"
         elif scored.score < applies_min:
             decision = "below threshold"
-        elif rest and scored.score - rest < config.margin_min:
-            decision = "margin"
         elif _repeated(document, ask):
             decision = "repeated"
         elif keys & set(document.recurrence_keys):
             decision = "same lesson"
-        elif len(said) >= config.limit:
+        elif len(chosen) >= config.limit:
             decision = "over budget"
+            rest = max(rest, scored.score)
         else:
-            said.append(document)
-            keys.update(document.recurrence_keys)
-        candidates.append(_candidate(scored, decision))
+            chosen.append(scored)
+        if decision != "below threshold":
+            keys.update(key for key in document.recurrence_keys if key)
+        decisions.append(decision)
+    said = [scored.document for scored in chosen if not rest or scored.score - rest >= config.margin_min]
+    candidates = tuple(
+        _candidate(scored, "margin" if decision == "injected" and scored.document not in said else decision)
+        for scored, decision in zip(found, decisions, strict=True)
+    )
     if not said:
-        return Decision(tuple(candidates))
+        return Decision(candidates)
     return Decision(
-        tuple(candidates),
+        candidates,
         fenced([_part(document, config) for document in said]),
         given=tuple(f"{document.id}@{document.version}" for document in said),
     )
+
+
+def _was_held(document: Document, ask: Ask) -> bool:
+    """Was a call held for it in this session, or for the memo it was then?"""
+    return any(f"hold:{one}" in ask.given for one in (document.id, *document.origin))
 
 
 def _repeated(document: Document, ask: Ask) -> bool:
