@@ -26,6 +26,8 @@ MEMO_SESSIONS_MAX = 20
 """Sessions of its project after which a memo that no skill took up expires."""
 MEMO_CONFIDENCE_MIN = 0.5
 _WORDLESS_KINDS = (CorrectionKind.TOOL_RETRY, CorrectionKind.RED_AFTER_DONE, CorrectionKind.REDO)
+_SETTLED = (SkillState.LIVE, SkillState.RETIRED)
+"""What was once carried by such a revision is no memo any more; what only waits in a draft still is."""
 _BATCH = 500
 
 
@@ -37,20 +39,15 @@ def refresh(store: Store, index: Index) -> int:
     if not revisions and not corrections:
         return 0
     put: dict[str, Document] = {}
-    drop: set[str] = set()
-    current = _current(store, {row.record.skill_id for row in revisions})
-    for revision in current:
-        carried = {one for line in revision.lines for one in line.correction_ids}
+    drop = {one for row in revisions if row.record.state in _SETTLED for one in _carried(row.record)}
+    for revision in _current(store, {row.record.skill_id for row in revisions}):
         if revision.state is SkillState.LIVE:
             put[revision.skill_id] = skill_document(revision, store)
-            drop |= carried
         else:
             drop.add(revision.skill_id)
-            if revision.state is SkillState.RETIRED:
-                drop |= carried
-    taken = _carried(store, [row.record for row in corrections])
+    taken = drop | _taken(store, [row.record for row in corrections])
     for row in corrections:
-        if is_memo(row.record) and row.record.id not in taken and row.record.id not in drop:
+        if is_memo(row.record) and row.record.id not in taken:
             put[row.record.id] = memo_document(row.record)
     index.update(
         list(put.values()),
@@ -58,6 +55,17 @@ def refresh(store: Store, index: Index) -> int:
         cursor=_seq(revisions, revisions_to) * _SHIFT + _seq(corrections, corrections_to),
     )
     return len(revisions) + len(corrections)
+
+
+def begin(store: Store, index: Index) -> bool:
+    """Empty an index that knows records the store does not (its database was moved away); was it so?"""
+    revisions_to, corrections_to = divmod(index.cursor(), _SHIFT)
+    revisions = store.find(SkillRevision, newest_first=True, limit=1)
+    corrections = store.find(Correction, newest_first=True, limit=1)
+    if revisions_to <= _seq(revisions, 0) and corrections_to <= _seq(corrections, 0):
+        return False
+    index.update([], [document.id for document in index.all()], cursor=0)
+    return True
 
 
 def expire_memos(store: Store, index: Index) -> int:
@@ -147,14 +155,17 @@ def _current(store: Store, skill_ids: Iterable[str]) -> list[SkillRevision]:
     return found
 
 
-def _carried(store: Store, corrections: list[Correction]) -> set[str]:
-    """Which of these some skill already carries, live or not."""
-    wanted = {correction.id for correction in corrections}
-    if not wanted:
+def _taken(store: Store, corrections: list[Correction]) -> set[str]:
+    """What skills of these corrections' projects carry, or carried, that were live or retired."""
+    if not corrections:
         return set()
     projects = sorted({correction.project_id for correction in corrections})
-    rows = store.find(SkillRevision, project_id=projects)
-    return {one for row in rows for line in row.record.lines for one in line.correction_ids if one in wanted}
+    rows = store.find(SkillRevision, project_id=projects, state=list(_SETTLED))
+    return {one for row in rows for one in _carried(row.record)}
+
+
+def _carried(revision: SkillRevision) -> set[str]:
+    return {one for line in revision.lines for one in line.correction_ids}
 
 
 def _seq(rows: list[Row[SkillRevision]] | list[Row[Correction]], before: int) -> int:
