@@ -70,15 +70,15 @@ class Publishing:
         return len(rows)
 
     def sync(self, cwd: str) -> None:
-        """A session begins in `cwd`: its tree gets the live skills of its project that it never had."""
+        """A session begins in `cwd`: its tree gets the live skills of its project that it never had, or had older."""
         identity = identify(cwd, self._paths.home)
         tree = Path(identity.root)
         if not identity.id or not tree.is_dir():
             return
         self._observe(tree)
-        known = {one.name for one in disk.observe(tree, self._paths.receipts)}
+        stands = {one.name: one.state for one in disk.observe(tree, self._paths.receipts)}
         for revision in self._live(identity.id):
-            if revision.name not in known:
+            if stands.get(revision.name, disk.FileState.UNCHANGED) is disk.FileState.UNCHANGED:
                 self._store.append(list(self._bring(revision, tree)))
 
     def observe(self) -> None:
@@ -111,8 +111,8 @@ class Publishing:
                     if not gone.removed and gone.why:
                         yield self._notice("skill_left", f"{gone.path} was left: {gone.why}", "", revision.name)
                 return
-            if revision.drafter == PERSON:
-                return  # it stands in the file where they wrote it
+            if revision.drafter == PERSON and self._by_hand(revision, tree):
+                return
             folders = next(iter(self._hosts.values())).skill_folders(tree)
             published = disk.publish(tree, folders, render(revision), revision.name, self._paths.receipts)
         except HivemindError as problem:
@@ -122,6 +122,19 @@ class Publishing:
         if published.written:
             fix = f"`hivemind skillify undo {revision.name}` takes it back."
             yield self._notice("published", f"Skill {revision.name} v{revision.version} is live.", fix, revision.name)
+
+    def _by_hand(self, revision: SkillRevision, tree: Path) -> bool:
+        """Does the skill's file in `tree` say what a person wrote there, in this or an earlier version?"""
+        for one in disk.observe(tree, self._paths.receipts):
+            if one.name == revision.name and one.path.is_file():
+                try:
+                    parsed = parse(redact.text(one.path.read_text("utf-8", "replace")))
+                except (SkillFault, OSError):
+                    return True
+                rows = self._store.find(SkillRevision, skill_id=revision.skill_id, drafter=PERSON)
+                said = (parsed.description, parsed.lines, parsed.body)
+                return any(said == (row.record.trigger, row.record.lines, row.record.body) for row in rows)
+        return False
 
     def _observe(self, tree: Path) -> None:
         try:
