@@ -154,7 +154,7 @@ class OwnedHivemind:
         """Store what was decided, and the event it was decided at."""
         recall = self._answering.after_answer(name, delivered=delivered)
         with self._turning:
-            self._take([self.paths.spool_new / name])
+            self._take(self._until(name))
             if recall and not self.store.count(Tombstone, host=recall.host, session_id=recall.session_id):
                 self.store.append([recall])
             if recall and recall.moment is Moment.SESSION_START:
@@ -346,8 +346,10 @@ class OwnedHivemind:
         """What the session delivered before file `before` is captured and detected, so that recall knows it."""
         names = self._spool.pending()
         earlier = names[: next((n for n, path in enumerate(names) if path.name == before), len(names))]
+        if len(earlier) > CATCH_UP_MAX:  # the last of a session must not be stored before its first
+            return
         if len(earlier) > CATCH_UP_ALL_MAX:  # a flood: what this session said counts, the rest can wait
-            earlier = [path for path in earlier[-CATCH_UP_MAX:] if _mentions(path, session_id)]
+            earlier = [path for path in earlier if _mentions(path, session_id)]
         if not self._turning.acquire(timeout=seconds):  # held: what was delivered is being worked on
             return
         try:
@@ -356,6 +358,12 @@ class OwnedHivemind:
                 self._detect()
         finally:
             self._turning.release()
+
+    def _until(self, name: str) -> list[Path]:
+        """A delivery and those before it; none where that is too many at once, and `drain` takes them in order."""
+        names = self._spool.pending()
+        end = next((n for n, path in enumerate(names, 1) if path.name == name), 0)
+        return names[:end] if end <= CATCH_UP_MAX else []
 
     def _detect(self) -> int:
         """Under the lock: detect and index what was stored since the last time."""
