@@ -15,6 +15,7 @@ from hivemind_cli.hosts import HOSTS
 from hivemind_cli.hosts.claude.headless import headless
 from hivemind_cli.llm import Setting, choose
 from hivemind_cli.llm.meter import Metered
+from hivemind_cli.pipeline import indexing
 from hivemind_cli.storage import open_store
 
 __all__ = ["Hivemind", "OwnedHivemind", "llm_setting"]
@@ -32,13 +33,15 @@ class Hivemind:
 
         paths.make()
         store = open_store(config.storage.engine, paths.database, memory_mb=config.daemon.memory_mb)
+        index = TantivyIndex(paths.index / "skills")
+        indexing.begin(store, index)
         choice = choose(llm_setting(paths, config, os.environ if env is None else env))
         provider = Metered(choice.provider, store, config.llm, clock) if choice.provider else None
         return OwnedHivemind(
             paths=paths,
             config=config,
             store=store,
-            index=TantivyIndex(paths.index / "skills"),
+            index=index,
             provider=provider,
             hosts=HOSTS,
             clock=clock,

@@ -1,19 +1,24 @@
 """What `hivemind doctor` looks at: each finding says what is, and what to do where it is not well."""
 
+import contextlib
 import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from hivemind_cli.app.installing import HOOK_FILES
+from hivemind_cli.app.installing import HOOK_FILES, chosen_hosts, plan
 from hivemind_cli.app.status import HostStatus
 from hivemind_cli.core.assets import asset
 from hivemind_cli.core.config import Config
-from hivemind_cli.core.errors import HostError
+from hivemind_cli.core.errors import ConfigError, HostError
+from hivemind_cli.core.hook_settings import HookSettings
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Notice
+from hivemind_cli.hosts.apply import read_receipt
+from hivemind_cli.hosts.base import Host
 from hivemind_cli.hosts.command import base_python
 from hivemind_cli.pipeline.spool import WHY, Spool
 
@@ -22,6 +27,7 @@ FREE_BYTES_MIN = 200 << 20
 PENDING_MAX = 200
 """Deliveries that may wait; more says that the daemon does not take them."""
 LEFT_ASIDE_MAX = 20
+_CHORES = {"open": "open its store", "drain": "capture", "work": "work on what it captured", "tick": "do its chores"}
 SHOWN_MAX = 5
 
 
@@ -47,6 +53,31 @@ def look(paths: Paths, config: Config, env: Mapping[str, str]) -> Iterator[Findi
             WARN,
             f"{config.llm.key_env} is not in this environment.",
             "Without it drafts come from the claude program or from the corrections themselves.",
+        )
+
+
+def look_at_wiring(paths: Paths, hosts: Mapping[str, Host], env: Mapping[str, str]) -> Iterator[Finding]:
+    """What would stop install and uninstall: settings that cannot be edited, receipts that cannot be read."""
+    for one in plan(paths, chosen_hosts(paths, hosts, (), env), env):
+        if one.problem is not None:
+            said = f"{one.problem.what} {one.problem.why}".strip()
+            yield Finding(BAD, f"{one.host.LABEL}: {said}", one.problem.fix)
+    for name in hosts:
+        try:
+            read_receipt(paths.receipts, name)
+        except (HostError, OSError) as problem:
+            what, fix = (problem.what, problem.fix) if isinstance(problem, HostError) else (str(problem), "")
+            yield Finding(BAD, what, fix)
+
+
+def look_at_daemon(state: Mapping[str, Any]) -> Iterator[Finding]:
+    """What it tries again and again in vain."""
+    for chore in state.get("failing", ()):
+        yield Finding(
+            BAD,
+            f"The daemon cannot {_CHORES.get(chore['stage'], chore['stage'])}: {chore['what']}",
+            f"It tries again in {chore['retry_in_s']:.0f} s, and nothing that waits is lost. `hivemind daemon log` "
+            "says more.",
         )
 
 
@@ -88,14 +119,31 @@ def _hook(paths: Paths) -> Iterator[Finding]:
         name for name in HOOK_FILES if (paths.hook.parent / name).read_bytes() != asset("hooks", name).read_bytes()
     ]
     if stale:
-        yield Finding(WARN, "The installed hook is of another version than this command.", "Run `hivemind install`.")
+        yield Finding(
+            WARN, "The installed hook differs from this version's: it is older, or damaged.", "Run `hivemind install`."
+        )
     else:
         yield Finding(OK, f"The hook stands at {paths.hook}.")
+    if not _settings_sound(paths):
+        yield Finding(
+            BAD,
+            f"The hook's settings in {paths.hook_settings} are missing or damaged: hooks capture, but recall nothing.",
+            "Run `hivemind install`.",
+        )
     try:
         python = base_python()
         yield Finding(OK, f"Hooks run with {python}.")
     except HostError as problem:
         yield Finding(BAD, problem.what, problem.fix)
+
+
+def _settings_sound(paths: Paths) -> bool:
+    """Is every line one that hivemind has written?"""
+    try:
+        raw = paths.hook_settings.read_bytes()
+        return HookSettings.parse(raw).render() == raw
+    except (OSError, ConfigError):
+        return False
 
 
 def _spool(paths: Paths) -> Iterator[Finding]:
@@ -158,8 +206,21 @@ def _snapshot(paths: Paths) -> Iterator[Finding]:
     except sqlite3.Error:
         yield Finding(WARN, "This Python's SQLite has no full-text search.", "Recall needs the daemon; all else works.")
         return
-    if paths.snapshot.exists():
+    if not paths.snapshot.exists():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(f"{paths.snapshot.as_uri()}?mode=ro&immutable=1", uri=True)) as there:
+            sound = there.execute("PRAGMA quick_check").fetchone() == ("ok",)
+    except sqlite3.Error:
+        sound = False
+    if sound:
         yield Finding(OK, "Recall works without the daemon, too: the snapshot is there.")
+    else:
+        yield Finding(
+            WARN,
+            f"The snapshot {paths.snapshot} is damaged; hooks do without it.",
+            "`hivemind daemon restart` writes it anew.",
+        )
 
 
 def _crashes(paths: Paths) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import console, print_json, quoted, say
+from hivemind_cli.cli.output import console, narration, print_json, quoted, say
 
 if TYPE_CHECKING:
     from hivemind_cli.app.checkup import Finding
@@ -19,10 +19,10 @@ def doctor(
     bench_hooks: Annotated[
         bool, typer.Option("--bench-hooks", help="Time the hooks against a bare interpreter.")
     ] = False,
-    rounds: Annotated[int, typer.Option("--rounds", help="Of --bench-hooks.", min=3)] = 30,
-    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    rounds: Annotated[int, typer.Option("--rounds", help="Of --bench-hooks: how often each is run.", min=3)] = 30,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")] = False,
 ) -> None:
-    """Look at everything that can be wrong, and say what to do. Exit 1 if something is."""
+    """Look for what is wrong, and say what to do. Exit code 1 if something is."""
     if bench_hooks:
         _bench(rounds, json)
         return
@@ -32,9 +32,9 @@ def doctor(
         print_json(found)
     else:
         for finding in found:
-            say(f"{_MARKS[finding.level]} {quoted(finding.what, 400)}")
+            say(f"{_MARKS[finding.level]} {quoted(finding.what, 400)}", indent=2)
             if finding.fix:
-                say(f"    {quoted(finding.fix, 400)}")
+                say(f"    {quoted(finding.fix, 400)}", indent=4)
     if bad:
         raise typer.Exit(1)
 
@@ -54,10 +54,11 @@ def _look() -> "list[Finding]":
         found.append(checkup.Finding(checkup.BAD, f"{problem.what} {problem.why}", problem.fix))
         config = Config()
     found += checkup.look(door.paths, config, os.environ)
+    found += checkup.look_at_wiring(door.paths, door.hosts, os.environ)
     if found and found[0].level == checkup.BAD:
         return found
     try:
-        door.ask("daemon")
+        found += checkup.look_at_daemon(door.ask("daemon"))
         state = status(
             door.store,
             door.paths,
@@ -81,7 +82,7 @@ def _bench(rounds: int, json: bool) -> None:
 
     from hivemind_cli.cli.bench_home import bench
 
-    with console.status("timing hooks"):
+    with narration.status("timing hooks"):
         rows = bench(rounds)
     if json:
         print_json(rows)

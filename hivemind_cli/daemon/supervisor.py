@@ -109,7 +109,7 @@ class Supervisor:
             {
                 "stage": chore.name,
                 "failures": chore.failures,
-                "what": str(chore.error) if isinstance(chore.error, HivemindError) else type(chore.error).__name__,
+                "what": _told(chore.error),
                 "retry_in_s": round(max(chore.retry_at - now, 0.0), 1),
             }
             for chore in self._chores
@@ -302,6 +302,15 @@ def _locked(paths: Paths) -> Iterator[lock.Lock]:
                 raise
     with held:
         yield held
+
+
+def _told(error: Exception) -> str:
+    """In words where it is the world's fault; a bug by its type alone, for its message may quote anything."""
+    if isinstance(error, HivemindError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}."
+    return type(error).__name__
 
 
 @contextlib.contextmanager

@@ -438,7 +438,9 @@ def _our_error(exc: duckdb.Error, path: Path) -> StoreError:
         return StoreDamaged(
             f"{path} cannot be read: it is damaged, or no database.",
             why=said,
-            fix="Run `hivemind doctor`; the file was left as it is.",
+            fix=f"It was left as it is. Move it (and {path.name}.wal, if there is one) out of {path.parent}, then run "
+            "`hivemind import --all`: what waits in the spool is captured, and past sessions are read again from "
+            "their transcripts. Skills on disk stay.",
         )
     if isinstance(exc, duckdb.IOException):
         return _unusable(path, said)
@@ -449,7 +451,7 @@ def _locked(path: Path, holder: str) -> StoreLocked:
     return StoreLocked(
         f"{path} is in use by {holder}.",
         why="One process owns the database at a time.",
-        fix="Ask the daemon (`hivemind daemon status`), or end that process.",
+        fix="End that process: the next daemon captures what waits. `hivemind daemon` says whether it is the daemon.",
     )
 
 
