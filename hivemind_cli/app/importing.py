@@ -51,7 +51,11 @@ def find(paths: Paths, hosts: dict[str, Host], path: Path | None) -> list[tuple[
         raise HostError(f"{path} is not there.", fix="Give a session file or a folder that holds some.")
     files = [path] if path.is_file() else sorted(path.rglob("*.jsonl"), key=lambda file: file.with_suffix("").parts)
     if not files:
-        raise HostError(f"{path} holds no session file.", why="Session files end in .jsonl.")
+        raise HostError(
+            f"{path} holds no session file.",
+            why="Session files end in .jsonl.",
+            fix="Give another folder, or --all for every session on this machine.",
+        )
     host = hosts["claude"]
     return [(host, file) for file in files]
 

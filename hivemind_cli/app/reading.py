@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 
 from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.records import (
@@ -17,6 +17,8 @@ from hivemind_cli.core.records import (
 )
 from hivemind_cli.storage.base import Store
 
+LIKENESS_MIN = 0.6
+"""Of two names, 0..1, below which none is offered (difflib's own cutoff)."""
 PROMPTS_A_SESSION = 20
 """Looked through for each session that is to be listed; a session of many prompts takes the place of others."""
 _BEGINNINGS = (EventKind.PROMPT, EventKind.SESSION_START)
@@ -78,12 +80,22 @@ def skill_named(store: Store, name: str) -> SkillRevision:
     live = [revision for revision in found if revision.state is not SkillState.RETIRED]
     if live or found:
         return (live or found)[-1]
-    near = get_close_matches(name, [revision.name for revision in skills], n=1)
+    names = [revision.name for revision in skills]
+    near = max(names, key=lambda one: _likeness(name, one), default="")
+    if near and _likeness(name, near) < LIKENESS_MIN:
+        near = ""
     raise HivemindError(
         f"No skill is called {name!r}.",
-        why=f"The nearest is {near[0]!r}." if near else "",
+        why=f"Did you mean {near!r}?" if near else "" if names else "There is no skill yet.",
         fix="`hivemind skillify` lists them all.",
     )
+
+
+def _likeness(name: str, other: str) -> float:
+    """0..1; a name is also like the beginning of a longer one."""
+    words = other.split("-")
+    beginnings = ("-".join(words[:n]) for n in range(1, len(words) + 1))
+    return max(SequenceMatcher(None, name, one).ratio() for one in beginnings)
 
 
 def history_of(store: Store, skill_id: str) -> list[SkillRevision]:
@@ -97,7 +109,9 @@ def why(store: Store, revision: SkillRevision, line: int | None = None) -> list[
     numbered = [(n, one) for n, one in enumerate(revision.lines, 1) if line in (None, n)]
     if line is not None and not numbered:
         raise HivemindError(
-            f"{revision.name} has no line {line}.", why=f"It has {len(revision.lines)}.", fix="Leave the number out."
+            f"{revision.name} has no line {line}.",
+            why=f"It has lines 1 to {len(revision.lines)}.",
+            fix=f"`hivemind why {revision.name}` shows them.",
         )
     ids = sorted({one for _, each in numbered for one in each.correction_ids})
     known = {row.record.id: row.record for row in store.find(Correction, id=ids)} if ids else {}

@@ -13,14 +13,18 @@ from hivemind_cli.storage.base import Store
 def accept(store: Store, revision: SkillRevision, now: datetime) -> SkillRevision:
     """Make a draft, reviewed or quarantined revision live."""
     if revision.state is SkillState.LIVE:
-        raise HivemindError(f"{revision.name} is live already.")
+        raise HivemindError(
+            f"{revision.name} is live already.", fix=f"`hivemind skillify undo {revision.name}` takes it back."
+        )
     return _next(store, revision, revision, SkillState.LIVE, "accepted by a person", now)
 
 
 def retire(store: Store, revision: SkillRevision, now: datetime) -> SkillRevision:
     """Take a skill out of use; its history stays."""
     if revision.state is SkillState.RETIRED:
-        raise HivemindError(f"{revision.name} is retired already.")
+        raise HivemindError(
+            f"{revision.name} is retired already.", fix=f"`hivemind skillify accept {revision.name}` brings it back."
+        )
     return _next(store, revision, revision, SkillState.RETIRED, "retired by a person", now)
 
 

@@ -1,7 +1,8 @@
 """The state at a glance, and what a person should look into."""
 
+import subprocess
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -11,7 +12,7 @@ from hivemind_cli.app.installing import command_for, config_dir, installed_dirs
 from hivemind_cli.app.reading import current_skills
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.paths import Paths
-from hivemind_cli.core.records import Correction, Event, Notice, Outcome, Recall, SkillState
+from hivemind_cli.core.records import Correction, Event, Notice, Outcome, Project, Recall, Scope, SkillState
 from hivemind_cli.hosts.base import Host
 from hivemind_cli.pipeline.spool import Spool
 from hivemind_cli.storage.base import Store
@@ -22,6 +23,11 @@ TRANSCRIPTS_MAX = 5000
 COUNTED_MAX = 1000
 """Corrections that wait are counted up to here: it is read to say "many"."""
 NOTICE_DAYS = 14
+PROJECTS_MAX = 5
+"""Projects whose git is asked for untracked skills."""
+SKILL_FOLDERS = (".claude/skills",)
+"""The other hosts' folders hold links to it."""
+GIT_WAIT_S = 1.0
 _QUIET = frozenset({"published", "announced"})
 """Notices that tell news, not trouble."""
 
@@ -56,6 +62,8 @@ class Status:
     waiting: dict[str, int]
     recall_tier: str
     provider: str
+    untracked: tuple[str, ...] = ()
+    """Folders of live project skills that git does not know: they stay on this machine."""
     trouble: tuple[Notice, ...] = field(default=())
 
 
@@ -98,8 +106,33 @@ def status(
         },
         recall_tier=_tier(config),
         provider=provider,
+        untracked=tuple(_untracked(store)),
         trouble=tuple(trouble(store, now)),
     )
+
+
+def _untracked(store: Store) -> Iterator[str]:
+    """Skill folders of ours in projects that are there, newest project first, and not in their git."""
+    live: dict[str, set[str]] = {}
+    for revision in current_skills(store, states=[SkillState.LIVE]):
+        if revision.scope is Scope.PROJECT:
+            live.setdefault(revision.project_id, set()).add(revision.name)
+    projects = store.find(Project, project_id=sorted(live), newest_first=True, limit=PROJECTS_MAX) if live else []
+    for root in dict.fromkeys(row.record.root for row in projects):
+        names = set().union(*(live[row.record.project_id] for row in projects if row.record.root == root))
+        folders = dict.fromkeys(str(Path(*Path(file).parts[:3])) for file in _unknown_to_git(root))
+        yield from (str(Path(root, folder)) for folder in folders if Path(folder).name in names)
+
+
+def _unknown_to_git(root: str) -> list[str]:
+    command = ["git", "-c", "core.fsmonitor=false", "-C", root, "ls-files", "-z", "--others", "--exclude-standard"]
+    try:
+        done = subprocess.run(
+            [*command, "--", *SKILL_FOLDERS], capture_output=True, text=True, timeout=GIT_WAIT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired, ValueError):
+        return []
+    return [name for name in done.stdout.split("\0") if name]
 
 
 def trouble(store: Store, now: datetime) -> list[Notice]:
@@ -111,7 +144,7 @@ def trouble(store: Store, now: datetime) -> list[Notice]:
 def _tier(config: Config) -> str:
     if not config.recall.enabled:
         return "off. For recall: hivemind config set recall.enabled true"
-    return "lexical (BM25). The next tier, meaning by sentence embeddings, comes with a later version"
+    return "by words (BM25). The next tier, by meaning with sentence embeddings, comes with a later version"
 
 
 def _host(host: Host, store: Store, paths: Paths, env: Mapping[str, str]) -> HostStatus:

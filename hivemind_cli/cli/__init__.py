@@ -3,9 +3,12 @@
 Heavy rooms are imported inside the commands, so that `--help` costs typer and rich and nothing more.
 """
 
+import os
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from hivemind_cli.cli import (
     config,
@@ -23,11 +26,37 @@ from hivemind_cli.cli import (
 )
 from hivemind_cli.cli.output import fail
 
+EXIT_INTERRUPTED = 130
+_ORDER = (
+    "demo",
+    "install",
+    "uninstall",
+    "status",
+    "doctor",
+    "import",
+    "corrections",
+    "skillify",
+    "why",
+    "recall",
+    "sessions",
+    "config",
+    "daemon",
+)
+
+
+class _InOrder(TyperGroup):
+    """Lists the commands as a newcomer meets them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=_ORDER.index)
+
+
 app = typer.Typer(
     name="hivemind",
+    cls=_InOrder,
     help="Your coding agents stop repeating mistakes: corrections become skills, and skills reach the agent first.",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,  # plain help: the drawn one costs as much as typer and rich.console together
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -60,7 +89,11 @@ def main() -> None:
     """Run the `hivemind` command. What goes wrong is told once, as advice; a bug leaves a crash report."""
     try:
         app()
-    except (KeyboardInterrupt, BrokenPipeError):
-        sys.exit(130)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader left (`| head`): nobody is there for what Python would still flush at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_INTERRUPTED)
     except Exception as exc:  # noqa: BLE001  the door: nothing above it could tell the person
         sys.exit(fail(exc))

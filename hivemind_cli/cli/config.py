@@ -6,20 +6,22 @@ from typing import Annotated
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import console, note, print_json, quoted, say
+from hivemind_cli.cli.output import note, print_json, quoted, row, say
 
-app = typer.Typer(help="Show and change settings.", no_args_is_help=True)
+app = typer.Typer(
+    help="Show and change settings. Each is also a variable: recall.hold is HIVEMIND_RECALL_HOLD.", no_args_is_help=True
+)
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")]
+Key = Annotated[str, typer.Argument(help="A setting, such as recall.hold; `hivemind config show` lists them.")]
 
 
 @app.command("show")
 def show(
     origin: Annotated[bool, typer.Option("--origin", help="Say where each value came from.")] = False,
     docs: Annotated[bool, typer.Option("--docs", help="Say what each setting does.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    json: Json = False,
 ) -> None:
-    """All settings as they hold now."""
-    from rich.table import Table
-
+    """List all settings as they hold now."""
     from hivemind_cli.core.settings import reference
 
     door = Door.open()
@@ -30,28 +32,30 @@ def show(
     if json:
         print_json(rows)
         return
-    table = Table("setting", "value", box=None, header_style="bold")
-    if origin:
-        table.add_column("from")
-    if docs:
-        table.add_column("what it does")
-    for row in rows:
-        cells = [row["key"], quoted(str(row["value"]) or '""')]
-        cells += [str(row["origin"])] if origin else []
-        cells += [quoted(str(row["doc"]), 300)] if docs else []
-        table.add_row(*(str(cell) for cell in cells))
-    console.print(table)
+    wide = max(len(str(one["key"])) for one in rows)
+    for one in rows:
+        came = f"  [dim]{quoted(str(one['origin']))}[/]" if origin else ""
+        row(f"{one['key']:<{wide}}  [bold]{quoted(_said(one['value']))}[/]{came}")
+        if docs and one["doc"]:
+            say(f"    {quoted(str(one['doc']), 300)}", indent=4)
 
 
 @app.command("get")
-def get(key: str) -> None:
-    """The value of one setting."""
-    print(_value(Door.open(), key))
+def get(key: Key, json: Json = False) -> None:
+    """Print the value of one setting."""
+    door = Door.open()
+    value = _value(door, key)
+    if json:
+        print_json({"key": key, "value": value, "origin": door.loaded.origin[key]})
+    else:
+        print(_said(value))
 
 
 @app.command("set")
-def set_(key: str, value: str) -> None:
-    """Write one setting to config.toml; comments and order are kept."""
+def set_(
+    key: Key, value: Annotated[str, typer.Argument(help="What it shall be: true, 0.4, never ...")], json: Json = False
+) -> None:
+    """Write one setting to config.toml. Comments and order are kept."""
     from hivemind_cli.app import installing
     from hivemind_cli.core.settings import load, set_value
     from hivemind_cli.daemon.spawn import command
@@ -63,18 +67,34 @@ def set_(key: str, value: str) -> None:
     config = load(door.paths, os.environ).config
     if door.paths.hook.exists():
         installing.write_settings(door.paths, config, list(door.hosts.values()), daemon=command())
-    say(f"{quoted(key)} = {quoted(str(written))}")
     if was_running:
         Door(door.paths).ask("store.cursor", stage="capture")  # answers when the new daemon's store is open
+    if json:
+        print_json({"key": key, "value": written, "daemon_restarted": was_running})
+        return
+    say(f"{quoted(key)} = {quoted(_said(written))}")
+    overruled = load(door.paths, os.environ).origin[key]
+    if overruled not in ("config.toml", "default"):
+        note(f"[yellow]![/] {overruled} is set in this environment and counts more.", indent=2)
+    if was_running:
         note("The daemon was started anew with it.")
 
 
 def _value(door: Door, key: str) -> object:
+    from difflib import get_close_matches
+
     from hivemind_cli.core.errors import ConfigError
 
+    if key not in door.loaded.origin:
+        near = get_close_matches(key, door.loaded.origin, n=1)
+        fix = f"Did you mean `{near[0]}`?" if near else "`hivemind config show` lists them all."
+        raise ConfigError(f"There is no setting {key!r}.", fix=fix)
     value: object = door.config
     for part in key.split("."):
-        if not hasattr(value, part):
-            raise ConfigError(f"There is no setting {key!r}.", fix="`hivemind config show` lists them all.")
         value = getattr(value, part)
     return value
+
+
+def _said(value: object) -> str:
+    """As it would be written in config.toml, without quotes."""
+    return str(value).lower() if isinstance(value, bool) else str(value) or '""'

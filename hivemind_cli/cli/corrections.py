@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def corrections(
-    recurring: Annotated[bool, typer.Option("--recurring", help="Only what keeps coming back.")] = False,
+    recurring: Annotated[bool, typer.Option("--recurring", help="Only what was put right more than once.")] = False,
     kind: Annotated[str, typer.Option("--kind", help="rejected, interrupted, said, hand_edit, ...")] = "",
     limit: Annotated[int, typer.Option("--limit", help="How many, newest first.", min=1)] = 30,
-    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")] = False,
 ) -> None:
-    """The corrections that were noticed, newest first."""
+    """List what you put right, newest first."""
     from hivemind_cli.app import reading
     from hivemind_cli.core.records import Correction, CorrectionKind
 
@@ -33,16 +33,16 @@ def corrections(
     names = reading.project_names(door.store)
     for one in found:
         lasting = {True: "lasting", False: "one-off", None: "unsure"}[one.durable]
-        say(
-            f"[bold]{one.kind.value}[/]  {ago(one.occurred_at)}  {quoted(names.get(one.project_id, '-'))}  "
-            f"[dim]{lasting}, {one.confidence:.2f}: {quoted(one.cause, 80)}[/]"
-        )
+        kind = one.kind.value.replace("_", " ")
+        say(f"[bold]{kind}[/]  {ago(one.occurred_at)}  {quoted(names.get(one.project_id, 'no project'))}")
         if one.before:
-            say(f"  the agent   {quoted(one.before)}")
+            say(f"  the agent   {quoted(one.before)}", indent=14)
         if one.quote or one.after:
-            say(f"  the person  {quoted(one.quote or one.after)}")
+            say(f"  the person  {quoted(one.quote or one.after)}", indent=14)
+        say(f"  [dim]noticed     {lasting} ({one.confidence:.2f}): {quoted(one.cause, 200)}[/]", indent=14)
     if not found:
-        note("No corrections yet. `hivemind import --all` looks for them in past sessions.")
+        none = f"No correction of the kind {kind}." if kind else "No corrections yet."
+        note(f"{none} `hivemind import --all` looks for them in past sessions.")
 
 
 def _known(value: str, allowed: list[str]) -> str:
@@ -66,6 +66,7 @@ def _recurring(found: "list[Recurring]", json: bool) -> None:
         return
     for one in found:
         skill = f"skill {one.skill}" if one.skill else "no skill yet"
-        say(f"[bold]{one.count}×[/]  {quoted(one.quote)}  [dim]since {one.since:%Y-%m-%d}, {skill}[/]")
+        say(f"[bold]{one.count:>3}×[/]  {quoted(one.quote)}", indent=6)
+        say(f"      [dim]since {one.since:%Y-%m-%d}, {skill}[/]", indent=6)
     if not found:
         note("Nothing was corrected twice so far.")

@@ -1,16 +1,20 @@
 """`hivemind daemon`: the one process that owns the database."""
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.output import note, print_json, quoted, say
 
+if TYPE_CHECKING:
+    from hivemind_cli.daemon.client import Client
+
 app = typer.Typer(
-    help="The one process that owns the database. It starts and leaves by itself.", invoke_without_command=True
+    help="The process that owns the database. It starts and leaves by itself.", invoke_without_command=True
 )
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")]
 
 
 @app.callback()
@@ -18,16 +22,22 @@ def daemon(
     context: typer.Context,
     once: Annotated[bool, typer.Option("--once", help="Capture and work on all that waits, then leave.")] = False,
     foreground: Annotated[bool, typer.Option("--foreground", help="Run here, with the log on stderr.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    json: Json = False,
 ) -> None:
-    """Is it running? With --once or --foreground, be it."""
+    """Is the process that owns the database running? It starts and leaves by itself."""
     if context.invoked_subcommand:
         return
     door = Door.open()
+    if once and door.client.alive():
+        door.ask("settle", timeout_s=3600.0)
+        _tell("The running daemon has done all that waited.", {"running": True, "settled": True}, json)
+        return
     if once or foreground:
         from hivemind_cli.daemon.run import run
 
         run(door.paths, door.config, once=once, foreground=foreground)
+        if once:
+            _tell("All that waited is done.", {"running": False, "settled": True}, json)
         return
     state = door.ask("daemon") if door.client.alive() else None
     if json:
@@ -40,26 +50,47 @@ def daemon(
         say("not running; the next hook or command starts it")
 
 
+def _tell(words: str, value: object, json: bool) -> None:
+    if json:
+        print_json(value)
+    else:
+        say(words)
+
+
 @app.command("stop")
-def stop() -> None:
-    """Finish what is under way and leave."""
-    say("stopped" if Door.open().client.stop() else "it was not running")
+def stop(json: Json = False) -> None:
+    """Finish what is under way and leave. The next hook or command starts it again."""
+    stopped = _client().stop()
+    _tell("stopped" if stopped else "it was not running", {"stopped": stopped}, json)
 
 
 @app.command("restart")
-def restart() -> None:
+def restart(json: Json = False) -> None:
     """Leave and start again, with the settings as they are now."""
     client = Door.open().client
     client.stop()
     client.ensure()
-    say("running")
+    state = client.ping() or {}
+    _tell(f"running: process {state.get('pid', 'unknown')}", state, json)
+
+
+def _client() -> "Client":
+    """Stopping needs no settings: a wrong one must not stand in its way."""
+    from hivemind_cli.daemon.client import Client
+
+    return Client(Door.open().paths)
 
 
 @app.command("log")
-def log(lines: Annotated[int, typer.Option("--lines", help="How many, from the end.", min=1)] = 40) -> None:
-    """The end of its log."""
+def log(
+    lines: Annotated[int, typer.Option("--lines", help="How many, from the end.", min=1)] = 40, json: Json = False
+) -> None:
+    """Print the end of its log."""
     path = Door.open().paths.log
-    if path.exists():
-        print("".join(path.read_text("utf-8", "replace").splitlines(keepends=True)[-lines:]), end="")
+    found = path.read_text("utf-8", "replace").splitlines()[-lines:] if path.exists() else []
+    if json:
+        print_json(found)
+    elif found:
+        print("\n".join(found))
     else:
-        note(f"There is no log at {quoted(os.fspath(path), 200)}.")
+        note(f"There is nothing in a log at {quoted(os.fspath(path), 200)}.")

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import console, print_json, quoted, say
+from hivemind_cli.cli.output import print_json, quoted, say, show_text
 
 WAIT_S = 15.0
 _SAMPLE = Path(__file__).with_name("demo_sample.json")
@@ -28,7 +28,7 @@ _SAMPLE = Path(__file__).with_name("demo_sample.json")
 def demo(
     json: Annotated[bool, typer.Option("--json", help="For programs: what was seen.")] = False,
 ) -> None:
-    """Watch one correction become a skill and stop the mistake. Leaves nothing behind."""
+    """Watch one correction become a skill, and the skill stop the mistake. Leaves nothing behind."""
     started = time.monotonic()
     with _stage() as stage:
         seen = _play(stage, quiet=json)
@@ -120,12 +120,11 @@ def _play(stage: _Stage, *, quiet: bool) -> dict[str, Any]:
 
     skill = _wait_for_skill(stage)
     tell()
-    tell(
-        f"[bold]hivemind[/] noticed the correction and wrote [green]{quoted(str(skill.relative_to(stage.project)))}[/]:"
-    )
+    tell("[bold]hivemind[/] noticed the correction and wrote")
+    tell(f"  [green]{quoted(str(skill.relative_to(stage.project)))}[/]:")
     text = skill.read_text("utf-8")
     if not quiet:
-        _show(text)
+        show_text(text)
 
     tell("[bold]Tuesday.[/] A new session, a new process.")
     tell(f"  you    {quoted(second['prompt'])}")
@@ -134,7 +133,7 @@ def _play(stage: _Stage, *, quiet: bool) -> dict[str, Any]:
     given = str(answer.get("hookSpecificOutput", {}).get("additionalContext", ""))
     tell("  [green]before the agent does anything, it reads:[/]")
     if not quiet:
-        _show(given)
+        show_text(given)
 
     tell("[bold]Wednesday.[/] The prompt does not even name it.")
     tell(f"  you    {quoted(third['prompt'])}")
@@ -174,10 +173,3 @@ def _wait_for_skill(stage: _Stage) -> Path:
         why=f"The daemon did not codify within {WAIT_S:.0f} s.",
         fix="Run `hivemind doctor`, and report this.",
     )
-
-
-def _show(text: str) -> None:
-    from rich.padding import Padding
-    from rich.text import Text
-
-    console.print(Padding(Text(text.strip(), style="cyan"), (0, 0, 1, 4)))

@@ -1,44 +1,53 @@
-"""What every command needs: where files live, the settings, the daemon, and the store through it."""
+"""What every command needs: where files live, the settings, the daemon, and the store through it.
+
+Every room is imported when it is first used: `--help` opens none.
+"""
 
 import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hivemind_cli.core.config import Config
-from hivemind_cli.core.paths import Paths
-from hivemind_cli.core.settings import Loaded, load
-from hivemind_cli.daemon.client import Client
-from hivemind_cli.hosts import HOSTS
-from hivemind_cli.hosts.base import Host
-from hivemind_cli.storage.base import Store
+if TYPE_CHECKING:
+    from hivemind_cli.core.config import Config
+    from hivemind_cli.core.paths import Paths
+    from hivemind_cli.core.settings import Loaded
+    from hivemind_cli.daemon.client import Client
+    from hivemind_cli.hosts.base import Host
+    from hivemind_cli.storage.base import Store
 
 
 @dataclass(frozen=True)
 class Door:
     """One command's view of hivemind; everything is made when first used."""
 
-    paths: Paths
+    paths: "Paths"
 
     @classmethod
     def open(cls) -> "Door":
         """As the environment says."""
+        from hivemind_cli.core.paths import Paths
+
         return cls(Paths.from_env(os.environ))
 
     @cached_property
-    def loaded(self) -> Loaded:
+    def loaded(self) -> "Loaded":
         """Settings and where each came from. ConfigError: one is wrong."""
+        from hivemind_cli.core.settings import load
+
         return load(self.paths, os.environ)
 
     @property
-    def config(self) -> Config:
+    def config(self) -> "Config":
         """The settings."""
         return self.loaded.config
 
     @cached_property
-    def client(self) -> Client:
+    def client(self) -> "Client":
         """The daemon, started when first asked."""
+        from hivemind_cli.daemon.client import Client
+
         if not self.config.llm.allow:
             return Client(self.paths)
         from hivemind_cli.llm import ENVIRONMENT
@@ -46,15 +55,17 @@ class Door:
         return Client(self.paths, key_names=(self.config.llm.key_env, *ENVIRONMENT))
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> "Store":
         """The records, through the daemon."""
         from hivemind_cli.storage.daemon import DaemonStore
 
         return DaemonStore(self.client.call)
 
     @property
-    def hosts(self) -> dict[str, Host]:
+    def hosts(self) -> "dict[str, Host]":
         """The hosts that are known."""
+        from hivemind_cli.hosts import HOSTS
+
         return HOSTS
 
     def ask(self, verb: str, timeout_s: float = 60.0, **args: Any) -> Any:

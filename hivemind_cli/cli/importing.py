@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import narration, note, plain, quoted, say
+from hivemind_cli.cli.output import counted, narration, note, plain, quoted, say
 
 if TYPE_CHECKING:
     from hivemind_cli.app.importing import Imported
@@ -18,7 +18,7 @@ def import_(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count; store nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="A line of JSON for each session.")] = False,
 ) -> None:
-    """Learn from past sessions. Twice changes nothing, and what hooks captured is not doubled."""
+    """Learn from past sessions. Twice changes nothing; what hooks captured is not doubled."""
     import os
 
     from hivemind_cli.app.importing import find, import_sessions
@@ -51,10 +51,14 @@ def import_(
         if one.fault:
             note(f"[yellow]{quoted(str(one.path), 200)} could not be read:[/] {quoted(one.fault, 200)}")
     prompts, uses = sum(one.prompts for one in done), sum(one.tool_uses for one in done)
-    say(f"{len(done)} sessions read: {prompts} prompts, {uses} tool calls.")
+    if not done:
+        note("No past session was found on this machine. Give a session file, or a folder of them.")
+        return
+    say(f"{counted(len(done), 'session')} read: {counted(prompts, 'prompt')}, {counted(uses, 'tool call')}.")
     if store:
         new = sum(one.new for one in done)
-        say(f"{new} records are new, and {store.count(Correction) - before} corrections were noticed in them.")
+        noticed = store.count(Correction) - before
+        say(f"{counted(new, 'record')} new; {counted(noticed, 'correction')} noticed in them.")
         say("`hivemind corrections` shows them, `hivemind skillify` what became of them.")
 
 

@@ -14,8 +14,8 @@ from hivemind_cli.cli.output import note, print_json, quoted, say
 if TYPE_CHECKING:
     from hivemind_cli.app.installing import Planned
 
-Only = Annotated[str, typer.Option("--only", help="Host ids, comma separated: claude.")]
-Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+Only = Annotated[str, typer.Option("--only", help="Wire these alone; ids with commas between: claude.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")]
 
 
 def install(
@@ -26,7 +26,7 @@ def install(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
-    """Wire the agents on this machine: their sessions are captured, and skills reach them before they act."""
+    """Wire the agents on this machine. Their sessions are captured, and skills reach them before they act."""
     from hivemind_cli.app import installing
     from hivemind_cli.hosts import known_host
     from hivemind_cli.hosts.apply import diff
@@ -35,12 +35,14 @@ def install(
     names = [known_host(name.strip()).NAME for name in only.split(",") if name.strip()]
     chosen = installing.chosen_hosts(door.paths, door.hosts, names, os.environ)
     planned = installing.plan(door.paths, chosen, os.environ)
-    if dry_run:
-        _show_plan(planned, json)
-        return
     problems = [one.problem for one in planned if one.problem]
     if problems and len(problems) == len(planned):
         raise problems[0]
+    if dry_run:
+        _show_plan(planned, json)
+        if not planned:
+            _none_found(door)
+        return
     if not yes and not json and not _agreed(planned):
         raise typer.Exit(1)
     from hivemind_cli.daemon.spawn import command
@@ -52,19 +54,19 @@ def install(
         return
     for one in planned:
         if one.problem:
-            note(f"[yellow]{one.host.LABEL} was left alone.[/] {quoted(str(one.problem), 400)}")
+            note(f"[yellow]{one.host.LABEL} was left alone.[/] {quoted(str(one.problem), 400)}", indent=2)
             continue
         done = "wired" if one.edits else "was wired already"
         say(f"[green]✓[/] {one.host.LABEL} {done}")
         for notice in one.notices:
-            note(f"[yellow]![/] {quoted(notice, 400)}")
+            note(f"[yellow]![/] {quoted(notice, 400)}", indent=2)
     if not planned:
-        note(
-            f"No agent was found on this machine. hivemind knows {', '.join(door.hosts)}; "
-            "name one with --only to wire it anyway."
-        )
+        _none_found(door)
         return
-    say("Work as always. `hivemind status` shows what was learned, `hivemind uninstall` takes everything back.")
+    say(
+        "Work as always; agents that are open take the hooks up when they are started anew. `hivemind status` shows "
+        "what was learned, `hivemind uninstall` takes everything back."
+    )
 
 
 def uninstall(
@@ -72,17 +74,18 @@ def uninstall(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a purge.")] = False,
     json: Json = False,
 ) -> None:
-    """Take our entries out of every agent's settings, and prove it; stop the daemon."""
+    """Take our entries out of every agent's settings, and prove it. The daemon is stopped."""
     from hivemind_cli.app import installing
     from hivemind_cli.daemon.client import Client
     from hivemind_cli.hosts.apply import as_json
 
     door = Door.open()
-    if purge and not (yes or json) and not typer.confirm(f"Remove everything in {door.paths.root}?"):
+    if purge and not (yes or json) and not typer.confirm(f"Remove everything in {door.paths.root}?", err=True):
         raise typer.Exit(1)
+    was_there = door.paths.root.exists()
     results = installing.uninstall(door.paths, door.hosts)
     Client(door.paths).stop()
-    if purge:
+    if purge or not was_there:
         installing.purge(door.paths)
     if json:
         print_json({name: as_json(files) for name, files in results.items()})
@@ -90,13 +93,27 @@ def uninstall(
     for name, files in results.items():
         for file in files:
             proof = "byte for byte as before" if file.proven else "only our entries were cut: you changed it meanwhile"
-            say(f"[green]✓[/] {door.hosts[name].LABEL}: {quoted(str(file.path), 200)} {file.outcome}, {proof}")
+            say(
+                f"[green]✓[/] {door.hosts[name].LABEL}: {quoted(str(file.path), 200)} {file.outcome}, {proof}", indent=2
+            )
             if file.diff:
                 print(file.diff, end="")
     if purge:
-        say(f"[green]✓[/] {quoted(str(door.paths.root), 200)} removed")
+        say(f"[green]✓[/] {quoted(str(door.paths.root), 200)} removed. Skills in your projects are yours and stay.")
     else:
-        say(f"Your records stay in {quoted(str(door.paths.root), 200)}; `hivemind uninstall --purge` removes them.")
+        if not any(results.values()):
+            say("No agent was wired.")
+        if door.paths.root.exists():
+            say(f"Your records stay in {quoted(str(door.paths.root), 200)}; `hivemind uninstall --purge` removes them.")
+
+
+def _none_found(door: Door) -> None:
+    labels = ", ".join(f"{host.LABEL} ({name})" for name, host in door.hosts.items())
+    first = next(iter(door.hosts))
+    note(
+        f"No agent was found on this machine, so none was wired. hivemind knows {labels}; "
+        f"`hivemind install --only {first}` wires it before it is there."
+    )
 
 
 def _show_plan(planned: "Sequence[Planned]", json: bool) -> None:
@@ -129,8 +146,10 @@ def _agreed(planned: "Sequence[Planned]") -> bool:
     if not files or not sys.stdin.isatty():
         return True
     for file in files:
-        say(f"  {quoted(str(file), 200)}")
-    return typer.confirm("hivemind adds its hooks to these files (`--dry-run` shows how). Go on?", default=True)
+        note(f"  {quoted(str(file), 200)}")
+    return typer.confirm(
+        "hivemind adds its hooks to these files (`--dry-run` shows how). Go on?", default=True, err=True
+    )
 
 
 def _keep_workspace(door: Door) -> None:

@@ -16,6 +16,8 @@ from rich.markup import escape
 from hivemind_cli.core.errors import HivemindError
 
 EXIT_BUG = 70
+WIDTH_MIN = 40
+"""Columns; in a narrower terminal lines are left to it."""
 
 console = Console(highlight=False)
 narration = Console(stderr=True, highlight=False)
@@ -41,20 +43,45 @@ def print_json(value: Any) -> None:
     print(json.dumps(plain(value), ensure_ascii=False, indent=2))
 
 
-def say(text: str = "") -> None:
-    """A line for the person, on stdout; rich markup."""
-    console.print(text, soft_wrap=True)
+def say(text: str = "", *, indent: int = 0) -> None:
+    """A line for the person, on stdout; rich markup. In a terminal it goes on `indent` columns from the left."""
+    _line(console, text, indent)
 
 
-def note(text: str) -> None:
+def row(text: str) -> None:
+    """A line of a list, on stdout: in a terminal cut to its width, in a pipe whole."""
+    if console.is_terminal:
+        console.print(text, no_wrap=True, overflow="ellipsis")
+    else:
+        _line(console, text, 0)
+
+
+def note(text: str, *, indent: int = 0) -> None:
     """A line beside the data, on stderr."""
-    narration.print(text, soft_wrap=True)
+    _line(narration, text, indent)
+
+
+def show_text(text: str, *, indent: int = 4, style: str = "cyan") -> None:
+    """A file's text as it is, moved right; in a terminal long lines go on under their own beginning."""
+    for line in text.strip().splitlines():
+        lead = indent + len(line) - len(line.lstrip(" -"))
+        # A comment at a line's end stays in one piece.
+        glued = line.replace("<!-- ", "<!--\N{NO-BREAK SPACE}").replace(" -->", "\N{NO-BREAK SPACE}-->")
+        for part in _folded(" " * indent + glued, lead, console):
+            console.print(part.replace("\N{NO-BREAK SPACE}", " "), style=style, markup=False, soft_wrap=True)
+    console.print()
 
 
 def quoted(text: str, limit: int = 100) -> str:
     """A person's words on one line, safe to print."""
-    line = " ".join(text.split())
+    line = "".join(char if char.isprintable() else " " for char in text)
+    line = " ".join(line.split())
     return escape(line if len(line) <= limit else f"{line[: limit - 1]}…")
+
+
+def counted(number: int, what: str, more: str = "") -> str:
+    """`1 skill`, `2 skills`; `more` is the plural where it is no plain s."""
+    return f"{number} {what if number == 1 else more or f'{what}s'}"
 
 
 def ago(moment: datetime | None, now: datetime | None = None) -> str:
@@ -71,20 +98,46 @@ def ago(moment: datetime | None, now: datetime | None = None) -> str:
 def fail(exc: Exception) -> int:
     """Tell the person what happened, why, and what to do; the exit code."""
     if isinstance(exc, HivemindError):
-        narration.print(f"[bold red]{escape(exc.what)}[/]", soft_wrap=True)
+        note(f"[bold red]{escape(exc.what)}[/]")
         for part in (exc.why, exc.fix):
             if part:
-                narration.print(escape(part), soft_wrap=True)
+                note(escape(part))
         return exc.exit_code
     from hivemind_cli.core.paths import Paths
     from hivemind_cli.daemon.crash import report_crash
 
     report = report_crash(Paths.from_env(os.environ), "command", exc)
-    narration.print(f"[bold red]hivemind made a mistake of its own: {escape(repr(exc))[:300]}[/]", soft_wrap=True)
+    note(f"[bold red]hivemind made a mistake of its own: {escape(repr(exc))[:300]}[/]")
     if report:
-        narration.print(f"The report is in {escape(str(report))}; please attach it to an issue.", soft_wrap=True)
+        note(f"The report is in {escape(str(report))}; please attach it to an issue.")
     if os.environ.get("HIVEMIND_DEBUG"):
         import traceback
 
         traceback.print_exception(exc, file=sys.stderr)
     return EXIT_BUG
+
+
+def _line(to: Console, text: str, indent: int) -> None:
+    if not to.is_terminal or to.width < WIDTH_MIN:
+        to.print(text, soft_wrap=True)
+        return
+    from rich.text import Text
+
+    whole = Text.from_markup(text)
+    if len(whole) <= to.width:
+        to.print(whole, soft_wrap=True)
+        return
+    head, body = whole[:indent], whole[indent:]
+    for number, part in enumerate(body.wrap(to, to.width - indent)):
+        part.rstrip()
+        to.print(head + part if number == 0 else Text(" " * indent) + part, soft_wrap=True)
+
+
+def _folded(line: str, lead: int, to: Console) -> list[str]:
+    import textwrap
+
+    if not to.is_terminal or to.width < WIDTH_MIN + lead:
+        return [line]
+    return textwrap.wrap(
+        line, to.width, subsequent_indent=" " * lead, break_long_words=False, break_on_hyphens=False
+    ) or [line]

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import ago, note, print_json, quoted, say
+from hivemind_cli.cli.output import ago, counted, note, print_json, quoted, row, say
 
-app = typer.Typer(help="Captured sessions: list, show, prune.", invoke_without_command=True)
-Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+app = typer.Typer(help="List captured sessions; show one, or forget it for good.", invoke_without_command=True)
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")]
 
 
 @app.callback()
@@ -18,7 +18,7 @@ def sessions(
     limit: Annotated[int, typer.Option("--limit", help="How many, newest first.", min=1)] = 20,
     json: Json = False,
 ) -> None:
-    """The captured sessions, the last active first."""
+    """List captured sessions, the last active first; show one, or forget it for good."""
     if context.invoked_subcommand:
         return
     from hivemind_cli.app import reading
@@ -28,9 +28,13 @@ def sessions(
         print_json(found)
         return
     for one in found:
-        say(
-            f"{quoted(one.session_id, 36):<38} {one.host:<8} {ago(one.last_at):<11} {quoted(one.project, 24):<25} "
-            f"{one.prompts} prompts, {one.tool_calls} calls, {one.corrections} corrections, {one.recalls} recalls"
+        row(
+            f"[bold]{quoted(one.session_id, 36)}[/]  {one.host}, {ago(one.last_at)}"
+            f"{f', {quoted(one.project, 24)}' if one.project else ''}"
+        )
+        row(
+            f"    {counted(one.prompts, 'prompt')}, {counted(one.tool_calls, 'call')}, "
+            f"{counted(one.corrections, 'correction')}, {counted(one.recalls, 'recall')}"
         )
     if not found:
         note(
@@ -42,7 +46,7 @@ def sessions(
 def show(
     session_id: Annotated[str, typer.Argument(help="Its id, or the beginning of it.")], json: Json = False
 ) -> None:
-    """The events of one session, in order."""
+    """List the events of one session, in order."""
     from hivemind_cli.core.records import Event
 
     door = Door.open()
@@ -56,30 +60,44 @@ def show(
         said = payload.get("text") or payload.get("words") or payload.get("error") or payload.get("output") or ""
         act = payload.get("act") or {}
         did = act.get("command") or act.get("path") or ""
-        say(f"{event.occurred_at:%H:%M:%S} {event.kind.value:<14} {event.tool:<10} {quoted(str(did or said), 110)}")
+        what = event.kind.value.replace("_", " ") + (f" {event.tool}" if event.tool else "")
+        row(f"{event.occurred_at.astimezone():%H:%M:%S}  {quoted(what, 24):<24}  {quoted(str(did or said), 300)}")
 
 
 @app.command("prune")
 def prune(
     session_id: Annotated[str, typer.Argument(help="Its id, or the beginning of it.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON document on stdout, for programs; asks nothing.")
+    ] = False,
 ) -> None:
-    """Forget a session: its events, corrections and recalls, and skill lines that rest on nothing else."""
+    """Forget a session for good.
+
+    With it go its events, corrections and recalls, and the skill lines that rest on nothing else.
+    """
     from hivemind_cli.app.pruning import consequences, prune_session
 
     door = Door.open()
     host, whole = _find(door, session_id)
     lost = consequences(door.store, host, whole)
-    say(f"Session {quoted(whole)}: {lost.events} events, {lost.corrections} corrections, {lost.recalls} recalls.")
-    for skill, lines in lost.lines.items():
-        for line in lines:
-            say(f"  skill {skill} loses: {quoted(line)}")
-    if not yes and not typer.confirm("Forget all of this?"):
+    if not json:
+        say(
+            f"Session {quoted(whole)}: {counted(lost.events, 'event')}, {counted(lost.corrections, 'correction')}, "
+            f"{counted(lost.recalls, 'recall')}."
+        )
+        for skill, lines in lost.lines.items():
+            for line in lines:
+                say(f"  skill {skill} loses: {quoted(line)}", indent=4)
+    if not (yes or json) and not typer.confirm("Forget all of this?", err=True):
         raise typer.Exit(1)
     deleted = prune_session(door.store, host, whole, datetime.now(UTC))
     door.ask("forget", host=host, session_id=whole)
     door.ask("settle")
-    say(f"{deleted} records forgotten; an import will not bring them back.")
+    if json:
+        print_json({"session_id": whole, "host": host, "deleted": deleted, "lost": lost})
+    else:
+        say(f"{counted(deleted, 'record')} forgotten; an import will not bring them back.")
 
 
 def _find(door: Door, begins: str) -> tuple[str, str]:

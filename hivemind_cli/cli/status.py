@@ -2,21 +2,25 @@
 
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import ago, note, print_json, quoted, say
+from hivemind_cli.cli.output import ago, counted, note, print_json, quoted, say
 
 if TYPE_CHECKING:
     from hivemind_cli.app.status import HostStatus, Status
 
 TROUBLE_MAX = 5
+UNTRACKED_MAX = 3
 
 
-def status(json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """Which agents are wired and when each last delivered; what was learned, given and held; what waits."""
+def status(
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")] = False,
+) -> None:
+    """See everything at a glance. Which agents are wired, what was learned, given and held, what waits."""
     from hivemind_cli.app import llm_setting
     from hivemind_cli.app.status import status as read
     from hivemind_cli.llm import describe
@@ -39,25 +43,28 @@ def status(json: Annotated[bool, typer.Option("--json", help="For programs.")] =
         _host(host, now)
     _counts(found)
     for notice in found.trouble[:TROUBLE_MAX]:
-        note(f"[yellow]![/] {quoted(notice.text, 300)} {quoted(notice.fix, 300)}")
+        note(f"[yellow]![/] {quoted(notice.text, 300)} {quoted(notice.fix, 300)}", indent=2)
     if len(found.trouble) > TROUBLE_MAX:
         note(f"[yellow]![/] {len(found.trouble) - TROUBLE_MAX} more: `hivemind doctor`")
 
 
 def _host(host: "HostStatus", now: datetime) -> None:
     if host.silent:
+        last = f"the last came {ago(host.last_event_at, now)}" if host.last_event_at else "none ever came"
         say(
-            f"[bold white on red] {host.label} IS SILENT [/] its transcripts grew {ago(host.transcripts_at, now)}, "
-            f"but its last event came {ago(host.last_event_at, now)}. Run [bold]hivemind doctor[/]."
+            f"[bold white on red] {host.label} IS SILENT [/] Its transcripts grew {ago(host.transcripts_at, now)}, "
+            f"but no event arrives: {last}. Run [bold]hivemind doctor[/].",
+            indent=2,
         )
     elif host.wired:
-        say(f"[green]●[/] {host.label}  wired, last event {ago(host.last_event_at, now)}")
+        last = f"last event {ago(host.last_event_at, now)}" if host.last_event_at else "no event yet: start it and work"
+        say(f"[green]●[/] {host.label}  wired, {last}")
     elif host.installed:
-        say(f"[yellow]○[/] {host.label}  here, but not wired: hivemind install")
+        say(f"[yellow]○[/] {host.label}  here, but not wired. Run [bold]hivemind install[/]")
     else:
         say(f"[dim]○ {host.label}  not found on this machine[/]")
     for notice in host.notices:
-        note(f"  [yellow]![/] {quoted(notice, 300)}")
+        note(f"  [yellow]![/] {quoted(notice, 300)}", indent=4)
 
 
 def _counts(found: "Status") -> None:
@@ -66,8 +73,11 @@ def _counts(found: "Status") -> None:
     outcomes = ", ".join(f"{count} {verdict}" for verdict, count in sorted(found.outcomes.items()))
     waiting = ", ".join(f"{count} {what}" for what, count in found.waiting.items() if count)
     given = (
-        f"{found.recalls['injected']} given, {found.recalls['held']} held, of {found.recalls['decisions']} decisions"
+        f"{found.recalls['injected']} given, {counted(found.recalls['held'], 'call')} held, "
+        f"in {counted(found.recalls['decisions'], 'decision')}"
     )
+    untracked = ", ".join(_skill_of(folder) for folder in found.untracked[:UNTRACKED_MAX])
+    more = len(found.untracked) - UNTRACKED_MAX
     rows = {
         "events": f"{found.events}",
         "corrections": f"{sum(found.corrections.values())}{f'  ({kinds})' if kinds else ''}",
@@ -78,5 +88,15 @@ def _counts(found: "Status") -> None:
         "recall": found.recall_tier,
         "drafts by": found.provider,
     }
+    if untracked:
+        rows["not in git"] = (
+            f"{untracked}{f' and {more} more' if more > 0 else ''}. `git add` shares a skill with your team"
+        )
     for name, value in rows.items():
-        say(f"  {name:<12}{quoted(value, 300)}")
+        say(f"  {name:<12}{quoted(value, 600)}", indent=14)
+
+
+def _skill_of(folder: str) -> str:
+    """`NAME (project)` of a skill's folder in a project."""
+    path = Path(folder)
+    return f"{path.name} ({path.parents[2].name})"

@@ -10,9 +10,9 @@ from hivemind_cli.cli.output import print_json, quoted, say
 
 def why(
     name: Annotated[str, typer.Argument(help="A skill's name, or NAME:LINE.")],
-    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")] = False,
 ) -> None:
-    """Why a skill says what it says."""
+    """Show the words, the act and the date behind each line of a skill."""
     from hivemind_cli.app import reading
     from hivemind_cli.core.errors import ConfigError
 
@@ -27,14 +27,25 @@ def why(
         return
     say(
         f"[bold]{quoted(revision.title)}[/]  [dim]{revision.name} v{revision.version}, {revision.state.value}, "
-        f"drafted by {quoted(revision.drafter)}[/]"
+        f"drafter: {quoted(revision.drafter)}[/]",
+        indent=2,
     )
+    told: dict[str, int] = {}
     for one in found:
-        say(f"[bold]{one.line_number:>3}[/] {quoted(one.text, 200)}")
+        say(f"[bold]{one.line_number:>3}[/] {quoted(one.text, 200)}", indent=4)
+        if not one.corrections:
+            say("      [dim]written by a person, or nothing of its evidence is left[/]", indent=6)
+        before = sorted({told[each.id] for each in one.corrections if each.id in told})
+        if before:
+            say(f"      [dim]as line {', '.join(map(str, before))}[/]", indent=6)
         for correction in one.corrections:
+            if correction.id in told:
+                continue
+            told[correction.id] = one.line_number
             did = f" after `{quoted(correction.before, 80)}`" if correction.before else ""
             said = f'"{quoted(correction.quote, 200)}"' if correction.quote else quoted(correction.cause, 200)
             say(
-                f"      {correction.occurred_at:%Y-%m-%d} {correction.author}: {said}{did}  [dim]{correction.host}, "
-                f"session {quoted(correction.session_id[:8])}[/]"
+                f"      {correction.occurred_at.astimezone():%Y-%m-%d} {correction.author}: {said}{did}  "
+                f"[dim]{correction.host}, session {quoted(correction.session_id[:8])}[/]",
+                indent=6,
             )

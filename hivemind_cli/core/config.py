@@ -26,7 +26,7 @@ class CodifyConfig:
     """[codify]: how corrections become skills."""
 
     publish: str = "auto"
-    """auto: project skills go live at once. review: they wait for `hivemind skillify review`."""
+    """auto: project skills go live at once. review: they wait for `hivemind skillify accept`."""
     every_n_turns: int = 20
     """Codify after so many turns of a session, besides its end (HIVEMIND_SKILLIFY_EVERY_N_TURNS)."""
     idle_minutes: int = 10
@@ -68,8 +68,11 @@ class LLMConfig:
     key_env: str = "ANTHROPIC_API_KEY"
     """The variable that holds the key; its value is never stored."""
     timeout_s: float = 90.0
+    """How long one answer may take."""
     cost_usd_day_max: float = 1.0
+    """Once so much was spent in a day (UTC), no further call is begun."""
     calls_day_max: int = 50
+    """Calls a day, at most; with `claude`, programs started."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ def known_host(name: str) -> Host:
     """The host called `name`. HostError, with the nearest right name, if there is none."""
     if name in HOSTS:
         return HOSTS[name]
-    near = difflib.get_close_matches(name.lower(), HOSTS, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name.lower(), HOSTS, n=1, cutoff=0.7)
     raise HostError(
         f"No host is called {name!r}.",
-        why=f"hivemind knows {', '.join(sorted(HOSTS))}.",
-        fix=f"Did you mean {near[0]!r}?" if near else "Use one of these.",
+        why=f"This version wires {', '.join(sorted(HOSTS))}.",
+        fix=f"Did you mean {near[0]!r}?" if near else "Leave --only out to wire every agent that is found.",
     )

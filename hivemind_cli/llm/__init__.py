@@ -87,14 +87,14 @@ def describe(setting: Setting) -> str:
     choice = choose(setting)
     if choice.provider is not None:
         return f"{choice.provider.name} ({choice.reason})"
-    plain = f"extractive, without a model ({choice.reason})"
+    plain = "extractive: the person's own words, no model"
     if setting.config.provider == "none":
         return f"{plain}. For a model: hivemind config set llm.provider auto"
     if not setting.config.allow:
         found = [name for name, make in PROVIDERS.items() if make(setting).provider is not None]
         there = f"{found[0]} is there; " if found else ""
-        return f"{plain}. {there}to allow it: {CONSENT}"
-    return f"{plain}. Set {setting.config.key_env}, or install and sign in to Claude Code"
+        return f"{plain}. For drafts by a model ({there}nothing is sent until you allow it): {CONSENT}"
+    return f"{plain} ({choice.reason}). Set {setting.config.key_env}, or install and sign in to Claude Code"
 
 
 def _anthropic(setting: Setting) -> Choice:

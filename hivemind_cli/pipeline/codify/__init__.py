@@ -226,7 +226,7 @@ def _skip(corrections: Sequence[Correction], why: str) -> GateSkip:
 
 
 def _told(revision: SkillRevision, spot: Place) -> list[Record]:
-    show = f"hivemind skillify review {revision.name}"
+    show = f"hivemind skillify show {revision.name}"
     if spot.decision == CONFLICT and spot.skill is not None:
         text = f"{revision.name} contradicts the skill {spot.skill.name}: {revision.title}"
         return [_notice(revision, "conflict", text, f"Keep one of them: {show}")]
