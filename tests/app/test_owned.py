@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from hivemind_cli.app import Hivemind, OwnedHivemind
-from hivemind_cli.core.config import Config
+from hivemind_cli.core.config import Config, RecallConfig
 from hivemind_cli.core.fence import OPEN
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Correction, Event, Outcome, Recall, Verdict
 from hivemind_cli.pipeline.spool import Delivery
+
+CONFIG = Config(recall=RecallConfig(deadline_ms=10_000, deadline_start_ms=10_000))
+"""A busy machine is no reason to be silent here; being late is tested on its own."""
 
 
 class Agent:
@@ -70,7 +73,7 @@ class Agent:
 
 @pytest.fixture
 def owner(tmp_path: Path, own_home: Path) -> Iterator[OwnedHivemind]:
-    owned = Hivemind.own(Paths(root=own_home / ".hivemind", home=own_home), Config(), env={})
+    owned = Hivemind.own(Paths(root=own_home / ".hivemind", home=own_home), CONFIG, env={})
     yield owned
     owned.close()
 
@@ -203,7 +206,7 @@ def test_a_second_owner_finds_everything_and_rebuilds_a_lost_index(
     for file in sorted((owner.paths.index / "skills").rglob("*")):
         if file.is_file():
             file.unlink()
-    again = Hivemind.own(owner.paths, Config(), env={})
+    again = Hivemind.own(owner.paths, CONFIG, env={})
     try:
         assert (again.store.count(Event), again.store.count(Correction)) == (events, corrections)
         answer = Agent(again, agent.project).asks(

@@ -32,14 +32,16 @@ def client(paths: Paths) -> Client:
 
 @pytest.fixture
 def start(paths: Paths, client: Client) -> Iterator[Start]:
-    """start(**options of fake_daemon): a daemon that answers."""
+    """start(**options of fake_daemon): a daemon that answers, its store open unless the options keep it from that."""
     started: list[subprocess.Popen[bytes]] = []
 
     def begin(*, wait: bool = True, **options: Any) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen([sys.executable, str(SCRIPT), json.dumps(options)], stderr=subprocess.PIPE)
         started.append(process)
         if wait:
-            until(client.alive)
+            until(
+                client.alive if {"open_s", "damaged"} & options.keys() else lambda: (client.ping() or {}).get("ready")
+            )
         return process
 
     yield begin
