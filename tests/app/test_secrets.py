@@ -184,7 +184,7 @@ def test_a_key_pasted_between_lines_the_agent_wrote_is_not_shown(paths: Paths, t
 @pytest.mark.parametrize("limit", LIMITS)
 def test_none_is_halved_where_text_is_cut(paths: Paths, tree: Path, hunt: Hunt, limit: int) -> None:
     hive = own(paths)
-    for n, secret in enumerate(CASES[:: 1 if limit < 5000 else 8]):
+    for n, secret in enumerate(CASES[limit % 5 :: 1 if limit == 200 else 4 if limit < 5000 else 8]):
         at = secret.text.find(secret.value.split("\n")[0])
         if at < 0 or "\n" in secret.value:
             continue
