@@ -4,6 +4,7 @@ A rule is given one event and what came before it; it says what that event compl
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from hivemind_cli.core.acts import EDIT, SHELL, Act
 from hivemind_cli.core.match import content
@@ -13,6 +14,8 @@ from hivemind_cli.pipeline.detect.said import judge
 
 REDO_SAME_MIN = 0.85
 """Share of the terms that two prompts have in common to be the same request."""
+COMPARED_CHARS_MAX = 4000
+"""Of a text compared with many others: a pasted log must not cost seconds (40 KB prompts took 1.6 s each)."""
 REDO_TERMS_MIN = 3
 RETRY_CALLS_MAX = 6
 """Calls between an error and the call that worked."""
@@ -105,17 +108,23 @@ def reverted(event: Event, history: History) -> Iterator[Finding]:
             )
 
 
+@lru_cache(maxsize=256)
+def _compared(text: str) -> frozenset[str]:
+    """Every prompt is compared with all before it in its session."""
+    return content(text)
+
+
 def redo(event: Event, history: History) -> Iterator[Finding]:
     """The same request again: what came of the first one was not it."""
     if event.kind is not EventKind.PROMPT:
         return
-    wanted = content(said_in(event))
+    wanted = _compared(said_in(event)[:COMPARED_CHARS_MAX])
     if len(wanted) < REDO_TERMS_MIN:
         return
     for earlier in reversed(history.events):
         if earlier.kind is not EventKind.PROMPT:
             continue
-        asked = content(said_in(earlier))
+        asked = _compared(said_in(earlier)[:COMPARED_CHARS_MAX])
         if asked and len(wanted & asked) / len(wanted | asked) >= REDO_SAME_MIN:
             last = history.last_act()
             yield Finding(
@@ -196,7 +205,7 @@ def said(event: Event, history: History) -> Iterator[Finding]:
     if noted:
         last: tuple[Event, Act | None] | None = (noted, act_of(noted))
     else:
-        words = content(said_in(event)) - content(history.task())
+        words = _compared(said_in(event)[:COMPARED_CHARS_MAX]) - _compared(history.task()[:COMPARED_CHARS_MAX])
         last = history.act_named(words) or history.last_act()
     reply = history.reply()
     if not last and not reply:
