@@ -169,10 +169,11 @@ def _spool(paths: Paths) -> Iterator[Finding]:
     if len(whys) > SHOWN_MAX:
         yield Finding(WARN, f"{len(whys) - SHOWN_MAX} more deliveries were set aside in {paths.quarantine}.")
     errors = spool.hook_errors()
-    if errors:
+    if errors or (paths.spool / "hook.errors").exists():
+        said = f"{len(errors)} deliveries could not be written; the last: {_told(errors[-1])}." if errors else ""
         yield Finding(
             BAD,
-            f"{len(errors)} deliveries could not be written; the last: {_told(errors[-1])}.",
+            said or "Deliveries could not be written, nor how many: the disk was full.",
             f"Free some space, or check the permissions of {paths.spool}. What transcripts hold is read at the next "
             f"prompt. Delete {paths.spool / 'hook.errors'} when it is solved.",
         )

@@ -75,14 +75,14 @@ class Service:
             try:
                 answer = owner.answer(name)
             except Exception as exc:  # noqa: BLE001  a failed recall is silence
-                report_crash(self._paths, "recall", exc)
+                self._failed("recall", exc)
                 send(b"")
                 return
             delivered = send(answer)
             try:
                 owner.after_answer(name, delivered=delivered)
             except Exception as exc:  # noqa: BLE001  the agent has its answer; the event stays in the spool
-                report_crash(self._paths, "after_recall", exc)
+                self._failed("after_recall", exc)
         self._on_activity()
 
     def call(self, line: bytes) -> bytes:
@@ -132,6 +132,13 @@ class Service:
             "refusal": error_to_json(self._refusal) if self._refusal else None,
             "failing": self.failing(),
         }
+
+    def _failed(self, where: str, exc: Exception) -> None:
+        """Write it down: a bug with its frames, the world's fault (a full disk) in a line."""
+        if isinstance(exc, HivemindError):
+            logger.warning("%s failed: %s", where, exc)
+        else:
+            report_crash(self._paths, where, exc)
 
     def _bug(self, exc: Exception) -> dict[str, str]:
         report = report_crash(self._paths, "call", exc)
