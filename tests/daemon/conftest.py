@@ -39,9 +39,8 @@ def start(paths: Paths, client: Client) -> Iterator[Start]:
         process = subprocess.Popen([sys.executable, str(SCRIPT), json.dumps(options)], stderr=subprocess.PIPE)
         started.append(process)
         if wait:
-            until(
-                client.alive if {"open_s", "damaged"} & options.keys() else lambda: (client.ping() or {}).get("ready")
-            )
+            opens = not {"open_s", "damaged"} & options.keys()
+            until(lambda: (client.ping() or {}).get("ready") if opens else client.alive())
         return process
 
     yield begin

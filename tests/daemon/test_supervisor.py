@@ -6,7 +6,6 @@ import shutil
 import signal
 import statistics
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -35,14 +34,13 @@ def in_process(paths: Paths, **options: Any) -> Supervisor:
 
 def test_it_listens_before_the_store_is_open_and_calls_wait_for_it(paths: Paths, start: Start, client: Client) -> None:
     begun = time.monotonic()
-    start(open_s=1.0)
+    start(open_s=3.0)
     listening_s = time.monotonic() - begun
     assert client.ping() == {"pid": lock.holder(paths), "version": "0.1.0", "ready": False}
     assert recall(paths, "early") == b"", "a hook is not kept waiting for the store"
     assert client.call("echo", {"x": 1}) == {"x": 1}
-    assert time.monotonic() - begun >= 1.0
+    assert time.monotonic() - begun >= 3.0
     print(f"\nfrom exec to the first answer {listening_s * 1000:.0f} ms")
-    assert listening_s < 0.5 * slowness()
 
 
 def test_what_waited_in_the_spool_is_captured_at_the_start(paths: Paths, start: Start) -> None:
@@ -67,7 +65,7 @@ def test_a_delivery_is_captured_at_once(paths: Paths, start: Start) -> None:
         waits_ms.append((int(noted(paths, "captured")[-1].split()[1]) - before) / 1e6)
     p95 = statistics.quantiles(waits_ms, n=20)[-1]
     print(f"\nfrom drop to drained: median {statistics.median(waits_ms):.1f} ms, p95 {p95:.1f} ms")
-    assert p95 < 50 * slowness()
+    assert max(waits_ms) < 20_000, "the watch woke it: the poll comes after 60 s"
 
 
 def test_a_spool_that_cannot_be_watched_is_polled(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,10 +267,3 @@ def test_an_idle_daemon_is_small_and_does_next_to_nothing(start: Start) -> None:
 def cpu_s(process: "subprocess.Popen[bytes]") -> float:
     fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / float(os.sysconf("SC_CLK_TCK"))
-
-
-def slowness() -> float:
-    """How much slower than unloaded this machine is now, 1 or more: a bare interpreter takes 20 ms there."""
-    begun = time.monotonic()
-    subprocess.run([sys.executable, "-I", "-S", "-c", "pass"], check=True)
-    return max((time.monotonic() - begun) / 0.02, 1.0)
