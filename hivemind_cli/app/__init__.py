@@ -1,22 +1,23 @@
 """Hivemind: the one façade. It wires the rooms; every door (commands, daemon, SDK) calls it.
 
 `Hivemind.own` opens the store and the indexes in this process and turns the loop: the daemon, and tests.
-Everything else asks the owner through `storage.daemon`.
+Everything else asks the owner through `storage.daemon`. The stages are imported by the owner alone: a command
+that reads needs none of them.
 """
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from hivemind_cli.app.owned import OwnedHivemind
 from hivemind_cli.core.clock import Clock, system_clock
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.hosts import HOSTS
 from hivemind_cli.hosts.claude.headless import headless
 from hivemind_cli.llm import Setting, choose
-from hivemind_cli.llm.meter import Metered
-from hivemind_cli.pipeline import indexing
-from hivemind_cli.storage import open_store
+
+if TYPE_CHECKING:
+    from hivemind_cli.app.owned import OwnedHivemind
 
 __all__ = ["Hivemind", "OwnedHivemind", "llm_setting"]
 
@@ -27,9 +28,13 @@ class Hivemind:
     @staticmethod
     def own(
         paths: Paths, config: Config, *, env: Mapping[str, str] | None = None, clock: Clock = system_clock
-    ) -> OwnedHivemind:
+    ) -> "OwnedHivemind":
         """The owner, over the configured engine. StoreLocked, StoreDamaged, ConfigError."""
+        from hivemind_cli.app.owned import OwnedHivemind
         from hivemind_cli.index.tantivy import TantivyIndex
+        from hivemind_cli.llm.meter import Metered
+        from hivemind_cli.pipeline import indexing
+        from hivemind_cli.storage import open_store
 
         paths.make()
         store = open_store(config.storage.engine, paths.database, memory_mb=config.daemon.memory_mb)
@@ -51,3 +56,11 @@ class Hivemind:
 def llm_setting(paths: Paths, config: Config, env: Mapping[str, str]) -> Setting:
     """What providers are made of: settings, environment, and how hosts are called headless."""
     return Setting(config=config.llm, env=env, work=paths.work, commands={"claude": headless})
+
+
+def __getattr__(name: str) -> object:
+    if name == "OwnedHivemind":
+        from hivemind_cli.app.owned import OwnedHivemind
+
+        return OwnedHivemind
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

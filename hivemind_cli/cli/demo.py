@@ -29,13 +29,24 @@ def demo(
     json: Annotated[bool, typer.Option("--json", help="For programs: what was seen.")] = False,
 ) -> None:
     """Watch one correction become a skill, and the skill stop the mistake. Leaves nothing behind."""
+    from hivemind_cli.core.errors import HivemindError
+
     started = time.monotonic()
     with _stage() as stage:
         seen = _play(stage, quiet=json)
     seen["seconds"] = round(time.monotonic() - started, 1)
+    worked = bool(seen["recalled"] and seen["held"] and seen["repeat_passes"])
     if json:
         print_json(seen)
+        if not worked:
+            raise typer.Exit(1)
         return
+    if not worked:
+        raise HivemindError(
+            "The demo did not end as it should.",
+            why="The skill was not recalled, or the call was not held once.",
+            fix="Please report this, with the output of `hivemind demo --json`.",
+        )
     say()
     say(
         f"[dim]{seen['seconds']} s, on {seen['engine']}, with {seen['tier']} recall and the {seen['drafter']} drafter; "
@@ -135,7 +146,7 @@ def _play(stage: _Stage, *, quiet: bool) -> dict[str, Any]:
     if not quiet:
         show_text(given)
 
-    tell("[bold]Wednesday.[/] The prompt does not even name it.")
+    tell("[bold]Wednesday.[/] Nothing in the prompt names it.")
     tell(f"  you    {quoted(third['prompt'])}")
     stage.hook("SessionStart", "wednesday", source="startup")
     stage.hook("UserPromptSubmit", "wednesday", prompt=third["prompt"], prompt_id="p4")

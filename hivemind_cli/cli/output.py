@@ -68,7 +68,7 @@ def show_text(text: str, *, indent: int = 4, style: str = "cyan") -> None:
         # A comment at a line's end stays in one piece.
         glued = line.replace("<!-- ", "<!--\N{NO-BREAK SPACE}").replace(" -->", "\N{NO-BREAK SPACE}-->")
         for part in _folded(" " * indent + glued, lead, console):
-            console.print(part.replace("\N{NO-BREAK SPACE}", " "), style=style, markup=False, soft_wrap=True)
+            console.print(part.replace("\N{NO-BREAK SPACE}", " ").rstrip(), style=style, markup=False, soft_wrap=True)
     console.print()
 
 

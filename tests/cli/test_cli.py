@@ -1,0 +1,285 @@
+"""The command line as people and programs meet it: real processes, a home of their own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import typer.main
+from typer.core import TyperGroup
+
+from hivemind_cli.cli import app
+from hivemind_cli.core.paths import Paths
+from hivemind_cli.core.settings import reference
+from hivemind_cli.daemon.client import Client
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+COMMANDS = [
+    "demo",
+    "install",
+    "uninstall",
+    "status",
+    "doctor",
+    "import",
+    "corrections",
+    "skillify",
+    "skillify run",
+    "skillify show",
+    "skillify log",
+    "skillify accept",
+    "skillify retire",
+    "skillify undo",
+    "why",
+    "recall",
+    "sessions",
+    "sessions show",
+    "sessions prune",
+    "config",
+    "config show",
+    "config get",
+    "config set",
+    "daemon",
+    "daemon stop",
+    "daemon restart",
+    "daemon log",
+]
+HEAVY = ("duckdb", "tantivy", "anthropic", "watchdog", "re2", "tomlkit", "numpy", "rich.table", "rich.markdown")
+
+
+@pytest.fixture(autouse=True)
+def no_daemon_left(own_home: Path) -> Iterator[None]:
+    yield
+    Client(Paths.from_env(os.environ)).stop()
+
+
+def run(*words: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "hivemind_cli", *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def _groups() -> Iterator[tuple[str, Any]]:
+    """(words, command) of every command, groups before their own."""
+
+    def walk(prefix: str, group: Any) -> Iterator[tuple[str, Any]]:
+        for name in group.list_commands(None):
+            command = group.commands[name]
+            yield f"{prefix} {name}".strip(), command
+            if isinstance(command, TyperGroup):
+                yield from walk(f"{prefix} {name}".strip(), command)
+
+    return walk("", typer.main.get_command(app))
+
+
+def test_these_are_the_commands_in_the_order_a_newcomer_needs_them() -> None:
+    assert [name for name, _ in _groups()] == COMMANDS
+
+
+def test_every_command_says_what_it_does_and_what_its_options_mean() -> None:
+    for name, command in _groups():
+        assert command.help and len(command.help) > 15, name
+        for param in command.params:
+            said = getattr(param, "help", None)
+            assert said or param.name == "help", f"{name}: {param.name} has no help"
+
+
+def test_every_command_prints_json_for_programs() -> None:
+    for name, command in _groups():
+        if name == "config":  # prints only its help
+            continue
+        assert "json" in {param.name for param in command.params}, name
+
+
+def test_help_fits_a_terminal_and_names_every_command() -> None:
+    done = run("--help", COLUMNS="80")
+    assert done.returncode == 0 and not done.stderr
+    for name in (each for each in COMMANDS if " " not in each):
+        assert re.search(rf"^  {name} ", done.stdout, re.M), name
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "\x1b" not in done.stdout
+
+
+def test_help_loads_no_heavy_module() -> None:
+    code = (
+        "import sys; sys.argv = ['hivemind', '--help']\n"
+        "from hivemind_cli.cli import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print(sorted(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    loaded = set(re.findall(r"'([^']+)'", done.stderr))
+    assert "typer" in loaded
+    assert not loaded & set(HEAVY)
+    ours = {name for name in loaded if name.startswith("hivemind_cli.")}
+    assert {name.split(".")[1] for name in ours} <= {"cli", "core"}
+
+
+def test_reading_records_loads_no_engine() -> None:
+    code = "import hivemind_cli.app.reading, sys; print(sorted(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert not set(re.findall(r"'([^']+)'", done.stderr)) & {"duckdb", "tantivy", "anthropic", "watchdog"}
+
+
+def test_the_readme_names_every_command_and_no_other() -> None:
+    known = set(COMMANDS)
+    for name in (each for each in COMMANDS if " " not in each):
+        assert re.search(rf"hivemind {name}\b", README), f"README.md does not name `hivemind {name}`"
+    blocks = "\n".join(re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S))
+    inline = re.sub(r"^```.*?^```", "", README, flags=re.M | re.S)
+    for line in re.findall(r"`hivemind ([^`]+)`", inline) + re.findall(r"\bhivemind (.*)", blocks):
+        words = line.split("#")[0].split()
+        assert words[0] in known, line
+        if len(words) > 1 and words[0] in ("skillify", "config", "daemon") and words[1].isalpha():
+            assert f"{words[0]} {words[1]}" in known, line
+
+
+def test_every_setting_is_documented() -> None:
+    assert not [one.key for one in reference() if not one.doc]
+    done = run("config", "show", "--docs")
+    assert done.returncode == 0
+    for one in reference():
+        assert one.key in done.stdout
+        assert " ".join(one.doc.split())[:60] in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "advice"),
+    [
+        (["config", "get", "recall.hodl"], 2, "recall.hold"),
+        (["config", "set", "recall.hold", "nevr"], 2, "never"),
+        (["corrections", "--kind", "sayd"], 2, "'said'"),
+        (["import"], 2, "--all"),
+        (["import", "/nowhere"], 3, "/nowhere"),
+        (["install", "--only", "cluade"], 3, "'claude'"),
+        (["why", "nothing"], 1, "hivemind skillify"),
+        (["why", "nothing:x"], 2, "NAME:3"),
+        (["recall", "explain"], 2, "hivemind recall log"),
+        (["recall", "explain", "nope"], 1, "hivemind recall log"),
+        (["sessions", "show", "zz"], 1, "hivemind sessions"),
+        (["statsu"], 2, "'status'"),
+    ],
+)
+def test_an_error_is_advice_on_stderr_and_has_its_exit_code(words: list[str], code: int, advice: str) -> None:
+    done = run(*words)
+    assert done.returncode == code, done.stderr
+    assert advice in done.stderr
+    assert not done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_settings_that_cannot_be_edited_stop_a_dry_run_too(own_home: Path) -> None:
+    settings = own_home / ".claude" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text("{ // mine\n}")
+    for words in (["install", "--yes"], ["install", "--dry-run"], ["install", "--json"]):
+        done = run(*words)
+        assert done.returncode == 3 and str(settings) in done.stderr
+    assert settings.read_text() == "{ // mine\n}"
+    assert not (own_home / ".hivemind").exists()
+
+
+def test_json_is_alone_on_stdout(own_home: Path) -> None:
+    (own_home / ".claude").mkdir()
+    for words in (
+        "install",
+        "status",
+        "doctor",
+        "corrections",
+        "corrections --recurring",
+        "skillify",
+        "skillify run",
+        "recall some words",
+        "recall log",
+        "sessions",
+        "config show",
+        "config get recall.hold",
+        "config set recall.hold never",
+        "daemon",
+        "daemon --once",
+        "daemon log",
+        "daemon restart",
+        "daemon stop",
+        "daemon --once",
+        "uninstall",
+    ):
+        done = run(*words.split(), "--json")
+        assert done.returncode == 0, (words, done.stderr)
+        json.loads(done.stdout)
+        assert "\x1b" not in done.stdout + done.stderr, words
+
+
+def test_install_and_purge_leave_a_home_as_it_was(own_home: Path) -> None:
+    settings = own_home / ".claude" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text('{"model": "opus"}')
+    assert run("install", "--yes").returncode == 0
+    assert run("status").returncode == 0
+    assert {path.name for path in own_home.iterdir()} == {".claude", ".hivemind"}
+    done = run("uninstall", "--purge", "--yes")
+    assert done.returncode == 0 and "byte for byte" in done.stdout
+    assert settings.read_text() == '{"model": "opus"}'
+    assert list(own_home.rglob("*")) == [settings.parent, settings]
+
+
+def test_what_install_made_for_an_absent_agent_goes_with_it(own_home: Path) -> None:
+    assert run("install", "--only", "claude").returncode == 0
+    assert (own_home / ".claude").is_dir()
+    run("status")
+    assert run("uninstall", "--purge", "--yes").returncode == 0
+    assert not list(own_home.iterdir())
+    assert run("uninstall").returncode == 0
+    assert not list(own_home.iterdir())
+
+
+def test_a_transcript_that_grows_without_events_is_shouted_about(own_home: Path) -> None:
+    (own_home / ".claude").mkdir()
+    run("install", "--yes")
+    transcript = own_home / ".claude" / "projects" / "-p" / "0b1c2d3e-0000-4000-8000-000000000000.jsonl"
+    transcript.parent.mkdir(parents=True)
+    transcript.write_text("{}\n")
+    assert "SILENT" not in run("status").stdout
+    later = transcript.stat().st_mtime + 3600
+    os.utime(transcript, (later, later))
+    assert "IS SILENT" in run("status").stdout
+    assert run("doctor").returncode == 1
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"'{sys.executable}' -m hivemind_cli config show --docs | head -n 1"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.stdout.count("\n") == 1
+    assert not done.stderr
+
+
+def test_an_interrupted_command_ends_quietly() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hivemind_cli", "daemon", "--foreground"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        text=True,
+    )
+    assert process.stderr is not None
+    process.stderr.readline()  # its log: it runs
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert "Traceback" not in said
