@@ -77,7 +77,7 @@ def test_a_wrong_name_is_answered_with_the_nearest_right_one() -> None:
     assert known_host("claude").NAME == "claude"
     with pytest.raises(HostError, match=r"Did you mean 'claude'\?"):
         known_host("cluade")
-    with pytest.raises(HostError, match="hivemind knows claude"):
+    with pytest.raises(HostError, match="This version wires claude"):
         known_host("zzz")
 
 
