@@ -1,4 +1,4 @@
-"""Cutting what is too long to keep: the size and digest of the whole are kept with the part."""
+"""Cutting what is too long: to keep (size and digest of the whole are kept with the part), or to say."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -9,6 +9,25 @@ CUT = "_cut"
 DEPTH_MAX = 64
 MARGIN_BYTES = 8192
 """Text is cut so far behind the limit, cleaned, and only then cut at the limit: no secret is halved, and so missed."""
+
+
+def tokens_about(text: str) -> int:
+    """Roughly what a model counts: four ASCII characters a token, fewer of other scripts."""
+    ascii_chars = sum(char.isascii() for char in text)
+    return round(ascii_chars / 4 + (len(text) - ascii_chars) * 0.6)
+
+
+def within_tokens(text: str, tokens_max: int) -> str:
+    """`text`, or its first whole lines of about `tokens_max` tokens; of a single long line, its beginning."""
+    if tokens_about(text) <= tokens_max:
+        return text
+    lines = text.split("\n")
+    while len(lines) > 1 and tokens_about("\n".join(lines)) > tokens_max:
+        lines.pop()
+    kept = "\n".join(lines)
+    while tokens_about(kept) > tokens_max:
+        kept = kept[: len(kept) * 9 // 10]
+    return kept
 
 
 def cut_fields(payload: Mapping[str, Any], bytes_max: int, clean: Callable[[Any], Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from hivemind_cli.core.match import content
 from hivemind_cli.core.paths import FILE_MODE, FOLDER_MODE
 from hivemind_cli.core.records import Project
 from hivemind_cli.core.stopwords import STOPWORDS
+from hivemind_cli.core.text import within_tokens
 from hivemind_cli.index.base import Document
 
 logger = logging.getLogger(__name__)
@@ -114,14 +115,14 @@ def _write(
             {tuple(map(_utf8, (project.root, project.workspace_id, project.project_id))) for project in roots},
         )
         for rowid, document in enumerate(documents, start=1):
-            row, found = _row(document)
+            row, found = _row(document, int(meta["tokens_max"]))
             db.execute("INSERT INTO docs VALUES(?,?,?,?,?,?,?,?,?,?,?)", (rowid, *row))
             db.execute("INSERT INTO fts(rowid, terms) VALUES(?,?)", (rowid, found))
         db.execute("COMMIT")
     return True
 
 
-def _row(document: Document) -> tuple[tuple[str | int, ...], str]:
+def _row(document: Document, tokens_max: int) -> tuple[tuple[str | int, ...], str]:
     """The columns of `docs` after rowid, and all terms for `fts`."""
     tasks = [content(task) for task in dict.fromkeys((document.trigger, *document.tasks))]
     rule = content(document.rule or document.text)
@@ -134,7 +135,7 @@ def _row(document: Document) -> tuple[tuple[str | int, ...], str]:
         _utf8(document.workspace_id),
         _utf8(document.project_id),
         _utf8(document.name),
-        _utf8(document.text),
+        _utf8(within_tokens(document.text, tokens_max)),
         task_terms,
         " ".join(sorted(rule)),
         " ".join(map(_utf8, document.origin)),

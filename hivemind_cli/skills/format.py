@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.records import SkillLine, SkillRevision
+from hivemind_cli.core.text import tokens_about
 from hivemind_cli.skills.frontmatter import Value, read_front_matter, scalar
 
 NAME_CHARS_MAX = 64
@@ -166,12 +167,6 @@ def skill_name(words: str, taken: Collection[str], fallback: str) -> str:
 def valid_name(name: str) -> bool:
     """Lower case ASCII letters and digits, single hyphens between, at most NAME_CHARS_MAX."""
     return len(name) <= NAME_CHARS_MAX and _NAME.fullmatch(name) is not None
-
-
-def tokens_about(text: str) -> int:
-    """Roughly what a model counts: four ASCII characters a token, fewer of other scripts."""
-    ascii_chars = sum(char.isascii() for char in text)
-    return round(ascii_chars / 4 + (len(text) - ascii_chars) * 0.6)
 
 
 def _sections(lines: Sequence[SkillLine], *, evidence: bool) -> Iterator[str]:

@@ -12,6 +12,7 @@ from skills_ref.parser import parse_frontmatter
 from skills_ref.validator import validate, validate_metadata
 
 from hivemind_cli.core.records import Scope, SkillLine, SkillRevision, SkillState
+from hivemind_cli.core.text import tokens_about
 from hivemind_cli.skills.format import (
     HEADINGS,
     SkillFault,
@@ -22,7 +23,6 @@ from hivemind_cli.skills.format import (
     render,
     sections,
     skill_name,
-    tokens_about,
     valid_name,
 )
 

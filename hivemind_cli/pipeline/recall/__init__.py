@@ -12,12 +12,11 @@ from hivemind_cli.core.config import RecallConfig
 from hivemind_cli.core.fence import fenced
 from hivemind_cli.core.match import Weights, content
 from hivemind_cli.core.records import Candidate, Moment
+from hivemind_cli.core.text import within_tokens
 from hivemind_cli.index.base import Document, Index, Scope
 from hivemind_cli.pipeline.recall.acts import ActBook
 from hivemind_cli.pipeline.recall.score import Scored, by_act, by_words, candidate_documents
 
-CHARS_PER_TOKEN = 4
-"""A cautious English average; languages that need more tokens a character get less text, never more."""
 TOOL_APPLIES_MIN = 0.45
 """At a tool call words alone must fit better than at a prompt: its text is code and names more than intent."""
 START_LINES_MAX = 5
@@ -170,11 +169,7 @@ def _repeated(document: Document, ask: Ask) -> bool:
 
 def _part(document: Document, config: RecallConfig) -> str:
     """What the agent reads of one document, within the budget, cut at a line's end."""
-    text = document.text.strip()
-    limit = config.tokens_max * CHARS_PER_TOKEN
-    if len(text) <= limit:
-        return text
-    return text[:limit].rpartition("\n")[0] or text[:limit]
+    return within_tokens(document.text.strip(), config.tokens_max)
 
 
 def _candidate(scored: Scored, decision: str) -> Candidate:
