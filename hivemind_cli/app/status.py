@@ -136,9 +136,13 @@ def _unknown_to_git(root: str) -> list[str]:
 
 
 def trouble(store: Store, now: datetime) -> list[Notice]:
-    """Notices of the last days that ask for a look, newest first."""
+    """Notices of the last days that ask for a look, newest first; what was said again counts once."""
     rows = store.find(Notice, newest_first=True, since=now - timedelta(days=NOTICE_DAYS), limit=200)
-    return [row.record for row in rows if row.record.about not in _QUIET]
+    found = [row.record for row in rows if row.record.about not in _QUIET]
+    newest: dict[tuple[str, str], Notice] = {}
+    for notice in found:
+        newest.setdefault((notice.about, notice.text), notice)
+    return list(newest.values())
 
 
 def _tier(config: Config) -> str:

@@ -1,5 +1,6 @@
 """`hivemind skillify`: skills, and a person's hand on them."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,8 +37,8 @@ def skillify(context: typer.Context, json: Json = False) -> None:
         row(f"            {quoted(one.title, 200)}")
         if one.reason:
             say(f"            [dim]{quoted(one.reason, 200)}[/]", indent=12)
-    for skip in skips:
-        say(f"[dim]skipped     {quoted(skip.reason, 200)}[/]", indent=12)
+    for reason, times in Counter(skip.reason for skip in skips).items():
+        say(f"[dim]skipped     {quoted(reason, 200)}{f' ({times} times)' if times > 1 else ''}[/]", indent=12)
     waiting = next((one.name for one in skills if one.state.value in ("review", "draft", "quarantined")), "")
     if waiting:
         note(f"`hivemind skillify show {waiting}` shows what waits; `accept` makes it live, `retire` drops it.")
