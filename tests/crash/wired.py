@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -74,25 +75,6 @@ class Wired:
     def client(self) -> Client:
         return Client(self.paths)
 
-    def start(
-        self,
-        event: str,
-        raw: bytes | Mapping[str, Any],
-        *,
-        cwd: Path | bytes | None = None,
-        env: Mapping[str, str] | None = None,
-    ) -> "subprocess.Popen[bytes]":
-        """The hook, with its payload given."""
-        hook = subprocess.Popen(
-            ["/bin/sh", "-c", self.commands[event]],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=cwd or self.paths.home,
-            env={**self.env, **(env or {})},
-        )
-        return hook
-
     def hook(
         self,
         event: str,
@@ -102,13 +84,39 @@ class Wired:
         env: Mapping[str, str] | None = None,
     ) -> Told:
         """Run it to its end."""
-        hook = self.start(event, raw, cwd=cwd, env=env)
-        out, err = hook.communicate(raw if isinstance(raw, bytes) else json.dumps(raw).encode(), timeout=60)
-        return Told(hook.returncode, out, err)
+        done = subprocess.run(
+            ["/bin/sh", "-c", self.commands.get(event) or f"{self.commands['Stop'].rpartition(' ')[0]} {event}"],
+            input=raw if isinstance(raw, bytes) else json.dumps(raw).encode(),
+            capture_output=True,
+            cwd=cwd or self.paths.home,
+            env={**self.env, **(env or {})},
+            timeout=60,
+            check=False,
+        )
+        return Told(done.returncode, done.stdout, done.stderr)
 
-    def find(self, kind: type[R], **where: Any) -> list[Row[R]]:
+    def find(self, of: type[R], **where: Any) -> list[Row[R]]:
         """From the store, through the daemon."""
-        return list(DaemonStore(self.client.call).find(kind, **where))
+        return list(DaemonStore(self.client.call).find(of, **where))
+
+    def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """`hivemind ...` as a person runs it."""
+        return subprocess.run(
+            [sys.executable, "-m", "hivemind_cli", *words],
+            capture_output=True,
+            text=True,
+            cwd=self.paths.home,
+            env={**self.env, "HIVEMIND_HOME": str(self.paths.root), "COLUMNS": "400"},
+            timeout=60,
+            check=False,
+        )
+
+    def doctor(self) -> list[str]:
+        """What `hivemind doctor` has to say against this home: `level: what fix`, without what is well."""
+        done = self.command("doctor", "--json")
+        found = json.loads(done.stdout)
+        assert done.returncode == any(one["level"] == "bad" for one in found)
+        return [f"{one['level']}: {one['what']} {one['fix']}" for one in found if one["level"] != "ok"]
 
     def drained(self, within_s: float = 60.0) -> None:
         """Wait until the daemon, started if absent, has taken all that waits."""
