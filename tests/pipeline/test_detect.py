@@ -256,3 +256,12 @@ def test_the_words_after_an_interrupt_are_said_once(session: Session) -> None:
     found = only(session)
     assert found.kind is CorrectionKind.INTERRUPTED
     assert found.act == {}
+
+
+def test_a_hand_edit_and_the_words_about_it_are_both_kept(session: Session) -> None:
+    session.says("name the endpoint")
+    session.writes("api/routes.py", "@app.get('/getUsers')\n")
+    session.replies()
+    edited = [{"path": "api/routes.py", "call_id": "call1", "removed": ["@app.get('/getUsers')"], "added": ["x"]}]
+    session.says("routes are plural nouns here, no verbs", edited=edited)
+    assert {one.kind for one in session.corrections()} == {CorrectionKind.HAND_EDIT, CorrectionKind.SAID}

@@ -53,16 +53,23 @@ class Detect:
 
 
 def _strongest(findings: list[Finding]) -> list[Finding]:
-    """One finding per pair (act, reaction), and the same words once: the first, since rules stand strongest first."""
-    kept: dict[tuple[str, str], Finding] = {}
+    """The same words count once, in the first finding that quotes them, since rules stand strongest first.
+
+    A silent one stands beside them: what the hand did and what the mouth said are two pieces of evidence.
+    """
+    kept: list[Finding] = []
     spoken: set[str] = set()
+    silent: set[tuple[str, str]] = set()
     for finding in findings:
-        if finding.quote and finding.reaction.id in spoken:
-            continue
-        kept.setdefault((finding.act_event.id if finding.act_event else "", finding.reaction.id), finding)
+        pair = (finding.act_event.id if finding.act_event else "", finding.reaction.id)
         if finding.quote:
+            if finding.reaction.id not in spoken:
+                kept.append(finding)
             spoken.add(finding.reaction.id)
-    return list(kept.values())
+        elif pair not in silent:
+            kept.append(finding)
+            silent.add(pair)
+    return kept
 
 
 def _correction(finding: Finding, event: Event) -> Correction:
