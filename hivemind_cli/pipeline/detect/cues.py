@@ -319,6 +319,7 @@ def find_cues(text: str) -> Cues:
     opening = {name: _hits(patterns, folded) for name, patterns in _OPENING.items()}
     language = _language(folded, [*hits.values(), *opening.values()])
     spoken = {language, "en"}
+    contrast = _CONTRAST.search(folded) is not None
     opens_no = bool(opening["no"] & spoken)
     return Cues(
         opens_no=opens_no,
@@ -328,8 +329,8 @@ def find_cues(text: str) -> Cues:
         never=bool(hits["never"] & spoken),
         always=bool(hits["always"] & spoken),
         here=bool(hits["here"] & spoken),
-        negated=bool(hits["not"] & spoken),
-        instead=bool(hits["instead"] & spoken) or _CONTRAST.search(folded) is not None,
+        negated=bool(hits["not"] & spoken) or contrast,
+        instead=bool(hits["instead"] & spoken) or contrast,
         wrong=bool(hits["wrong"] & spoken),
         rather=bool(hits["rather"] & spoken),
         once=bool(hits["once"] & spoken),
