@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from hivemind_cli.core.records import Event, EventKind
 from hivemind_cli.daemon import lock
 from tests.app.conftest import make_tree
 from tests.app.talk import Talk
+from tests.crash.lesson import ASKED, RULE, correct, payload, published
 from tests.crash.wired import Told, Wired
 
 SILENCE = Told(0, b"", b"")
@@ -302,8 +302,9 @@ def test_a_database_that_another_process_holds_is_waited_for(wired: Wired) -> No
     assert wired.hook(PROMPT, prompt(1)) == SILENCE
     prompts(wired)
     wired.client.stop(30)
-    hold = f"import duckdb, sys; held = duckdb.connect({str(wired.paths.database)!r}); print('held', flush=True); sys.stdin.read()"
-    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+    code = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    hold = [sys.executable, "-c", code, str(wired.paths.database)]
+    with subprocess.Popen(hold, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdin and other.stdout
         other.stdout.readline()
         assert wired.hook(PROMPT, prompt(2)) == SILENCE
@@ -326,11 +327,6 @@ def _snapshot(paths: Paths) -> None:
 
 def _key(paths: Paths) -> None:
     paths.key.write_bytes(b"short")
-
-
-def _injected(paths: Paths) -> None:
-    shutil.rmtree(paths.injected)
-    paths.injected.write_bytes(b"a file where a folder should be")
 
 
 @pytest.mark.parametrize("damage", [_index, _snapshot, _key])
@@ -450,48 +446,13 @@ def test_a_full_working_tree_gets_its_skill_when_there_is_room(small_disk: Path,
         fill(small_disk)
         correct(wired, tree / "inside")
         wired.drained()
-        time.sleep(2)
+        deadline = time.monotonic() + 30
+        while not any("could not be written" in one and "Free" in one for one in wired.doctor()):
+            assert time.monotonic() < deadline, wired.doctor()
         assert not list((tree / "inside").glob(".claude/skills/*/SKILL.md"))
         (small_disk / "ballast").unlink()
+        told = payload(tree / "inside", "next", source="startup")
+        assert wired.hook("SessionStart", told, cwd=tree / "inside").code == 0
         published(tree / "inside")
     finally:
         subprocess.run(["umount", "-l", str(tree)], check=True)
-
-
-# a correction, as a session tells it
-
-ASKED = "add a chart to the report page"
-RULE = "always use the drawing module of this repo"
-
-
-def payload(tree: Path, session: str, **fields: Any) -> dict[str, Any]:
-    return {"session_id": session, "cwd": str(tree), **fields}
-
-
-def correct(wired: Wired, tree: Path) -> None:
-    """One session in which a person puts the agent right."""
-    session = f"session in {tree.name}"
-    call = {"tool_name": "Bash", "tool_input": {"command": "plotter new chart"}, "tool_use_id": f"t-{tree.name}"}
-
-    def tell(event: str, **fields: Any) -> None:
-        told = payload(tree, session, hook_event_name=event, **fields)
-        assert wired.hook(event, told, cwd=tree).code == 0
-
-    tell("SessionStart", source="startup")
-    tell(PROMPT, prompt=ASKED, prompt_id="p1")
-    tell("PreToolUse", **call)
-    tell("PostToolUse", **call, tool_response={"stdout": "", "stderr": "", "interrupted": False})
-    tell("Stop", prompt_id="p1", last_assistant_message="The chart is there.")
-    tell(PROMPT, prompt=f"no, don't use plotter, {RULE}", prompt_id="p2")
-    tell("Stop", prompt_id="p2", last_assistant_message="Understood.")
-    tell("SessionEnd", reason="prompt_input_exit")
-
-
-def published(tree: Path, within_s: float = 40.0) -> Path:
-    """The skill that came of it."""
-    deadline = time.monotonic() + within_s
-    while not (found := list(tree.glob(".claude/skills/*/SKILL.md"))):
-        assert time.monotonic() < deadline, "no skill was written"
-        time.sleep(0.05)
-    (skill,) = found
-    return skill
