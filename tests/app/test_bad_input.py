@@ -295,6 +295,8 @@ def test_a_damaged_database_is_left_alone_and_the_advice_mends_it(
     other = make_tree(own_home / "other")
     correct(wired, other)
     published(other)
+    told = payload(other, "later", prompt=ASKED, prompt_id="q")
+    assert RULE in wired.hook(PROMPT, told, cwd=other).text  # the index followed the new store
     assert not [one for one in wired.doctor() if one.startswith("bad")]
 
 

@@ -1,12 +1,13 @@
 """Within a session, events are stored in the order in which they were delivered, however busy the owner is."""
 
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hivemind_cli.app import OwnedHivemind
 from hivemind_cli.app.owned import CATCH_UP_MAX
 from hivemind_cli.core.paths import Paths
-from hivemind_cli.core.records import Event
+from hivemind_cli.core.records import Event, Notice
 from tests.app.talk import Talk
 
 
@@ -46,3 +47,18 @@ def test_in_a_flood_the_drain_keeps_the_order(hive: OwnedHivemind, paths: Paths,
     while hive.drain():
         pass
     assert texts(hive) == [f"{n:04}" for n in range(CATCH_UP_MAX + 50)]
+
+
+def test_what_a_killed_hook_left_comes_late_and_is_no_clock_that_went_back(
+    hive: OwnedHivemind, paths: Paths, tree: Path
+) -> None:
+    talk = Talk(paths, tree)
+    now = datetime.now(UTC)
+    name = talk.says("killed", at=now - timedelta(hours=1))
+    (paths.spool_new / name).rename(paths.spool_tmp / name)
+    talk.says("later", at=now)
+    hive.settle()
+    hive.tick(now + timedelta(minutes=11))
+    hive.settle()
+    assert texts(hive) == ["later", "killed"]
+    assert hive.store.count(Notice) == 0
