@@ -7,6 +7,7 @@ that reads needs none of them.
 
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from hivemind_cli.core.clock import Clock, system_clock
@@ -38,19 +39,24 @@ class Hivemind:
 
         paths.make()
         store = open_store(config.storage.engine, paths.database, memory_mb=config.daemon.memory_mb)
-        index = TantivyIndex(paths.index / "skills")
-        indexing.begin(store, index)
-        choice = choose(llm_setting(paths, config, os.environ if env is None else env))
-        provider = Metered(choice.provider, store, config.llm, clock) if choice.provider else None
-        return OwnedHivemind(
-            paths=paths,
-            config=config,
-            store=store,
-            index=index,
-            provider=provider,
-            hosts=HOSTS,
-            clock=clock,
-        )
+        with ExitStack() as opened:  # what fails below must not leave them open: the next try would find them in use
+            opened.callback(store.close)
+            index = TantivyIndex(paths.index / "skills")
+            opened.callback(index.close)
+            indexing.begin(store, index)
+            choice = choose(llm_setting(paths, config, os.environ if env is None else env))
+            provider = Metered(choice.provider, store, config.llm, clock) if choice.provider else None
+            owner = OwnedHivemind(
+                paths=paths,
+                config=config,
+                store=store,
+                index=index,
+                provider=provider,
+                hosts=HOSTS,
+                clock=clock,
+            )
+            opened.pop_all()
+            return owner
 
 
 def llm_setting(paths: Paths, config: Config, env: Mapping[str, str]) -> Setting:

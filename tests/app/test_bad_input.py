@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from hivemind_cli.app import Hivemind
+from hivemind_cli.core.config import Config
+from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Event, EventKind
 from hivemind_cli.daemon import lock
@@ -382,6 +385,18 @@ def test_a_damaged_receipt_is_told_and_uninstall_refuses(wired: Wired, own_home:
     receipt.unlink()
     assert wired.command("uninstall").returncode == 0
     assert b"hivemind" not in (own_home / ".claude" / "settings.json").read_bytes()
+
+
+def test_an_opening_that_failed_once_is_done_again(paths: Paths) -> None:
+    blocked = paths.index / "skills"
+    paths.index.rmdir()
+    paths.index.write_bytes(b"a file where a folder should be")
+    with pytest.raises((HivemindError, OSError)) as kept:  # the daemon keeps the error, and so its frames
+        Hivemind.own(paths, Config(), env={})
+    paths.index.unlink()
+    Hivemind.own(paths, Config(), env={}).close()
+    assert blocked.is_dir()
+    assert kept.value is not None
 
 
 # full disks
