@@ -15,7 +15,6 @@ import pytest
 
 from hivemind_cli.app import Hivemind
 from hivemind_cli.core.config import Config
-from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Event, EventKind
 from hivemind_cli.daemon import lock
