@@ -6,6 +6,10 @@ A language that is not here loses little: short words weigh little anyway (core/
 from hivemind_cli.core.terms import stem
 
 _WORDS = {  # sv also serves Danish and Norwegian
+    "feedback": (
+        "never always instead must need jamais toujours nie niemals immer statt nunca siempre mai "
+        "sempre nooit altijd никогда всегда nigdy zawsze aldrig alltid asla "
+    ),
     "en": (
         "a an and are as at be been but by can could did do does for from had has have he her his how i if in "
         "into is it its just let like may me might must my no nor not of on or our out over own please shall "
@@ -59,5 +63,7 @@ _WORDS = {  # sv also serves Danish and Norwegian
     "cs": ("a ale byl co do i je jako jen k na ne o od po s se si ta tak to v ve z za že "),
 }
 
-BY_LANGUAGE: dict[str, frozenset[str]] = {language: frozenset(words.split()) for language, words in _WORDS.items()}
+BY_LANGUAGE: dict[str, frozenset[str]] = {
+    language: frozenset(words.split()) for language, words in _WORDS.items() if language != "feedback"
+}
 STOPWORDS: frozenset[str] = frozenset(stem(word) for words in _WORDS.values() for word in words.split())

@@ -32,6 +32,8 @@ class Document:
     origin: tuple[str, ...] = ()
     """Reaction event ids: what is not to be recalled at the very prompt that is the correction."""
     recurrence_keys: tuple[str, ...] = ()
+    holds: bool = True
+    """May a call be held for it: a skill, or a memo whose words are a rule about the very act?"""
     occurred_at_ms: int = 0
 
 

@@ -1,6 +1,7 @@
 """Feedback: what came of each injection. `held` needs an opportunity taken the corrected way; else `unknown`.
 
-A session is judged when it ends, and again if it goes on; the newest Outcome of a recall and its subject counts.
+A session is judged when it ends or falls silent, and again if it goes on; a recurrence is told at the end of its
+turn. The newest Outcome of a recall and its subject counts.
 """
 
 from collections.abc import Sequence
@@ -8,7 +9,6 @@ from datetime import datetime
 
 from hivemind_cli.core.acts import Act
 from hivemind_cli.core.ids import derived_id
-from hivemind_cli.core.match import content
 from hivemind_cli.core.records import (
     Correction,
     Event,
@@ -19,6 +19,7 @@ from hivemind_cli.core.records import (
     SkillRevision,
     Verdict,
 )
+from hivemind_cli.core.same import follows, repeats
 from hivemind_cli.storage.base import Row, Store
 
 
@@ -30,15 +31,18 @@ class Feedback:
     batch_size = 500
 
     def step(self, batch: Sequence[Row[Event]], store: Store) -> list[Record]:
-        """Outcomes of the sessions that end in `batch`."""
-        ended = {
-            (row.record.host, row.record.session_id): row.record.occurred_at
-            for row in batch
-            if row.record.kind is EventKind.SESSION_END
-        }
+        """Outcomes of the sessions that end in `batch`; of those that end a turn, what recurred."""
         outcomes: list[Record] = []
-        for (host, session_id), at in ended.items():
-            outcomes.extend(judge_session(store, host, session_id, at))
+        for kind in (EventKind.REPLY, EventKind.SESSION_END):
+            sessions = {
+                (row.record.host, row.record.session_id): row.record.occurred_at
+                for row in batch
+                if row.record.kind is kind
+            }
+            for (host, session_id), at in sessions.items():
+                judged = judge_session(store, host, session_id, at)
+                ended = kind is EventKind.SESSION_END
+                outcomes += [one for one in judged if ended or one.verdict is Verdict.RECURRED]
         return outcomes
 
 
@@ -60,7 +64,7 @@ def judge_session(store: Store, host: str, session_id: str, at: datetime) -> lis
             verdict, proof, reason = _verdict(evidence, recall, after, corrections)
             outcomes.append(
                 Outcome(
-                    id=derived_id(at, "outcome", recall.id, candidate.id, verdict),
+                    id=derived_id(recall.occurred_at, "outcome", recall.id, candidate.id, verdict),
                     workspace_id=recall.workspace_id,
                     project_id=recall.project_id,
                     session_id=session_id,
@@ -91,12 +95,12 @@ def _verdict(
     again = [one for one in corrections if one.recurrence_key in keys and one.occurred_at > recall.occurred_at]
     if again:
         return Verdict.RECURRED, tuple(one.reaction_event_id for one in again), "it was corrected again"
-    acts = [Act.of(correction.act) for correction in lesson if correction.act]
+    taught = [(Act.of(one.act), one.quote, one.task) for one in lesson if one.act]
     ran = [event for event in after if event.kind in (EventKind.TOOL_RESULT, EventKind.TOOL_FAILURE)]
-    repeated = [event for event in ran if (did := _act(event)) and any(_repeats(did, act) for act in acts)]
+    repeated = [event for event in ran if (did := _act(event)) and any(repeats(did, *one) for one in taught)]
     if repeated:
         return Verdict.RECURRED, tuple(event.id for event in repeated), "the corrected act was done again"
-    right = [event for event in ran if (did := _act(event)) and any(_right(did, one) for one in lesson)]
+    right = [event for event in ran if (did := _act(event)) and any(follows(did, *one) for one in taught)]
     if right:
         return Verdict.HELD, tuple(event.id for event in right), "the same work was done the corrected way"
     return Verdict.UNKNOWN, (), "the act did not come up again"
@@ -105,16 +109,3 @@ def _verdict(
 def _act(event: Event) -> Act | None:
     value = event.payload.get("act")
     return Act.of(value) if isinstance(value, dict) and value else None
-
-
-def _repeats(did: Act, corrected: Act) -> bool:
-    return did.kind == corrected.kind and did.signature == corrected.signature
-
-
-def _right(did: Act, correction: Correction) -> bool:
-    """Is this the same kind of act, with something in it that only the person's words named?"""
-    corrected = Act.of(correction.act) if correction.act else None
-    if corrected is None or did.kind != corrected.kind:
-        return False
-    wanted = content(correction.quote) - content(f"{corrected.command} {corrected.path} {corrected.text}")
-    return bool(wanted & content(f"{did.command} {did.path}"))

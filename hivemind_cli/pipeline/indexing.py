@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from hivemind_cli.core.acts import Act
 from hivemind_cli.core.records import (
+    NO_PROJECT,
     Correction,
     CorrectionKind,
     Event,
@@ -15,6 +16,7 @@ from hivemind_cli.core.records import (
     SkillRevision,
     SkillState,
 )
+from hivemind_cli.core.same import names
 from hivemind_cli.index.base import Document, Index
 from hivemind_cli.skills.format import sections
 from hivemind_cli.storage.base import Row, Store
@@ -100,6 +102,7 @@ def is_memo(correction: Correction) -> bool:
         and correction.kind not in _WORDLESS_KINDS
         and correction.durable is not False
         and correction.confidence >= MEMO_CONFIDENCE_MIN
+        and correction.project_id != NO_PROJECT  # said nowhere in particular, it would apply everywhere
     )
 
 
@@ -119,6 +122,7 @@ def memo_document(correction: Correction) -> Document:
         rule=quote,
         text=f'Corrected on {correction.occurred_at:%Y-%m-%d}{did}; the person said: "{quote}"',
         acts=(correction.act,) if correction.act else (),
+        holds=correction.durable is True and act is not None and names(quote, act),
         origin=(correction.id, correction.reaction_event_id),
         recurrence_keys=(correction.recurrence_key,),
         occurred_at_ms=int(correction.occurred_at.timestamp() * 1000),

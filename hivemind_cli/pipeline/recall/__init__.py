@@ -98,7 +98,7 @@ def _at_call(
     may_hold = config.hold == "once" and ask.may_hold and not any(_was_held(one.document, ask) for one in same)
     for scored in same:
         document = scored.document
-        if may_hold and clean(document):
+        if may_hold and document.holds and clean(document):
             others = tuple(_candidate(other, "not the best match") for other in same if other is not scored)
             part = _part(document, config)
             reason = "The call did not run. Repeat it unchanged if it is still meant; it will then pass."

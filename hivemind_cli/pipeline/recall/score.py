@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from hivemind_cli.core.acts import EDIT, READ, Act
+from hivemind_cli.core.acts import Act
 from hivemind_cli.core.match import Weights, content, fit
+from hivemind_cli.core.same import repeats
 from hivemind_cli.index.base import Document, Hit, Index, Scope
 
 CANDIDATES_MAX = 20
 """Documents that BM25 brings up for closer scoring."""
-NAMED_MIN = 0.5
-"""Share of the act's terms named by the correction that a call must hold to be the same act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,40 +45,13 @@ def by_words(query: frozenset[str], hits: Sequence[Hit], weights: Weights) -> li
 
 def by_act(act: Act, documents: Sequence[Document]) -> list[Scored]:
     """Documents whose corrected act this call repeats, the newest correction first; a read repeats nothing."""
-    if act.kind == READ:
-        return []
-    same = [document for document in documents if any(_same(act, Act.of(value), document) for value in document.acts)]
+    same = [one for one in documents if _repeated(act, one)]
     return [Scored(document, 0.0, 1.0) for document in sorted(same, key=lambda one: (-one.occurred_at_ms, one.id))]
 
 
-def _same(act: Act, corrected: Act, document: Document) -> bool:
-    if corrected.kind != act.kind or corrected.kind == READ:
-        return False
-    if act.kind == EDIT:
-        if act.path_class != corrected.path_class or {_indent(act.text), _indent(corrected.text)} == {"tab", "space"}:
-            return False
-    elif not _heads_meet(act, corrected):
-        return False
-    named = _terms(document).rule & content(f"{corrected.command} {corrected.path} {corrected.text}")
-    if not named:
-        return True
-    return len(named & content(f"{act.command} {act.path} {act.text}")) / len(named) >= NAMED_MIN
-
-
-def _heads_meet(act: Act, corrected: Act) -> bool:
-    if act.heads or corrected.heads:
-        return bool(corrected.heads) and corrected.heads[0] in act.heads
-    return act.signature == corrected.signature
-
-
-def _indent(text: str) -> str:
-    """How a text is indented: tab, space, or "" where nothing is."""
-    for line in text.splitlines():
-        if line[:1] == "\t":
-            return "tab"
-        if line[:2] == "  ":
-            return "space"
-    return ""
+def _repeated(act: Act, document: Document) -> bool:
+    words, task = document.rule or document.text, " ".join(document.tasks) or document.trigger
+    return any(repeats(act, Act.of(value), words, task) for value in document.acts)
 
 
 @lru_cache(maxsize=4096)
