@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from hivemind_cli.app.backtest import Backtest
 from hivemind_cli.core import redact
@@ -22,7 +21,7 @@ from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.match import Weights
 from hivemind_cli.core.paths import FILE_MODE, Paths
 from hivemind_cli.core.project import identify, workspace_for
-from hivemind_cli.core.records import EventKind, Moment, Outcome, Recall, Verdict
+from hivemind_cli.core.records import Event, EventKind, Moment, Outcome, Recall, Verdict
 from hivemind_cli.hosts.base import Answer, Host, Seen
 from hivemind_cli.index.base import Index, Scope
 from hivemind_cli.pipeline.capture import Person
@@ -39,6 +38,9 @@ ASKED_KINDS = {
     Moment.TOOL_CALL: EventKind.TOOL_CALL,
     Moment.SUBAGENT: EventKind.SUBAGENT_START,
 }
+APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+SUBAGENT_CALLS = 8
+"""Newest calls of a session that are looked through for a subagent's task."""
 QUERY_CHARS_MAX = 2000
 """Of the query, kept with the decision."""
 
@@ -46,7 +48,6 @@ QUERY_CHARS_MAX = 2000
 @dataclass(frozen=True, slots=True)
 class _Decided:
     recall: Recall
-    path: Path
     given: tuple[str, ...]
     decision: Decision
 
@@ -112,13 +113,17 @@ class Answering:
             self._config.recall.deadline_start_ms if moment is Moment.SESSION_START else self._config.recall.deadline_ms
         )
         self._catch_up(one.session_id, name, deadline_ms / 2000)
+        if moment is Moment.SUBAGENT:
+            one = self._with_task(host.NAME, one)
         scope = self._scope(delivery)
         with self._given_lock:
             decision = self._decide(moment, one, scope, host, delivery.id)
             if (time.perf_counter() - started) * 1000 > deadline_ms:
                 decision = late(decision)
-            notice = self._announce(scope) if moment is Moment.SESSION_START else ""
+            if not self._remember(host.NAME, one.session_id, decision.given):
+                decision = late(decision)  # what cannot be remembered would be said, or held, again and again
             self._keep(name, delivery, host, one, moment, scope, decision, started)
+        notice = self._announce(scope) if moment is Moment.SESSION_START else ""
         if not decision.text and not notice:
             return b""
         return host.encode_answer(
@@ -183,7 +188,21 @@ class Answering:
     def _query(self, one: Seen, act: Act | None) -> str:
         if act is not None:
             return act.short
-        return str(one.payload.get("text", "")) or str(one.payload.get("agent_type", ""))
+        return str(one.payload.get("text", ""))
+
+    def _with_task(self, host: str, one: Seen) -> Seen:
+        """A subagent's start names no task: it stands in the newest call that gave one a prompt."""
+        rows = self._store.find(
+            Event,
+            host=host,
+            session_id=one.session_id,
+            kind=EventKind.TOOL_CALL,
+            newest_first=True,
+            limit=SUBAGENT_CALLS,
+        )
+        prompts = (row.record.payload.get("input", {}).get("prompt") for row in rows)
+        task = next((prompt for prompt in prompts if isinstance(prompt, str)), "")
+        return replace(one, payload={**one.payload, "text": task})
 
     def _kept_query(self, one: Seen) -> str:
         """The query as it may be stored: redacted before it is shortened."""
@@ -210,6 +229,19 @@ class Answering:
         except (OSError, UnicodeDecodeError):
             return set()
 
+    def _remember(self, host: str, session_id: str, given: tuple[str, ...]) -> bool:
+        """Add to the session's list; False if it could not be written."""
+        if not given:
+            return True
+        try:
+            fd = os.open(self._paths.session_file(host, session_id), APPEND, FILE_MODE)
+            with os.fdopen(fd, "w", encoding="utf-8") as file:
+                file.write("".join(f"{line}\n" for line in given))
+        except OSError as problem:
+            logger.warning("recall stays silent: what it gives cannot be remembered: %s", problem)
+            return False
+        return True
+
     def _keep(
         self,
         name: str,
@@ -222,12 +254,6 @@ class Answering:
         started: float,
     ) -> None:
         now = self._clock()
-        if decision.given:
-            path = self._paths.session_file(host.NAME, one.session_id)
-            with suppress(OSError):
-                fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-                with os.fdopen(fd, "w", encoding="utf-8") as file:
-                    file.write("".join(f"{line}\n" for line in decision.given))
         recall = Recall(
             id=derived_id(now, "recall", delivery.id),
             workspace_id=scope.workspace_id,
@@ -245,7 +271,7 @@ class Answering:
             held=decision.held,
             latency_ms=round((time.perf_counter() - started) * 1000, 3),
         )
-        self._decided[name] = _Decided(recall, self._paths.spool_new / name, decision.given, decision)
+        self._decided[name] = _Decided(recall, decision.given, decision)
 
     def _take_back(self, decided: _Decided) -> None:
         """The agent never saw it: it may be given again."""

@@ -9,7 +9,7 @@ from hivemind_cli.index.base import Document
 from hivemind_cli.pipeline.recall.score import by_act
 from hivemind_cli.storage.base import Store
 
-EVENTS_MAX = 3000
+EVENTS_MAX = 1000
 """Of the project's newest tool calls before the correction."""
 CORRECTED_SHARE_MIN = 0.5
 """An act that went uncorrected more often than that is a habit of the person, not a mistake."""
@@ -23,33 +23,35 @@ class Backtest:
         self._known: dict[tuple[str, int], bool] = {}
 
     def warm(self, documents: Iterable[Document]) -> None:
-        """Look up, before a hook waits for it, what a hold may be asked about."""
+        """Look up what a hold may be asked about, each project's history once. Not on a hook's time."""
+        unknown: dict[tuple[str, str], list[Document]] = {}
         for document in documents:
-            if document.acts:
-                self.clean(document)
+            if document.acts and (document.id, document.version) not in self._known:
+                unknown.setdefault((document.workspace_id, document.project_id), []).append(document)
+        for (workspace_id, project_id), group in unknown.items():
+            calls = self._calls(workspace_id, project_id)
+            for document in group:
+                self._known[document.id, document.version] = _mostly_corrected(document, calls)
 
     def clean(self, document: Document) -> bool:
-        """May a call be held for `document`?"""
-        key = (document.id, document.version)
-        if key not in self._known:
-            self._known[key] = self._look_up(document)
-        return self._known[key]
+        """May a call be held for `document`? Not before its history was looked up."""
+        return self._known.get((document.id, document.version), False)
 
-    def _look_up(self, document: Document) -> bool:
-        corrected_at = datetime.fromtimestamp(document.occurred_at_ms / 1000, UTC)
+    def _calls(self, workspace_id: str, project_id: str) -> list[tuple[datetime, Act]]:
         rows = self._store.find(
             Event,
             kind=EventKind.TOOL_CALL,
-            workspace_id=document.workspace_id,
-            project_id=document.project_id,
+            workspace_id=workspace_id,
+            project_id=project_id,
             newest_first=True,
             limit=EVENTS_MAX,
         )
-        same = 0
-        for row in rows:
-            value = row.record.payload.get("act")
-            if row.record.occurred_at > corrected_at or not isinstance(value, dict):
-                continue
-            same += bool(by_act(Act.of(value), [document]))
-        corrected = max(len(document.recurrence_keys), 1)
-        return same == 0 or corrected / same >= CORRECTED_SHARE_MIN
+        found = ((row.record.occurred_at, row.record.payload.get("act")) for row in rows)
+        return [(at, Act.of(value)) for at, value in found if isinstance(value, dict)]
+
+
+def _mostly_corrected(document: Document, calls: list[tuple[datetime, Act]]) -> bool:
+    corrected_at = datetime.fromtimestamp(document.occurred_at_ms / 1000, UTC)
+    same = sum(at <= corrected_at and bool(by_act(act, [document])) for at, act in calls)
+    corrected = max(len(document.recurrence_keys), 1)
+    return same == 0 or corrected / same >= CORRECTED_SHARE_MIN

@@ -20,7 +20,9 @@ class Due:
 def codify_due(store: Store, config: Config, now: datetime) -> Due:
     """Look at the sessions of the corrections that codify has not read."""
     rows = store.find(Correction, after=store.cursor("codify"), limit=200)
-    sessions = {(row.record.host, row.record.session_id): row.record for row in rows}
+    sessions: dict[tuple[str, str], Correction] = {}
+    for row in rows:
+        sessions.setdefault((row.record.host, row.record.session_id), row.record)
     if not sessions:
         return Due()
     idle = timedelta(minutes=config.codify.idle_minutes)

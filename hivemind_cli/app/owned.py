@@ -1,9 +1,10 @@
 """The owner: the one object that holds the store and the indexes, and turns the loop. Lives in the daemon."""
 
+import errno
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,33 +19,32 @@ from hivemind_cli.app.publishing import Publishing
 from hivemind_cli.app.verbs import Verbs
 from hivemind_cli.core.clock import Clock, from_ns, system_clock
 from hivemind_cli.core.config import Config
-from hivemind_cli.core.errors import CursorMoved, HivemindError
+from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.match import Weights, rarity
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.project import kept_workspaces
 from hivemind_cli.core.records import (
     DEFAULT_WORKSPACE,
-    Correction,
     Event,
     EventKind,
     Moment,
     Notice,
     Project,
-    Record,
+    Recall,
     Tombstone,
 )
 from hivemind_cli.hosts import HOSTS
 from hivemind_cli.hosts.base import Host
 from hivemind_cli.index import snapshot
-from hivemind_cli.index.base import Index
+from hivemind_cli.index.base import Document, Index
 from hivemind_cli.llm.base import Provider
 from hivemind_cli.llm.child import stop_all
 from hivemind_cli.pipeline import indexing
 from hivemind_cli.pipeline.capture import Capture
 from hivemind_cli.pipeline.codify import Codify
 from hivemind_cli.pipeline.detect import Detect
-from hivemind_cli.pipeline.feedback import Feedback
+from hivemind_cli.pipeline.feedback import Feedback, judge_session
 from hivemind_cli.pipeline.recall.acts import ActBook
 from hivemind_cli.pipeline.runner import run_once
 from hivemind_cli.pipeline.spool import Delivery, Spool, SpoolFault
@@ -61,6 +61,10 @@ CATCH_UP_MAX = 200
 BATCH_BYTES_MAX = 16 << 20
 """Payload bytes captured in one commit."""
 PROMPTS_FOR_RARITY = 2000
+RECALLS_JUDGED_MAX = 300
+"""Of the newest recalls, those whose sessions are looked at for an unjudged end."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
+"""The machine's trouble, not the file's."""
 CLOSE_WAIT_S = 2.0
 """For a codification under way, before its model is stopped."""
 CODIFY_AGAIN = timedelta(minutes=5)
@@ -125,6 +129,11 @@ class OwnedHivemind:
         self._codify_after = datetime.min.replace(tzinfo=UTC)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="codify")
         self._snapshot_stale = True
+        self._snapshot_lock = threading.Lock()
+        self._cold: list[Document] = []
+        """Documents whose act was not yet looked up in the person's history."""
+        self._judged: dict[tuple[str, str], str] = {}
+        """Silent session -> its last event when it was judged."""
         self._closed = False
         self._refresh_weights()
         self._detect()
@@ -143,6 +152,8 @@ class OwnedHivemind:
             moved = self._detect()
             moved += run_once(Feedback(), self.store)
             moved += self._publishing.run()
+            cold, self._cold = self._cold, []
+        self._backtest.warm(cold)  # reads much: neither locked, nor while a hook waits
         self._start_codifying()
         return moved
 
@@ -168,11 +179,14 @@ class OwnedHivemind:
     def busy(self) -> bool:
         """Is a codification under way or soon due?"""
         running = self._codifying is not None and not self._codifying.done()
-        return running or codify_due(self.store, self.config, self._clock()).waiting
+        due = codify_due(self.store, self.config, self._clock())
+        return running or due.waiting or due.now
 
     def next_due(self) -> float | None:
-        """Seconds until the idle session with something to codify counts as ended."""
-        return codify_due(self.store, self.config, self._clock()).in_seconds
+        """Seconds until there is something to codify."""
+        now = self._clock()
+        due = codify_due(self.store, self.config, now)
+        return max((self._codify_after - now).total_seconds(), 1.0) if due.now else due.in_seconds
 
     def tick(self, now: datetime) -> None:
         """Chores: sweep the spool, notice edited skills, expire memos, publish the snapshot."""
@@ -182,6 +196,7 @@ class OwnedHivemind:
             if indexing.expire_memos(self.store, self.index):
                 self._index_changed()
             self._detect()
+        self._judge_silent(now)
         self._refresh_weights()
         self._publish_snapshot()
 
@@ -205,14 +220,8 @@ class OwnedHivemind:
 
     def codify(self) -> None:
         """Turn new corrections into skills, and write those that are live."""
-        start = self.store.cursor(Codify.name)
-        batch = self.store.find(Correction, after=start, limit=200)
-        if batch:
-            outputs = self._codify.step(batch, self.store)  # may take a model's time: nothing is locked
-            try:
-                self.store.commit(Codify.name, outputs, cursor_from=start, cursor_to=batch[-1].seq)
-            except CursorMoved:
-                logger.info("another codification was faster")
+        while run_once(self._codify, self.store, clock=self._clock):
+            pass  # each batch may take a model's time: nothing is locked
         with self._turning:
             self._detect()
             self._publishing.run()
@@ -239,11 +248,6 @@ class OwnedHivemind:
             self._index_changed()
             return len(self.index.all())
 
-    def import_events(self, events: Sequence[Record]) -> int:
-        """Store what an import read; how many records were new."""
-        with self._turning:
-            return self.store.append(events)
-
     @property
     def spool(self) -> Spool:
         """The deliveries that wait."""
@@ -253,16 +257,6 @@ class OwnedHivemind:
     def capture(self) -> Capture:
         """The capture stage, for imports."""
         return self._capture
-
-    @property
-    def hosts(self) -> dict[str, Host]:
-        """The hosts that are known."""
-        return self._hosts
-
-    @property
-    def publishing(self) -> Publishing:
-        """What writes skills to disk."""
-        return self._publishing
 
     # Inside
 
@@ -279,7 +273,17 @@ class OwnedHivemind:
             self.codify()
         except Exception:  # the thread's own boundary: it is logged, waited for, and tried again
             logger.exception("codifying failed; it is tried again in %s", CODIFY_AGAIN)
-            self._codify_after = self._clock() + CODIFY_AGAIN
+            now = self._clock()
+            self._codify_after = now + CODIFY_AGAIN
+            notice = Notice(
+                id=derived_id(from_ns(0), "codify_failed", now.date().isoformat()),
+                workspace_id=DEFAULT_WORKSPACE,
+                occurred_at=now,
+                about="codify_failed",
+                text="Corrections could not be turned into skills today.",
+                fix="They are kept, and tried again. `hivemind daemon log` says what went wrong.",
+            )
+            self.store.append([notice])
 
     def _take(self, files: Iterable[Path]) -> int:
         taken = 0
@@ -290,9 +294,8 @@ class OwnedHivemind:
                 delivery = self._spool.read(path)
             except FileNotFoundError:
                 continue
-            except SpoolFault as fault:
-                self._set_aside(path, fault.reason, "")
-                taken += 1
+            except (OSError, SpoolFault) as fault:
+                taken += self._unreadable(path, fault)
                 continue
             batch.append((path, delivery))
             size += len(delivery.raw)
@@ -300,6 +303,18 @@ class OwnedHivemind:
                 taken += self._commit(batch)
                 batch, size = [], 0
         return taken + (self._commit(batch) if batch else 0)
+
+    def _unreadable(self, path: Path, fault: OSError | SpoolFault) -> int:
+        """Set a file aside that no delivery can be read from; 1 if that could be done. The others go on."""
+        if isinstance(fault, OSError) and fault.errno in _FULL:
+            raise fault
+        reason = fault.reason if isinstance(fault, SpoolFault) else f"it cannot be read ({fault.strerror})"
+        try:
+            self._set_aside(path, reason, "")
+        except OSError as problem:
+            logger.warning("a delivery can neither be read nor set aside: %s", problem)
+            return 0
+        return 1
 
     def _commit(self, batch: list[tuple[Path, Delivery]]) -> int:
         try:
@@ -381,17 +396,36 @@ class OwnedHivemind:
     def _index_changed(self) -> None:
         documents = self.index.all()
         self._answering.book = ActBook(documents)
-        self._backtest.warm(documents)
+        self._cold = documents
         self._snapshot_stale = True
+
+    def _judge_silent(self, now: datetime) -> None:
+        """What came of recalls in sessions that fell silent without an end."""
+        since, idle = now - timedelta(days=2), timedelta(minutes=self.config.codify.idle_minutes)
+        rows = self.store.find(Recall, since=since, newest_first=True, limit=RECALLS_JUDGED_MAX)
+        for host, session_id in {(row.record.host, row.record.session_id) for row in rows if row.record.text}:
+            last = self.store.find(Event, host=host, session_id=session_id, newest_first=True, limit=1)
+            if not last or now - last[0].record.occurred_at < idle:
+                continue
+            if self._judged.get((host, session_id)) != last[0].record.id:
+                self._judged[host, session_id] = last[0].record.id
+                self.store.append(judge_session(self.store, host, session_id, now))
 
     def _refresh_weights(self) -> None:
         rows = self.store.find(Event, kind=EventKind.PROMPT, newest_first=True, limit=PROMPTS_FOR_RARITY)
         self._answering.weights = Weights(rarity(str(row.record.payload.get("text", "")) for row in rows))
 
     def _publish_snapshot(self) -> None:
-        if not self._snapshot_stale:
-            return
-        self._snapshot_stale = False
+        with self._snapshot_lock:
+            if self._snapshot_stale:
+                self._snapshot_stale = False
+                try:
+                    self._write_snapshot()
+                except BaseException:
+                    self._snapshot_stale = True
+                    raise
+
+    def _write_snapshot(self) -> None:
         roots = [row.record for row in self.store.find(Project)]
         snapshot.publish(
             self.paths.snapshot,

@@ -102,8 +102,14 @@ def is_memo(correction: Correction) -> bool:
         and correction.kind not in _WORDLESS_KINDS
         and correction.durable is not False
         and correction.confidence >= MEMO_CONFIDENCE_MIN
+        and (correction.kind is not CorrectionKind.INTERRUPTED or _about_the_act(correction))
         and correction.project_id != NO_PROJECT  # said nowhere in particular, it would apply everywhere
     )
+
+
+def _about_the_act(correction: Correction) -> bool:
+    """Words after an Esc may go on with something else: a rule, or a term of the act, says that they do not."""
+    return correction.durable is True or (bool(correction.act) and names(correction.quote, Act.of(correction.act)))
 
 
 def memo_document(correction: Correction) -> Document:

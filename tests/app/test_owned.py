@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from hivemind_cli.core.config import Config, RecallConfig
 from hivemind_cli.core.fence import OPEN
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.paths import Paths
-from hivemind_cli.core.records import Correction, Event, Outcome, Recall, Verdict
+from hivemind_cli.core.records import Correction, Event, Notice, Outcome, Recall, Verdict
+from hivemind_cli.pipeline.codify import Codify
 from hivemind_cli.pipeline.spool import Delivery
 
 CONFIG = Config(recall=RecallConfig(deadline_ms=10_000, deadline_start_ms=10_000))
@@ -215,3 +217,84 @@ def test_a_second_owner_finds_everything_and_rebuilds_a_lost_index(
         assert OPEN in text_of(answer)
     finally:
         again.close()
+
+
+def test_what_cannot_be_remembered_is_neither_said_nor_held(agent: Agent, owner: OwnedHivemind) -> None:
+    agent.is_corrected()
+    owner.settle()
+    owner.paths.injected.rmdir()
+    assert [agent.calls("tuesday", "rsync -a site/ other:/srv", n) for n in (1, 2)] == [{}, {}]
+
+
+def test_a_session_that_falls_silent_is_judged_without_an_end(agent: Agent, owner: OwnedHivemind) -> None:
+    agent.is_corrected()
+    owner.settle()
+    agent.asks("UserPromptSubmit", "tuesday", prompt="deploy the docs", prompt_id="3")
+    owner.tick(datetime.now(UTC))
+    assert owner.store.count(Outcome) == 0
+    for _ in range(2):
+        owner.tick(datetime.now(UTC) + timedelta(hours=1))
+    assert [row.record.verdict for row in owner.store.find(Outcome)] == [Verdict.UNKNOWN]
+
+
+def test_a_subagent_is_recalled_for_by_its_task(agent: Agent) -> None:
+    agent.is_corrected()
+    task = {"description": "docs", "prompt": "deploy the docs site", "subagent_type": "general-purpose"}
+    agent.drop("PreToolUse", "tuesday", tool_name="Agent", tool_input=task, tool_use_id="a1")
+    answer = agent.asks("SubagentStart", "tuesday", agent_id="x", agent_type="general-purpose")
+    assert OPEN in text_of(answer)
+    assert agent.asks("SubagentStart", "other", agent_id="y", agent_type="general-purpose") == {}
+
+
+def test_a_correction_made_outside_any_project_stays_there(owner: OwnedHivemind, agent: Agent, own_home: Path) -> None:
+    nowhere = Agent(owner, own_home)
+    nowhere.is_corrected("at home")
+    owner.settle()
+    assert agent.asks("UserPromptSubmit", "s", prompt="deploy the docs site", prompt_id="1") == {}
+    assert agent.calls("s", "rsync -a site/ host:/srv") == {}
+
+
+def test_words_after_an_interrupt_that_go_on_with_something_else_hold_nothing(
+    agent: Agent, owner: OwnedHivemind, own_home: Path
+) -> None:
+    transcript = own_home / ".claude" / "projects" / "-shop" / "monday.jsonl"
+    transcript.parent.mkdir(parents=True)
+    line = {
+        "type": "user",
+        "uuid": "u1",
+        "sessionId": "monday",
+        "timestamp": datetime.now(UTC).isoformat(),
+        "message": {
+            "role": "user",
+            "content": [{"type": "text", "text": "[Request interrupted by user for tool use]"}],
+        },
+    }
+    transcript.write_text(json.dumps(line) + "\n", "utf-8")
+    agent.asks("UserPromptSubmit", "monday", prompt="check it", prompt_id="1", transcript_path=str(transcript))
+    agent.calls("monday", "make check --coverage", prompt_id="1")
+    words = "also add a paragraph about the history to the readme"
+    agent.asks("UserPromptSubmit", "monday", prompt=words, prompt_id="2", transcript_path=str(transcript))
+    owner.settle()
+    assert [row.record.kind.value for row in owner.store.find(Correction)] == ["interrupted"]
+    assert agent.calls("tuesday", "make check --coverage") == {}
+
+
+def test_one_bad_correction_does_not_stop_the_others(
+    agent: Agent, owner: OwnedHivemind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Codify.step
+
+    def step(self: Codify, batch: Any, store: Any) -> Any:
+        if any("poison" in row.record.task for row in batch):
+            raise ValueError("bad luck")
+        return whole(self, batch, store)
+
+    monkeypatch.setattr(Codify, "step", step)
+    agent.asks("UserPromptSubmit", "bad", prompt="the poison task", prompt_id="1")
+    agent.calls("bad", "curl -O x", prompt_id="1")
+    agent.drop("UserPromptSubmit", "bad", prompt="no, never curl here, we vendor our tools", prompt_id="2")
+    agent.is_corrected()
+    agent.drop("SessionEnd", "monday", reason="other")
+    owner.settle()
+    assert len(list(agent.project.glob(".claude/skills/*/SKILL.md"))) == 1
+    assert owner.store.count(Notice, about="stage_failed") == 1
