@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hivemind_cli.skills import history
 from hivemind_cli.skills.disk import FileState, SkillNotOurs, adopt, observe, publish, withdraw
 from hivemind_cli.skills.receipts import trees
 from tests.skills.working_tree import FOLDERS, NAME, Tree, skill
@@ -118,3 +119,41 @@ def test_where_git_cannot_run_another_head_is_no_delete(tree: Tree, monkeypatch:
     tree.git("checkout", "-q", "before")
     monkeypatch.setenv("PATH", "/nowhere")
     assert tree.state() is FileState.ABSENT
+
+
+def test_no_program_that_a_repositorys_settings_name_is_run(tree: Tree, tmp_path: Path) -> None:
+    ran, evil = tmp_path / "ran", tmp_path / "evil.sh"
+    evil.write_text(f"#!/bin/sh\necho $0 >> {ran}\n")
+    evil.chmod(0o755)
+    tree.publish()
+    tree.commit("skill")
+    signed = tree.git("cat-file", "commit", "HEAD").replace(
+        "\n\n", "\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----\n\n", 1
+    )
+    (tmp_path / "commit").write_text(signed + "\n")
+    tree.git("update-ref", "HEAD", tree.git("hash-object", "-t", "commit", "-w", str(tmp_path / "commit")))
+    tree.git("config", "log.showSignature", "true")
+    for key in ("gpg.program", "core.fsmonitor", "core.pager", "diff.external", "diff.x.textconv", "core.sshCommand"):
+        tree.git("config", key, str(evil))
+    (tree.root / ".git" / "info" / "attributes").write_text("* diff=x\n")
+    assert tree.state() is FileState.UNCHANGED
+    path = tree.file.relative_to(tree.root).as_posix()
+    assert history.was_reverted(tree.root, path, history.blob_id(skill()))
+    assert history.committed(tree.root, path) == skill()
+    tree.file.unlink()
+    assert tree.state() is FileState.DELETED
+    assert not ran.exists()
+
+
+def test_git_variables_of_the_caller_do_not_count(tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree.publish()
+    tree.commit("skill")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    assert history.committed(tree.root, tree.file.relative_to(tree.root).as_posix()) == skill()
+
+
+def test_the_head_of_a_worktree_names_its_commit(tree: Tree, tmp_path: Path) -> None:
+    tree.git("worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
+    assert tree.git("rev-parse", "HEAD") in history.head(tmp_path / "side")
+    tree.git("pack-refs", "--all")
+    assert "packed:" in history.head(tmp_path / "side")
