@@ -120,12 +120,17 @@ def _identify(cwd: str, home: Path) -> ProjectIdentity:
     barred = _barred(home)
     if str(folder) in barred:
         return NOWHERE
+    bare: Path | None = None
     for tree in (folder, *folder.parents):
         if str(tree) in barred:
             break
         git_dir = _git_dir(tree)
         if git_dir is not None:
             return _of_repository(tree, git_dir)
+        if _is_bare(tree):
+            bare = tree  # the outermost: a repository can carry files that look like another's
+    if bare is not None:
+        return _of_repository(bare, bare)
     temps = [root for root in barred if root not in ("/", os.path.realpath(home))]
     if any(folder.is_relative_to(root) for root in temps):
         return NOWHERE
@@ -148,11 +153,17 @@ def _git_dir(tree: Path) -> Path | None:
             said = dot.read_bytes()[:4096].decode("utf-8", "surrogateescape").strip()
             if said.startswith("gitdir:"):
                 return tree / said.removeprefix("gitdir:").strip()
-        if (tree / "HEAD").is_file() and (tree / "objects").is_dir() and (tree / "refs").is_dir():
-            return tree.parent / tree.name  # a bare repository, or inside a .git folder
     except OSError:
         return None
     return None
+
+
+def _is_bare(folder: Path) -> bool:
+    """Does it look like a bare repository? So do a `.git` folder, and any folder that a repository made to look so."""
+    try:
+        return (folder / "HEAD").is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir()
+    except OSError:
+        return False
 
 
 def _of_repository(tree: Path, git_dir: Path) -> ProjectIdentity:

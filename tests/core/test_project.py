@@ -221,3 +221,22 @@ class TestWorkspace:
             project.keep_workspace(paths, "abc", "Not a name")
         paths.workspaces.write_text("[1")
         assert project.kept_workspaces(paths) == {}
+
+
+def test_a_folder_that_a_repository_made_look_bare_is_no_project_of_its_own(tmp_path: Path, own_home: Path) -> None:
+    clone = repository(tmp_path / "clone", "https://h.example/theirs.git")
+    trap = clone / "docs"
+    for folder in ("objects", "refs"):
+        (trap / folder).mkdir(parents=True)
+    (trap / "HEAD").write_text("ref: refs/heads/main\n")
+    (trap / "config").write_text('[remote "origin"]\n url = git@h.example:ours/secret.git\n')
+    seen = identify(str(trap / "objects"), own_home)
+    assert (seen.remote, seen.root) == ("h.example/theirs", str(clone))
+
+
+def test_a_bare_repository_is_a_project_and_none_inside_it_is(tmp_path: Path, own_home: Path) -> None:
+    git(tmp_path, "init", "-q", "--bare", "up.git")
+    git(tmp_path / "up.git", "init", "-q", "--bare", "inner")
+    git(tmp_path / "up.git" / "inner", "remote", "add", "origin", "https://h.example/other.git")
+    assert identify(str(tmp_path / "up.git" / "inner"), own_home).id == identify(str(tmp_path / "up.git"), own_home).id
+    assert identify(str(tmp_path / "up.git"), own_home).name == "up"
