@@ -400,3 +400,16 @@ def test_the_same_deliveries_again_change_nothing(tmp_path: Path, acts: list[str
         wire.store.append(fresh)
         again, n = again[size:], n + 1
     assert [row.record for row in wire.store.find(Event)] == before
+
+
+def test_a_long_session_is_counted_on_after_a_restart(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hivemind_cli.pipeline.capture.sessions.EVENTS_MAX", 3)
+    wire.sends("SessionEnd", reason="other")
+    for n in range(6):
+        wire.says("go on", prompt_id=f"p{n % 2}")
+    turn = wire.says("and now", prompt_id="p9").turn
+    wire.restarts()
+    assert wire.says("go on", prompt_id="p1").turn == turn + 1
+    wire.sends("SessionEnd", reason="other")
+    assert len(wire.events(EventKind.SESSION_END)) == 2
+    assert len(wire.events(EventKind.PROMPT)) == 8

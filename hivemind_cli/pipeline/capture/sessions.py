@@ -11,7 +11,9 @@ from hivemind_cli.storage.base import Store
 SESSIONS_MAX = 64
 """Sessions kept in memory; the least recently used is read again from the store when it comes back."""
 EVENTS_MAX = 4000
-"""Of one session, looked at when it is read from the store."""
+"""Of one session, the newest looked at when it is read from the store."""
+_COUNTED = (EventKind.PROMPT, EventKind.STEER, EventKind.SESSION_START, EventKind.SESSION_END, EventKind.COMPACT)
+"""Kinds whose keys are counted."""
 
 
 class Session:
@@ -109,9 +111,20 @@ def _read(host: str, session_id: str, store: Store) -> Session:
     for row in reversed(rows):
         event = row.record
         session.note(event)
-        stem, mark, n = event.native_key.rpartition("#")
-        if mark and n.isdigit() and event.source == "hook":
-            session.hook_counts[stem] = max(session.hook_counts.get(stem, 0), int(n) + 1)
+        _count(session, event)
         if event.source == "hook":
             session.latest_hook_at = max(session.latest_hook_at or event.occurred_at, event.occurred_at)
+    if len(rows) == EVENTS_MAX:  # what is counted from the beginning of a session is counted from there
+        for row in store.find(Event, host=host, session_id=session_id, kind=_COUNTED):
+            _count(session, row.record)
+    session.turns = max((row.record.turn for row in rows), default=0)
     return session
+
+
+def _count(session: Session, event: Event) -> None:
+    session.keys.add(event.native_key)
+    if event.kind is EventKind.PROMPT:
+        session.prompt_keys.add(event.native_key)
+    stem, mark, n = event.native_key.rpartition("#")
+    if mark and n.isdigit() and event.source == "hook":
+        session.hook_counts[stem] = max(session.hook_counts.get(stem, 0), int(n) + 1)
