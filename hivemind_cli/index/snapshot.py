@@ -3,7 +3,7 @@
 meta    key, value            version, workspace, applies_min, limit, tokens_max
 stop    term                  function words (core/stopwords.py)
 rarity  term, weight          core/match.py: Weights.rarity
-roots   root, workspace_id, project_id      one row for each known working tree
+roots   root, workspace_id, project_id      one row for each known working tree, see `_places`
 docs    rowid, id, version, kind, workspace_id, project_id, name, text, task_terms, rule_terms, origin
         task_terms: a line for each task and one for the trigger; rule_terms: one line; terms parted by spaces,
         without function words; origin: event ids parted by spaces
@@ -53,6 +53,8 @@ def publish(
     tokens_max: int,
 ) -> bool:
     """Put a new snapshot in place of the old one, in one rename: readers see the one or the other.
+
+    A root known under several workspaces stands for `workspace` where that is one of them, else for its newest row's.
 
     False, with a WARNING, where this Python's SQLite lacks FTS5: then there is no snapshot and the hook is silent.
     HivemindError: it could not be written; the old one stands.
@@ -112,7 +114,7 @@ def _write(
         db.executemany("INSERT INTO rarity VALUES(?,?)", rarity.items())
         db.executemany(
             "INSERT INTO roots VALUES(?,?,?)",
-            {tuple(map(_utf8, (project.root, project.workspace_id, project.project_id))) for project in roots},
+            _places(roots, meta["workspace"]),
         )
         for rowid, document in enumerate(documents, start=1):
             row, found = _row(document, int(meta["tokens_max"]))
@@ -120,6 +122,16 @@ def _write(
             db.execute("INSERT INTO fts(rowid, terms) VALUES(?,?)", (rowid, found))
         db.execute("COMMIT")
     return True
+
+
+def _places(roots: Iterable[Project], workspace: str) -> list[tuple[str, str, str]]:
+    """(root, workspace_id, project_id), one for each root: two would let the hook pick another workspace's skills.
+
+    A session of a workspace of its own names it itself, so what is left to say is where all others belong.
+    """
+    oldest_first = sorted(roots, key=lambda project: (project.workspace_id == workspace, project.occurred_at))
+    last_wins = {_utf8(one.root): (_utf8(one.workspace_id), _utf8(one.project_id)) for one in oldest_first}
+    return [(root, *place) for root, place in last_wins.items()]
 
 
 def _row(document: Document, tokens_max: int) -> tuple[tuple[str | int, ...], str]:

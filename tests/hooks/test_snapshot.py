@@ -99,12 +99,12 @@ HAN = replace(MIGRATIONS, id="sk_5", trigger="数据库迁移脚本", tasks=(), 
 TREE = "/home/dev/project"
 
 
-def publish(rig: Rig, *documents: Document, **over: Any) -> None:
+def publish(rig: Rig, *documents: Document, workspaces: tuple[str, ...] = ("default",), **over: Any) -> None:
     settings: dict[str, Any] = {"weights_rarity": {}, "workspace": "default", "limit": 2, "tokens_max": 400}
     roots = [
         Project(
-            id=f"row of {root}",
-            workspace_id="default",
+            id=f"row of {root} in {workspace}",
+            workspace_id=workspace,
             project_id=project_id,
             name="",
             root=root,
@@ -112,6 +112,7 @@ def publish(rig: Rig, *documents: Document, **over: Any) -> None:
             occurred_at=datetime(2026, 1, 1, tzinfo=UTC),
         )
         for project_id, root in (("p0", "/home"), ("p1", TREE), ("p2", TREE + "2"))
+        for workspace in workspaces
     ]
     snapshot.publish(rig.paths.snapshot, documents, roots, **{"applies_min": 0.3, **settings, **over})
 
@@ -182,6 +183,15 @@ def test_what_the_daemon_gave_is_not_given_again(alone: Rig) -> None:
 )
 def test_a_prompt_finds_its_own(alone: Rig, text: str, found: str) -> None:
     assert said(alone.run("UserPromptSubmit", prompt(text))) == (fence.fenced([found]) if found else "")
+
+
+def test_a_tree_used_in_two_workspaces_is_the_default_ones_unless_the_session_says_otherwise(alone: Rig) -> None:
+    for workspaces in (("default", "team"), ("team", "default")):
+        publish(alone, MIGRATIONS, FOREIGN, workspaces=workspaces)
+        asked = prompt("please add a migration", session_id=workspaces[0])
+        assert said(alone.run("UserPromptSubmit", asked)) == fence.fenced([MIGRATIONS.text])
+        env = {"HIVEMIND_WORKSPACE_ID": "team"}
+        assert said(alone.run("UserPromptSubmit", asked, env=env)) == fence.fenced([FOREIGN.text])
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,36 @@ def rows(path: Path, query: str, *values: Any) -> list[Any]:
         db.close()
 
 
+def project(workspace: str, project_id: str, day: int) -> Project:
+    return Project(
+        id=f"{workspace}{project_id}{day}",
+        workspace_id=workspace,
+        project_id=project_id,
+        name="shop",
+        root="/home/ada/shop",
+        remote="",
+        occurred_at=datetime(2026, 1, day, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    ("known", "kept"),
+    [
+        ([project("default", "p1", 1), project("team", "p1", 2)], ("default", "p1")),
+        ([project("team", "p1", 2), project("default", "p1", 1)], ("default", "p1")),
+        ([project("team", "p1", 1), project("other", "p1", 2)], ("other", "p1")),
+        ([project("default", "before the remote", 1), project("default", "p1", 2)], ("default", "p1")),
+    ],
+)
+def test_a_root_stands_once_in_the_default_workspace_else_in_the_newest(
+    tmp_path: Path, known: list[Project], kept: tuple[str, str]
+) -> None:
+    path = tmp_path / "snapshot.sqlite"
+    for roots in (known, known[::-1]):
+        assert put(path, [], roots=roots)
+        assert rows(path, "SELECT * FROM roots") == [("/home/ada/shop", *kept)]
+
+
 def test_it_holds_what_the_hook_needs(tmp_path: Path) -> None:
     path = tmp_path / "index" / "snapshot.sqlite"
     root = Project(
