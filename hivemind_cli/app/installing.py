@@ -21,6 +21,8 @@ from hivemind_cli.llm import ENVIRONMENT
 HOOK_FILES = ("hivemind_hook.py", "hivemind_hook_recall.py")
 _WAKE_EVENTS = ("Stop", "SessionEnd", "StopFailure")
 """Events that end a turn or a session: work is due, so the daemon should run."""
+_SILENT = HookSettings(capture=False)
+"""No capture, no recall, no daemon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,10 @@ def install(
 
 
 def uninstall(paths: Paths, hosts: Mapping[str, Host]) -> dict[str, list[UndoResult]]:
-    """Take our entries out of every host's files; what became of each file."""
+    """Take our entries out of every host's files and silence the hook; what became of each file.
+
+    Stop the daemon afterwards: a host that read its hooks at its start goes on running them, and would start it again.
+    """
     results = {}
     for name, host in hosts.items():
         receipt = read_receipt(paths.receipts, name)
@@ -88,7 +93,17 @@ def uninstall(paths: Paths, hosts: Mapping[str, Host]) -> dict[str, list[UndoRes
                 paths.home, command, config_dir=folder
             ),
         )
+    if paths.hook.parent.exists():
+        write_hook_settings(paths.hook_settings, _SILENT)
     return results
+
+
+def silenced(paths: Paths) -> bool:
+    """Has uninstall silenced the hook, and no install woken it since?"""
+    try:
+        return paths.hook_settings.read_bytes() == _SILENT.render()
+    except OSError:
+        return False
 
 
 def purge(paths: Paths) -> None:

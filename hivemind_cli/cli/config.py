@@ -65,7 +65,7 @@ def set_(
     written = set_value(door.paths, key, value)
     was_running = door.client.alive() and door.client.stop()
     config = load(door.paths, os.environ).config
-    if door.paths.hook.exists():
+    if door.paths.hook.exists() and not installing.silenced(door.paths):
         installing.write_settings(door.paths, config, list(door.hosts.values()), daemon=command())
     if was_running:
         Door(door.paths).ask("store.cursor", stage="capture")  # answers when the new daemon's store is open

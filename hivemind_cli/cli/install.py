@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,8 +48,11 @@ def install(
         raise typer.Exit(1)
     from hivemind_cli.daemon.spawn import command
 
+    if planned and not yes and not json and _model_allowed(door):
+        door = Door(door.paths)  # reads the settings anew
+        door.client.stop()
     installing.install(door.paths, door.config, planned, daemon=command(), env=os.environ, now=datetime.now(UTC))
-    _keep_workspace(door)
+    _keep_workspace(door, tell=note if json else say)
     if json:
         print_json([_as_json(one, diff(one.edits)) for one in planned])
         return
@@ -152,7 +156,28 @@ def _agreed(planned: "Sequence[Planned]") -> bool:
     )
 
 
-def _keep_workspace(door: Door) -> None:
+def _model_allowed(door: Door) -> bool:
+    """Ask, where somebody can answer and has not yet, whether the provider that is there may draft; True: a new yes."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or door.loaded.origin["llm.allow"] != "default":
+        return False
+    from hivemind_cli.app import llm_setting
+    from hivemind_cli.core.settings import set_value
+    from hivemind_cli.llm import choose
+
+    allowing = replace(door.config, llm=replace(door.config.llm, allow=True))
+    provider = choose(llm_setting(door.paths, allowing, os.environ)).provider
+    if provider is None:
+        return False
+    agreed = typer.confirm(
+        f"May hivemind ask {provider.name} to draft skills? (redacted words of your sessions are sent to it)",
+        default=False,
+        err=True,
+    )
+    set_value(door.paths, "llm.allow", agreed)  # a no is kept, too: it is asked once
+    return agreed
+
+
+def _keep_workspace(door: Door, tell: Callable[[str], None]) -> None:
     """`HIVEMIND_WORKSPACE_ID=x hivemind install` keeps x for this project."""
     from hivemind_cli.core.project import identify, keep_workspace
 
@@ -160,4 +185,5 @@ def _keep_workspace(door: Door) -> None:
     project = identify(str(door.cwd), door.paths.home)
     if wanted and project.id:
         keep_workspace(door.paths, project.id, wanted)
-        say(f"[green]✓[/] {quoted(project.name)} belongs to workspace {quoted(wanted)}")
+        door.client.stop()  # it read the old ones at its start; the next delivery starts it anew
+        tell(f"[green]✓[/] {quoted(project.name)} belongs to workspace {quoted(wanted)}")

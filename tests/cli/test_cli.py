@@ -1,7 +1,9 @@
 """The command line as people and programs meet it: real processes, a home of their own."""
 
+import contextlib
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -16,8 +18,10 @@ import typer.main
 from typer.core import TyperGroup
 
 from hivemind_cli.cli import app
+from hivemind_cli.core.hook_settings import HookSettings
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.settings import reference
+from hivemind_cli.daemon import lock
 from hivemind_cli.daemon.client import Client
 
 ROOT = Path(__file__).parents[2]
@@ -233,6 +237,89 @@ def test_install_and_purge_leave_a_home_as_it_was(own_home: Path) -> None:
     assert done.returncode == 0 and "byte for byte" in done.stdout
     assert settings.read_text() == '{"model": "opus"}'
     assert list(own_home.rglob("*")) == [settings.parent, settings]
+
+
+def test_a_client_that_still_runs_the_hook_wakes_nothing_after_uninstall(own_home: Path) -> None:
+    paths = Paths.from_env(os.environ)
+    (own_home / ".claude").mkdir()
+    assert run("install", "--yes").returncode == 0
+    wired = paths.hook_settings.read_bytes()
+    assert run("status").returncode == 0
+    assert run("uninstall").returncode == 0
+    assert run("config", "set", "recall.limit", "2").returncode == 0
+    for event in ("UserPromptSubmit", "Stop", "SessionEnd"):
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", str(paths.hook), "claude", event],
+            input=b'{"session_id": "s", "prompt": "hello"}',
+            capture_output=True,
+            check=True,
+        )
+        assert not done.stdout + done.stderr
+    assert lock.holder(paths) is None
+    assert not list(paths.spool_new.iterdir())
+    assert run("install", "--yes").returncode == 0
+    assert paths.hook_settings.read_bytes() == wired
+
+
+def test_a_kept_workspace_is_told_beside_the_json_and_reaches_the_daemon(own_home: Path, tmp_path: Path) -> None:
+    (own_home / ".claude").mkdir()
+    project = own_home / "shop"
+    (project / ".git").mkdir(parents=True)
+    (project / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    paths = Paths.from_env(os.environ)
+    assert run("status").returncode == 0
+    assert lock.holder(paths) is not None
+    code = f"import os; os.chdir({str(project)!r}); from hivemind_cli.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "install", "--json"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HIVEMIND_WORKSPACE_ID": "team"},
+        check=True,
+    )
+    assert json.loads(done.stdout)[0]["host"] == "claude"
+    assert "belongs to workspace team" in done.stderr
+    assert lock.holder(paths) is None
+
+
+@pytest.mark.parametrize(("answer", "kept"), [("y", "true"), ("n", "false"), ("", "false")])
+def test_consent_to_a_model_is_asked_once_in_a_terminal(own_home: Path, answer: str, kept: str) -> None:
+    (own_home / ".claude").mkdir()
+    programs = own_home / "bin"
+    programs.mkdir()
+    (programs / "claude").write_text("#!/bin/sh\n")
+    (programs / "claude").chmod(0o755)
+    env = {"PATH": f"{programs}:{os.environ['PATH']}"}
+    question = "May hivemind ask claude to draft skills?"
+    assert question not in run("install", **env).stderr  # no terminal: nobody is asked
+    assert run("config", "get", "llm.allow").stdout == "false\n"
+    assert question in in_terminal(f"{answer}\n", "install", **env)
+    assert (own_home / ".hivemind" / "config.toml").read_text() == f"[llm]\nallow = {kept}\n"
+    asked = HookSettings.parse(Paths.from_env(os.environ).hook_settings.read_bytes()).env
+    assert bool(asked) is (kept == "true")
+    assert question not in in_terminal("", "install", **env)
+
+
+def in_terminal(typed: str, *words: str, **env: str) -> str:
+    """What `hivemind words` shows in a terminal in which `typed` is typed."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hivemind_cli", *words],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+    )
+    os.close(slave)
+    if typed:
+        os.write(master, typed.encode())
+    seen = b""
+    with contextlib.suppress(OSError):  # the terminal ends with its last process
+        while piece := os.read(master, 65536):
+            seen += piece
+    os.close(master)
+    assert process.wait(timeout=60) == 0, seen
+    return " ".join(seen.decode().split())
 
 
 def test_what_install_made_for_an_absent_agent_goes_with_it(own_home: Path) -> None:
