@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from pathlib import Path
 from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.skills import history
 from hivemind_cli.skills.format import parse, valid_name
-from hivemind_cli.skills.receipts import Receipt, TreeReceipts, known_anywhere
+from hivemind_cli.skills.receipts import GONE, Receipt, TreeReceipts, identity_of, known_anywhere
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,10 @@ class Observed:
     state: FileState
     text: str = ""
     """What it says now; only of an edited file."""
+    since: float = 0.0
+    """When the file last was as the store has it, seconds since 1970; what changed it came later."""
+    foreign: bool = False
+    """`disown` was told that no person wrote this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +94,12 @@ def publish(tree: Path, folders: Sequence[Path], text: str, name: str, receipts:
         kept = TreeReceipts.of(receipts, tree)
         folder = _inside(real_tree, folders[0]) / name
         path = folder / FILE
-        receipt = kept.get(name)
+        _forget_another_tree(kept, real_tree)
+        receipt, skill_id = kept.get(name), parse(text).metadata.get("hivemind-id", "")
+        if receipt is not None and receipt.skill_id != skill_id:
+            raise _not_ours(path, "Another skill of hivemind has that name in this tree.")
         if receipt is None or receipt.path != _relative(real_tree, path):
-            receipt = Receipt(name, parse(text).metadata.get("hivemind-id", ""), _relative(real_tree, path))
+            receipt = Receipt(name, skill_id, _relative(real_tree, path))
         sha256 = _sha256(text)
         found = _read(path)
         written = found is None or _sha256(found) != sha256
@@ -102,8 +110,7 @@ def publish(tree: Path, folders: Sequence[Path], text: str, name: str, receipts:
             kept.put(receipt)
             _write_or_undo(real_tree, path, text, kept, receipt)
         receipt = receipt.about_to_write(sha256)
-        now = history.head(real_tree)
-        receipt = replace(receipt, sha256=sha256, blob=history.blob_id(text), head=now)
+        receipt = _as_stored(receipt, text, history.head(real_tree))
         kept.put(receipt)
         published = _show(real_tree, folder, folders[1:], text, kept, receipt)
         kept.put(
@@ -117,22 +124,36 @@ def publish(tree: Path, folders: Sequence[Path], text: str, name: str, receipts:
 
 
 def observe(tree: Path, receipts: Path) -> list[Observed]:
-    """How every published file of `tree` stands, copies too. What is seen in place is remembered with its HEAD."""
+    """How every published file of `tree` stands, copies too. What is seen in place is remembered with its HEAD.
+
+    Where another tree stands at that path now, what is missing from it was never there: its receipts are forgotten.
+    """
     kept = TreeReceipts.of(receipts, tree)
     real_tree = tree.resolve()
     now = history.head(real_tree)
     seen: list[Observed] = []
-    for receipt in kept.all():
-        state, text = _state(real_tree, real_tree / receipt.path, receipt)
-        seen.append(Observed(receipt.name, receipt.skill_id, tree / receipt.path, state, text))
-        for copy in receipt.copies:
-            state_of_copy, text = _state(real_tree, real_tree / copy, receipt)
-            if state_of_copy is FileState.EDITED:
-                seen.append(Observed(receipt.name, receipt.skill_id, tree / copy, state_of_copy, text))
-        if state is FileState.UNCHANGED and receipt.head != now:
-            with _advice(receipts):
-                kept.put(replace(receipt, head=now))
+    with _advice(receipts):
+        _forget_another_tree(kept, real_tree)
+        for receipt in kept.all():
+            state, text = _state(real_tree, real_tree / receipt.path, receipt)
+            seen.append(_seen(tree / receipt.path, receipt, state, text))
+            copies = [(tree / copy, *_state(real_tree, real_tree / copy, receipt)) for copy in receipt.copies]
+            edited = [_seen(path, receipt, one, said) for path, one, said in copies if one is FileState.EDITED]
+            seen += edited
+            missing = not os.path.lexists(real_tree / receipt.path)
+            stood = _remembered(receipt, state, now, missing=missing, whole=not edited)
+            if stood != receipt:
+                kept.put(stood)
     return seen
+
+
+def disown(tree: Path, observed: Observed, receipts: Path) -> None:
+    """No person wrote this edit or delete: it stays on disk, and `observe` says so until it says something else."""
+    kept = TreeReceipts.of(receipts, tree)
+    receipt = kept.get(observed.name)
+    if receipt is not None:
+        with _advice(receipts):
+            kept.put(replace(receipt, foreign=_mark(observed.state, observed.text)))
 
 
 def adopt(tree: Path, observed: Observed, receipts: Path) -> None:
@@ -147,27 +168,70 @@ def adopt(tree: Path, observed: Observed, receipts: Path) -> None:
             _remove_empty(tree.resolve(), kept)
             kept.drop(observed.name)
         elif observed.state is FileState.EDITED:
-            sha256 = _sha256(observed.text)
-            kept.put(replace(receipt.about_to_write(sha256), sha256=sha256, blob=history.blob_id(observed.text)))
+            kept.put(_as_stored(receipt.about_to_write(_sha256(observed.text)), observed.text, receipt.head))
 
 
-def withdraw(tree: Path, receipts: Path, name: str | None = None) -> list[Withdrawn]:
+def withdraw(tree: Path, receipts: Path, name: str | None = None, skill_id: str | None = None) -> list[Withdrawn]:
     """Remove what we published (all, or one skill), and folders we made that are empty now.
 
-    A file that a person changed stays, and is theirs from now on.
+    Two skills may have one name: with `skill_id`, another's file is not touched. A file that
+    a person changed stays, and is theirs from now on.
     """
     kept = TreeReceipts.of(receipts, tree)
     real_tree = tree.resolve()
     done: list[Withdrawn] = []
     with _advice(tree):
         for receipt in kept.all():
-            if name in (None, receipt.name):
+            if name in (None, receipt.name) and skill_id in (None, receipt.skill_id):
                 # Should we be killed in between, its absence is not to look like a person's delete.
                 kept.put(replace(receipt, sha256="", blob=""))
                 done += _remove(real_tree, receipt)
                 _remove_empty(real_tree, kept)
                 kept.drop(receipt.name)
     return done
+
+
+def _forget_another_tree(kept: TreeReceipts, tree: Path) -> None:
+    """A clone or worktree made anew at this path lacks files that nobody deleted."""
+    identity = identity_of(tree)
+    if not identity or identity == kept.identity or not kept.all():
+        return
+    if kept.identity:
+        for receipt in kept.all():
+            if not os.path.lexists(tree / receipt.path):
+                kept.drop(receipt.name)
+    if kept.all():
+        kept.put_identity(identity)
+    else:
+        kept.identity = identity
+
+
+def _seen(path: Path, receipt: Receipt, state: FileState, text: str) -> Observed:
+    foreign = bool(receipt.foreign) and receipt.foreign == _mark(state, text)
+    return Observed(receipt.name, receipt.skill_id, path, state, text, receipt.at, foreign)
+
+
+def _mark(state: FileState, text: str) -> str:
+    return GONE if state is FileState.DELETED else _sha256(text)
+
+
+def _as_stored(receipt: Receipt, text: str, head: str) -> Receipt:
+    """The file says what the store has."""
+    sha256, blob = _sha256(text), history.blob_id(text)
+    return replace(receipt, sha256=sha256, blob=blob, head=head, at=time.time(), foreign="", gone="")
+
+
+def _remembered(receipt: Receipt, state: FileState, head: str, *, missing: bool, whole: bool) -> Receipt:
+    """`receipt` with what this look told; `whole`: no copy of the file was edited."""
+    if missing:
+        # `.invalid` stands where git keeps its refs in tables: then the head does not tell when to ask again.
+        return replace(receipt, gone=f"{state} {head}") if head and not head.endswith(".invalid") else receipt
+    receipt = replace(receipt, gone="")
+    if state is not FileState.UNCHANGED:
+        return receipt
+    if receipt.foreign and whole:
+        receipt = replace(receipt, foreign="", at=time.time())
+    return replace(receipt, head=head)
 
 
 def _refuse_if_not_ours(tree: Path, path: Path, receipt: Receipt, elsewhere: frozenset[str]) -> None:
@@ -183,6 +247,8 @@ def _refuse_if_not_ours(tree: Path, path: Path, receipt: Receipt, elsewhere: fro
         if not receipt.sha256 and folder.is_dir() and any(not _is_aside(one) for one in folder.iterdir()):
             raise _not_ours(folder, "The folder holds files that hivemind did not write.")
     elif _state(tree, path, receipt)[0] is FileState.EDITED and _sha256(text) not in elsewhere - set(receipt.known):
+        if not receipt.sha256 and receipt.skill_id and f"hivemind-id: {receipt.skill_id}" in text:
+            raise _not_ours(path, "It bears hivemind's mark, but no receipt of ours: it counts as a person's.")
         raise _not_ours(path, "A person wrote or changed it.")
 
 
@@ -198,6 +264,9 @@ def _state(tree: Path, path: Path, receipt: Receipt) -> tuple[FileState, str]:
     text = _read(path)
     if text is None:
         gone = not os.path.lexists(path) and receipt.sha256
+        for state in (FileState.ABSENT, FileState.DELETED):
+            if gone and receipt.gone and receipt.gone == f"{state} {history.head(tree)}":
+                return state, ""
         deleted = gone and history.was_deleted(tree, receipt.path, receipt.head)
         return (FileState.DELETED if deleted else FileState.ABSENT), ""
     sha256 = _sha256(text)

@@ -1,6 +1,6 @@
 """What we wrote into working trees, so that we never touch what a person wrote.
 
-receipts/skills/<tree>/_tree.json      {"tree": path, "created": [folders we made, relative]}
+receipts/skills/<tree>/_tree.json      {"tree": path, "created": [folders we made, relative], "identity": which tree}
 receipts/skills/<tree>/<name>.json    one Receipt for each published skill
 
 <tree> is a digest of the tree's real path. A damaged receipt counts as none: then everything is the person's.
@@ -18,6 +18,7 @@ from typing import Any
 from hivemind_cli.core.paths import FILE_MODE, FOLDER_MODE
 
 KNOWN_MAX = 40
+GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,12 @@ class Receipt:
     """Links to the skill's folder."""
     head: str = ""
     """What the tree had checked out when we last wrote or saw the file."""
+    at: float = 0.0
+    """When the file last was as the store has it, as far as we were told: seconds since 1970."""
+    foreign: str = ""
+    """sha256 of a text that stands there, but that no person wrote; GONE if it was deleted so."""
+    gone: str = ""
+    """State and head for which git was asked about the missing file, and what it said."""
 
     def about_to_write(self, sha256: str) -> "Receipt":
         """With `sha256` among what is ours."""
@@ -54,6 +61,8 @@ class TreeReceipts:
     folder: Path
     tree: str
     created: list[str] = field(default_factory=list)
+    identity: str = ""
+    """`identity_of` the tree when we last looked; "" before that was noted."""
 
     @classmethod
     def of(cls, receipts: Path, tree: Path) -> "TreeReceipts":
@@ -61,8 +70,9 @@ class TreeReceipts:
         real = os.path.realpath(tree)
         digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:20]
         folder = receipts / "skills" / digest
-        said = _read(folder / "_tree.json").get("created", [])
-        return cls(folder, real, [str(one) for one in said if _is_relative(str(one))])
+        said = _read(folder / "_tree.json")
+        created = [str(one) for one in said.get("created", []) if _is_relative(str(one))]
+        return cls(folder, real, created, str(said.get("identity", "")))
 
     def all(self) -> list[Receipt]:
         """By name."""
@@ -83,8 +93,11 @@ class TreeReceipts:
                 copies=tuple(map(str, said["copies"])),
                 links=tuple(map(str, said["links"])),
                 head=str(said["head"]),
+                at=float(said.get("at", 0.0)),
+                foreign=str(said.get("foreign", "")),
+                gone=str(said.get("gone", "")),
             )
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, ValueError):
             return None
         inside = all(_is_relative(one) for one in (receipt.path, *receipt.copies, *receipt.links))
         return receipt if inside and receipt.name == name else None
@@ -97,19 +110,41 @@ class TreeReceipts:
     def put_created(self, created: list[str]) -> None:
         self.created = created
         self.folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        _write(self.folder / "_tree.json", {"tree": self.tree, "created": created})
+        self.identity = self.identity or identity_of(Path(self.tree))
+        _write(self.folder / "_tree.json", {"tree": self.tree, "created": created, "identity": self.identity})
+
+    def put_identity(self, identity: str) -> None:
+        self.identity = identity
+        self.put_created(self.created)
 
     def drop(self, name: str) -> None:
         """Forget a skill; with the last one, the tree."""
         (self.folder / f"{name}.json").unlink(missing_ok=True)
         if self.folder.is_dir() and not self.all():
             shutil.rmtree(self.folder)
+            self.created = []
 
 
 def trees(receipts: Path) -> list[Path]:
     """Every working tree we published into, whether it is still there or not."""
     found = (_read(path).get("tree") for path in sorted((receipts / "skills").glob("*/_tree.json")))
     return [Path(str(tree)) for tree in found if tree]
+
+
+def identity_of(tree: Path) -> str:
+    """Which tree stands at that path: a clone or worktree made anew there is another. "" if none can be seen.
+
+    Inodes are used again at once, so the age of a file that git writes only when it makes a repository counts too;
+    the device's number does not, for it may change whenever a computer starts.
+    """
+    dot = tree / ".git"
+    try:
+        if not dot.exists():
+            return f"folder:{tree.stat().st_ino}"
+        made = dot / "description" if dot.is_dir() else dot
+        return f"git:{dot.stat().st_ino}:{made.stat().st_mtime_ns if made.exists() else 0}"
+    except OSError:
+        return ""
 
 
 def known_anywhere(receipts: Path, skill_id: str) -> frozenset[str]:

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from hivemind_cli.core.errors import HivemindError
-from hivemind_cli.skills.disk import FileState, SkillNotOurs, adopt, observe, publish, withdraw
+from hivemind_cli.skills import history
+from hivemind_cli.skills.disk import FileState, SkillNotOurs, adopt, disown, observe, publish, withdraw
 from hivemind_cli.skills.receipts import trees
 from tests.skills.working_tree import FOLDERS, NAME, Tree, skill
 
@@ -282,6 +284,109 @@ def test_withdrawing_leaves_an_edited_file_and_says_so(tree: Tree) -> None:
     assert tree.file.exists()
     assert (tree.link / "SKILL.md").exists()
     assert tree.states() == []
+
+
+# -- two skills of one name, trees made anew, and texts that no person wrote
+
+
+def test_another_skill_of_that_name_is_refused_and_not_withdrawn(tree: Tree) -> None:
+    tree.publish()
+    with pytest.raises(SkillNotOurs, match="Another skill"):
+        tree.publish(skill(skill_id="sk_2"))
+    assert withdraw(tree.root, tree.receipts, NAME, "sk_2") == []
+    assert tree.file.read_text() == skill()
+    assert [one.removed for one in withdraw(tree.root, tree.receipts, NAME, "sk_1")] == [True]
+
+
+def test_a_file_with_our_mark_but_no_receipt_is_said_to_be_one(tree: Tree) -> None:
+    tree.file.parent.mkdir(parents=True)
+    tree.file.write_text(skill(rule="From another machine."))
+    with pytest.raises(SkillNotOurs, match="no receipt"):
+        tree.publish()
+    assert "another machine" in tree.file.read_text()
+
+
+def test_a_clone_made_anew_has_deleted_nothing_and_is_published_to(tree: Tree, tmp_path: Path) -> None:
+    tree.publish()
+    assert tree.state() is FileState.UNCHANGED
+    tree.git("clone", "-q", ".", str(tmp_path / "anew"))
+    shutil.rmtree(tree.root)
+    (tmp_path / "anew").rename(tree.root)
+    assert tree.states() == []
+    assert tree.publish().written
+    tree.file.unlink()
+    assert tree.state() is FileState.DELETED
+
+
+def test_a_worktree_made_anew_has_deleted_nothing(tree: Tree, tmp_path: Path) -> None:
+    side = tmp_path / "side"
+    for _ in range(2):
+        tree.git("worktree", "add", "-q", "--force", "--detach", str(side))
+        assert observe(side, tree.receipts) == []
+        assert publish(side, FOLDERS, skill(), NAME, tree.receipts).written
+        tree.git("worktree", "remove", "--force", str(side))
+
+
+def test_an_edited_file_stays_known_in_a_tree_made_anew(tree: Tree) -> None:
+    tree.publish()
+    edited = skill(rule="Mine.")
+    tree.file.write_text(edited)
+    (tree.root / ".git").rename(tree.root / "old")
+    tree.git("init", "-q")
+    assert tree.states() == [(FileState.EDITED, edited)]
+
+
+def test_receipts_from_before_trees_had_identities_stay_good(tree: Tree) -> None:
+    tree.publish()
+    for path in tree.receipts.rglob("*.json"):
+        said = json.loads(path.read_text())
+        path.write_text(json.dumps({k: v for k, v in said.items() if k not in ("identity", "at", "foreign", "gone")}))
+    tree.file.unlink()
+    assert tree.state() is FileState.DELETED
+
+
+def test_git_is_asked_once_about_an_absent_file(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree.git("branch", "before")
+    tree.publish()
+    tree.commit("skill")
+    tree.git("checkout", "-q", "before")
+    asked: list[str] = []
+    real = history.was_deleted
+
+    def counted(root: Path, path: str, head: str) -> bool:
+        asked.append(path)
+        return real(root, path, head)
+
+    monkeypatch.setattr(history, "was_deleted", counted)
+    assert [tree.state() for _ in range(3)] == [FileState.ABSENT] * 3
+    assert len(asked) == 1
+    tree.git("commit", "-q", "--allow-empty", "-m", "on")
+    assert tree.state() is FileState.ABSENT
+    assert len(asked) == 2
+    tree.git("checkout", "-q", "main")
+    assert tree.state() is FileState.UNCHANGED
+    tree.file.unlink()
+    assert tree.state() is FileState.DELETED
+
+
+def test_a_text_that_no_person_wrote_is_remembered_until_it_is_another(tree: Tree) -> None:
+    tree.publish()
+    tree.file.write_text(skill(rule="Not mine."))
+    [seen] = observe(tree.root, tree.receipts)
+    assert not seen.foreign
+    disown(tree.root, seen, tree.receipts)
+    [again] = observe(tree.root, tree.receipts)
+    assert again.foreign
+    assert again.since == seen.since
+    tree.file.write_text(skill(rule="Mine."))
+    [other] = observe(tree.root, tree.receipts)
+    assert not other.foreign
+    tree.file.write_text(skill())
+    observe(tree.root, tree.receipts)
+    tree.file.write_text(skill(rule="Not mine."))
+    [after] = observe(tree.root, tree.receipts)
+    assert not after.foreign
+    assert after.since > seen.since
 
 
 # -- what may go wrong
