@@ -47,12 +47,13 @@ class Store(Protocol):
         /,
         *,
         after: int = 0,
+        until: int | None = None,
         limit: int | None = None,
         newest_first: bool = False,
         since: datetime | None = None,
         **equals: Any,
     ) -> list[Row[R]]:
-        """Rows with seq > `after`, in seq order (or newest first), whose fields equal `equals`.
+        """Rows with `after` < seq <= `until`, in seq order (or newest first), whose fields equal `equals`.
 
         A tuple or list as a value means any of these. `since` bounds occurred_at from below.
         StoreError for a field the record does not have.

@@ -56,6 +56,7 @@ class DaemonStore:
         /,
         *,
         after: int = 0,
+        until: int | None = None,
         limit: int | None = None,
         newest_first: bool = False,
         since: datetime | None = None,
@@ -66,6 +67,7 @@ class DaemonStore:
         asked = {
             "kind": table_of(kind).kind.__name__,
             "newest_first": newest_first and not turned,
+            "until": until,
             "since": filter_to_json(since),
             "equals": _filters(equals),
         }

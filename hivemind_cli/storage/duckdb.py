@@ -113,13 +113,14 @@ class DuckDBStore:
         /,
         *,
         after: int = 0,
+        until: int | None = None,
         limit: int | None = None,
         newest_first: bool = False,
         since: datetime | None = None,
         **equals: Any,
     ) -> list[Row[R]]:
         table = table_of(kind)
-        condition, parameters = where(table, after, since, equals)
+        condition, parameters = where(table, since, equals, after=after, until=until)
         sql = (
             f"SELECT seq, {names_of(table)} FROM {table.name}{condition} ORDER BY seq{' DESC' if newest_first else ''}"
         )
@@ -129,7 +130,7 @@ class DuckDBStore:
 
     def count(self, kind: type[R], /, *, since: datetime | None = None, **equals: Any) -> int:
         table = table_of(kind)
-        condition, parameters = where(table, 0, since, equals)
+        condition, parameters = where(table, since, equals)
         return int(self._read(f"SELECT count(*) FROM {table.name}{condition}", parameters)[0][0])
 
     def prune(self, host: str, session_id: str, tombstone: Record) -> int:

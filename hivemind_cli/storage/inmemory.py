@@ -69,6 +69,7 @@ class InMemoryStore:
         /,
         *,
         after: int = 0,
+        until: int | None = None,
         limit: int | None = None,
         newest_first: bool = False,
         since: datetime | None = None,
@@ -79,7 +80,10 @@ class InMemoryStore:
         start = naive_utc(since) if since else None
         with self._lock:
             self._check_open()
-            rows = self._rows[kind][bisect_right(self._rows[kind], after, key=lambda row: row.seq) :]
+            rows = self._rows[kind]
+            first = bisect_right(rows, after, key=lambda row: row.seq)
+            last = len(rows) if until is None else bisect_right(rows, until, key=lambda row: row.seq)
+            rows = rows[first:last]
         found = (
             row
             for row in (reversed(rows) if newest_first else rows)

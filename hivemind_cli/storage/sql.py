@@ -25,13 +25,18 @@ def names_of(table: Table) -> str:
     return ", ".join(f'"{name}"' for name in table.columns)
 
 
-def where(table: Table, after: int, since: datetime | None, equals: dict[str, Any]) -> tuple[str, list[Any]]:
+def where(
+    table: Table, since: datetime | None, equals: dict[str, Any], *, after: int = 0, until: int | None = None
+) -> tuple[str, list[Any]]:
     """The WHERE clause of Store.find ("" for all rows), and its parameters."""
     conditions: list[str] = []
     parameters: list[Any] = []
     if after:
         conditions.append("seq > ?")
         parameters.append(after)
+    if until is not None:
+        conditions.append("seq <= ?")
+        parameters.append(until)
     if since is not None:
         conditions.append("occurred_at >= ?")
         parameters.append(naive_utc(since))

@@ -4,7 +4,7 @@
     store.append    records: [[kind, record]]                                   int
     store.commit    stage, outputs: [[kind, record]], cursor_from, cursor_to    int
     store.cursor    stage                                                       int
-    store.find      kind, after, limit, newest_first, since, equals             {rows: [[seq, record]], more: bool}
+    store.find      kind, after, until, limit, newest_first, since, equals      {rows: [[seq, record]], more: bool}
     store.count     kind, since, equals                                         int
     store.prune     host, session_id, tombstone: [kind, record]                 int
 
@@ -103,11 +103,12 @@ def _cursor(store: Store, args: Args) -> int:
 
 def _find(store: Store, args: Args) -> dict[str, Any]:
     kind = table_named(args["kind"]).kind
-    limit, newest_first = args.get("limit"), bool(args.get("newest_first"))
+    limit, newest_first, until = args.get("limit"), bool(args.get("newest_first")), args.get("until")
     paged = not newest_first and (limit is None or limit > PAGE_ROWS)
     rows: list[Row[Any]] = store.find(
         kind,
         after=int(args.get("after", 0)),
+        until=None if until is None else int(until),
         limit=PAGE_ROWS if paged else limit,
         newest_first=newest_first,
         since=filter_from_json(args.get("since")),

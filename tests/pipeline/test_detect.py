@@ -3,9 +3,10 @@
 import pytest
 
 from hivemind_cli.core.acts import SHELL, Act
-from hivemind_cli.core.records import Correction, CorrectionKind, EventKind
+from hivemind_cli.core.records import Correction, CorrectionKind, Event, EventKind
 from hivemind_cli.pipeline.detect import Detect
 from hivemind_cli.pipeline.detect.said import judge
+from hivemind_cli.pipeline.runner import run_once
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.pipeline.session import Session
 
@@ -265,3 +266,24 @@ def test_a_hand_edit_and_the_words_about_it_are_both_kept(session: Session) -> N
     edited = [{"path": "api/routes.py", "call_id": "call1", "removed": ["@app.get('/getUsers')"], "added": ["x"]}]
     session.says("routes are plural nouns here, no verbs", edited=edited)
     assert {one.kind for one in session.corrections()} == {CorrectionKind.HAND_EDIT, CorrectionKind.SAID}
+
+
+def test_a_long_session_stored_at_once_gives_what_it_gives_event_by_event() -> None:
+    told = Session(InMemoryStore())
+    for n in range(241):
+        told.says("deploy the docs")
+        told.runs("rsync -a site/ host:/srv")
+        told.replies()
+        told.says("no, never rsync by hand here, we use the publish target" if n in (0, 120, 240) else "thanks")
+    events = [row.record for row in told.store.find(Event)]
+    assert len(events) == 1205
+    at_once, one_by_one = InMemoryStore(), InMemoryStore()
+    at_once.append(events)
+    while run_once(Detect(), at_once):
+        pass
+    for event in events:
+        one_by_one.append([event])
+        run_once(Detect(), one_by_one)
+    found = [row.record for row in at_once.find(Correction)]
+    assert len(found) == 3
+    assert found == [row.record for row in one_by_one.find(Correction)]

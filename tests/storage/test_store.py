@@ -267,6 +267,12 @@ def test_find_pages_in_both_directions(store: Store) -> None:
     assert [row.seq for row in store.find(Event, after=8, newest_first=True)] == [10, 9]
     assert [row.seq for row in store.find(Event, after=2, newest_first=True, limit=2)] == [10, 9]
     assert store.find(Event, after=10) == []
+    assert [row.seq for row in store.find(Event, until=3)] == [1, 2, 3]
+    assert [row.seq for row in store.find(Event, after=2, until=6, newest_first=True, limit=3)] == [6, 5, 4]
+    assert [row.seq for row in store.find(Event, until=6, newest_first=True)] == [6, 5, 4, 3, 2, 1]
+    assert [row.seq for row in store.find(Event, after=3, until=99, limit=2)] == [4, 5]
+    assert store.find(Event, after=6, until=6) == []
+    assert store.find(Event, until=0) == []
     assert store.find(Event, limit=0) == []
 
 
@@ -383,4 +389,6 @@ def test_large_results_cross_the_wire_in_pages(monkeypatch: pytest.MonkeyPatch) 
         assert [row.seq for row in store.find(Event)] == list(range(1, 51))
         assert [row.seq for row in store.find(Event, after=10, limit=20)] == list(range(11, 31))
         assert [row.seq for row in store.find(Event, newest_first=True)] == list(range(50, 0, -1))
+        assert [row.seq for row in store.find(Event, until=30)] == list(range(1, 31))
+        assert [row.seq for row in store.find(Event, after=4, until=30, newest_first=True)] == list(range(30, 4, -1))
         assert [row.seq for row in store.find(Event, newest_first=True, limit=20)] == list(range(50, 30, -1))

@@ -16,7 +16,7 @@ from hivemind_cli.pipeline.detect.structural import RULES
 from hivemind_cli.storage.base import Row, Store
 
 LOOK_BACK = 400
-"""Events of the session that the rules may see."""
+"""Events of the session before the one looked at that the rules may see, however they were batched."""
 
 
 class Detect:
@@ -37,15 +37,17 @@ class Detect:
                 Event,
                 host=host,
                 session_id=session_id,
+                until=rows[-1].seq,
                 newest_first=True,
                 limit=LOOK_BACK + len(rows),
             )
-            events = [row.record for row in sorted(before, key=lambda row: row.seq) if row.seq <= rows[-1].seq]
+            events = [row.record for row in reversed(before)]
             places = {event.id: n for n, event in enumerate(events)}
             for row in rows:
-                if row.record.id not in places:
+                if row.record.id not in places:  # pruned meanwhile
                     continue
-                history = History(events[: places[row.record.id]])
+                place = places[row.record.id]
+                history = History(events[max(place - LOOK_BACK, 0) : place])
                 for finding in _strongest([f for rule in RULES for f in rule(row.record, history)]):
                     correction = _correction(finding, row.record)
                     found[correction.id] = correction
