@@ -1,14 +1,18 @@
 """Skills on disk follow the store; what a person does to the files follows them back into it.
 
 A live project skill is written where its correction happened; other trees of the project get it when a session
-starts there. A person's edit or delete becomes a revision of theirs and is never overwritten.
+starts there. A person's edit or delete becomes a revision of theirs and is never overwritten. What an agent or git
+put into a file is nobody's word: it stays where it is, is told, and never becomes a revision.
 """
 
 import logging
+import time
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+from hivemind_cli.app.tampering import touched_by_agent
 from hivemind_cli.core import redact
 from hivemind_cli.core.clock import Clock
 from hivemind_cli.core.errors import CursorMoved, HivemindError
@@ -27,7 +31,7 @@ from hivemind_cli.core.records import (
 )
 from hivemind_cli.hosts.base import Host
 from hivemind_cli.index import base as index_base
-from hivemind_cli.skills import disk
+from hivemind_cli.skills import disk, history
 from hivemind_cli.skills.format import SkillFault, parse, render
 from hivemind_cli.storage.base import Store
 
@@ -38,6 +42,8 @@ PERSON = "person"
 """Drafter of a revision that a person wrote in the file itself."""
 ANNOUNCED_MAX = 5
 _BATCH = 100
+_BACKLOG_S = 600.0
+"""A delivery that waits longer cannot be read, and is not waited for."""
 
 
 class Publishing:
@@ -107,7 +113,7 @@ class Publishing:
         """Make the file in `tree` what `revision` says."""
         try:
             if revision.state is not SkillState.LIVE:
-                for gone in disk.withdraw(tree, self._paths.receipts, revision.name):
+                for gone in disk.withdraw(tree, self._paths.receipts, revision.name, revision.skill_id):
                     if not gone.removed and gone.why:
                         yield self._notice("skill_left", f"{gone.path} was left: {gone.why}", "", revision.name)
                 return
@@ -117,8 +123,12 @@ class Publishing:
             published = disk.publish(tree, folders, render(revision), revision.name, self._paths.receipts)
         except HivemindError as problem:
             logger.warning("skill=%s could not be written: %s", revision.name, problem)
-            yield self._notice("publish_failed", f"{problem.what} {problem.why}", problem.fix, revision.name)
+            yield self._once(revision, "publish_failed", f"{problem.what} {problem.why}", problem.fix)
             return
+        for why in published.skipped:
+            said = f"Skill {revision.name} is at {published.path}, but not shown to every agent: {why}"
+            fix = "Rename or remove what is in the way, if hivemind may show the skill there."
+            yield self._once(revision, "skill_not_shown", said, fix)
         if published.written:
             fix = f"`hivemind skillify undo {revision.name}` takes it back."
             yield self._notice("published", f"Skill {revision.name} v{revision.version} is live.", fix, revision.name)
@@ -132,8 +142,8 @@ class Publishing:
                 except (SkillFault, OSError):
                     return True
                 rows = self._store.find(SkillRevision, skill_id=revision.skill_id, drafter=PERSON)
-                said = (parsed.description, parsed.lines, parsed.body)
-                return any(said == (row.record.trigger, row.record.lines, row.record.body) for row in rows)
+                said = (parsed.description, parsed.body)
+                return any(said == (row.record.trigger, row.record.body) for row in rows)
         return False
 
     def _observe(self, tree: Path) -> None:
@@ -143,21 +153,55 @@ class Publishing:
             logger.warning("skills in a tree could not be looked at: %s", problem)
             return
         for one in observed:
-            if one.state not in (disk.FileState.EDITED, disk.FileState.DELETED):
+            if one.foreign or one.state not in (disk.FileState.EDITED, disk.FileState.DELETED):
                 continue
-            record = self._by_person(one)
+            if not self._store.count(SkillRevision, skill_id=one.skill_id):
+                continue
+            if self._backlog():
+                return  # an agent's own word about this change may still be waiting: the next look tells
+            current = self._current(one.skill_id)
+            notice = self._by_nobody(tree, one, current)
+            record = notice or self._by_person(one, current)
             if record is None:
                 continue
             self._store.append([record])
-            if isinstance(record, SkillRevision):
+            if notice is not None:
+                disk.disown(tree, one, self._paths.receipts)
+            elif isinstance(record, SkillRevision):
                 disk.adopt(tree, one, self._paths.receipts)
 
-    def _by_person(self, one: disk.Observed) -> SkillRevision | Notice | None:
-        """The revision that a person made by editing or deleting the file."""
-        rows = self._store.find(SkillRevision, skill_id=one.skill_id)
-        if not rows:
+    def _backlog(self) -> bool:
+        """Do deliveries wait to be read? Every hook delivers before its tool runs."""
+        oldest = time.time() - _BACKLOG_S
+        try:
+            return any(one.stat().st_mtime >= oldest for one in self._paths.spool_new.iterdir())
+        except FileNotFoundError:  # one was taken just now
+            return self._paths.spool_new.is_dir()
+
+    def _by_nobody(self, tree: Path, one: disk.Observed, current: SkillRevision) -> Notice | None:
+        """What to tell of a change that an agent made, or that came by git; None for a person's."""
+        if current.state is SkillState.RETIRED and one.state is disk.FileState.DELETED:
             return None
-        current = max((row.record for row in rows), key=lambda revision: revision.version)
+        kept = f"hivemind keeps to version {current.version}"
+        fix = (
+            f"Compare it with `hivemind skillify show {one.name}`. To drop the change, put that text back; "
+            "to keep it, put that text back, wait a minute, and make the change yourself."
+        )
+        since = datetime.fromtimestamp(one.since, UTC)
+        if touched_by_agent(self._store, one.path, one.name, since, deleted=one.state is disk.FileState.DELETED):
+            did = "deleted" if one.state is disk.FileState.DELETED else "changed"
+            said = f"{one.path} was {did} while an agent worked on it; {kept}."
+            return self._once(current, "skill_changed_by_agent", said, fix, one.text)
+        if one.state is not disk.FileState.EDITED:
+            return None
+        path = one.path.relative_to(tree).as_posix()
+        if history.committed(tree.resolve(), path) == one.text.replace("\r\n", "\n"):
+            said = f"{one.path} came by git with other words than hivemind's; {kept}."
+            return self._once(current, "skill_changed_by_git", said, fix, one.text)
+        return None
+
+    def _by_person(self, one: disk.Observed, current: SkillRevision) -> SkillRevision | Notice | None:
+        """The revision that a person made by editing or deleting the file."""
         now = self._clock()
         following = replace(current, id=new_id(now), version=current.version + 1, drafter=PERSON, occurred_at=now)
         if one.state is disk.FileState.DELETED:
@@ -171,11 +215,16 @@ class Publishing:
                 self._notice("skill_unreadable", f"{one.path}: {fault.what} {fault.why}", fault.fix, one.name),
                 id=derived_id(current.occurred_at, "unreadable", one.skill_id, one.text),
             )
+        carried = {one for line in current.lines for one in line.correction_ids}  # others may be forged
+        lines = (
+            replace(line, correction_ids=tuple(one for one in line.correction_ids if one in carried))
+            for line in parsed.lines
+        )
         return replace(
             following,
             title=parsed.title or current.title,
             trigger=parsed.description,
-            lines=parsed.lines,
+            lines=tuple(lines),
             body=parsed.body,
             state=SkillState.LIVE,
             reason="a person edited the file",
@@ -214,6 +263,11 @@ class Publishing:
     def _current(self, skill_id: str) -> SkillRevision:
         rows = self._store.find(SkillRevision, skill_id=skill_id)
         return max((row.record for row in rows), key=lambda revision: revision.version)
+
+    def _once(self, revision: SkillRevision, about: str, text: str, fix: str, *content: str) -> Notice:
+        """A notice that is stored once for this revision, however often it is made."""
+        notice = self._notice(about, text, fix, revision.name)
+        return replace(notice, id=derived_id(revision.occurred_at, about, revision.id, text, *content))
 
     def _notice(self, about: str, text: str, fix: str, subject: str) -> Notice:
         now = self._clock()
