@@ -34,7 +34,7 @@ def bench(rounds: int) -> list[BenchRow]:
 @contextmanager
 def _home() -> Iterator[Door]:
     folder = Path(tempfile.mkdtemp(prefix="hivemind-bench-")).resolve()
-    door = Door(Paths(root=folder / ".hivemind", home=folder))
+    door = Door.apart(Paths(root=folder / ".hivemind", home=folder))
     try:
         door.paths.make()
         installing.copy_hook(door.paths)

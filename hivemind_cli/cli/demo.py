@@ -89,7 +89,7 @@ def _stage() -> Iterator[_Stage]:
     from hivemind_cli.daemon.spawn import command
 
     folder = Path(tempfile.mkdtemp(prefix="hivemind-demo-")).resolve()
-    door = Door(Paths(root=folder / "home" / ".hivemind", home=folder / "home"))
+    door = Door.apart(Paths(root=folder / "home" / ".hivemind", home=folder / "home"))
     project = folder / "shop"
     try:
         (project / ".git").mkdir(parents=True)
@@ -165,9 +165,21 @@ def _play(stage: _Stage, *, quiet: bool) -> dict[str, Any]:
         "recalled": given.count(OPEN) == 1,
         "held": denied,
         "repeat_passes": passes,
-        "engine": "DuckDB",
-        "tier": "lexical",
-        "drafter": "extractive",
+        **_made_with(stage),
+    }
+
+
+def _made_with(stage: _Stage) -> dict[str, str]:
+    """What took part, as the records and the settings of the demo's home say."""
+    from hivemind_cli.core.records import Recall, SkillRevision
+
+    store = stage.door.store
+    tiers = {row.record.tier for row in store.find(Recall)}
+    drafters = {row.record.drafter for row in store.find(SkillRevision)}
+    return {
+        "engine": stage.door.config.storage.engine,
+        "tier": ", ".join(sorted(tiers)),
+        "drafter": ", ".join(sorted(drafters)),
     }
 
 

@@ -4,7 +4,8 @@ Every room is imported when it is first used: `--help` opens none.
 """
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ class Door:
     """One command's view of hivemind; everything is made when first used."""
 
     paths: "Paths"
+    env: Mapping[str, str] = field(default_factory=lambda: os.environ, compare=False, repr=False)
 
     @classmethod
     def open(cls) -> "Door":
@@ -31,12 +33,17 @@ class Door:
 
         return cls(Paths.from_env(os.environ))
 
+    @classmethod
+    def apart(cls, paths: "Paths") -> "Door":
+        """Of a home made for a moment: the person's HIVEMIND_* say nothing there, not even to its daemon."""
+        return cls(paths, {name: value for name, value in os.environ.items() if not name.startswith("HIVEMIND_")})
+
     @cached_property
     def loaded(self) -> "Loaded":
         """Settings and where each came from. ConfigError: one is wrong."""
         from hivemind_cli.core.settings import load
 
-        return load(self.paths, os.environ)
+        return load(self.paths, self.env)
 
     @property
     def config(self) -> "Config":
@@ -49,10 +56,10 @@ class Door:
         from hivemind_cli.daemon.client import Client
 
         if not self.config.llm.allow:
-            return Client(self.paths)
+            return Client(self.paths, env=self.env)
         from hivemind_cli.llm import ENVIRONMENT
 
-        return Client(self.paths, key_names=(self.config.llm.key_env, *ENVIRONMENT))
+        return Client(self.paths, env=self.env, key_names=(self.config.llm.key_env, *ENVIRONMENT))
 
     @cached_property
     def store(self) -> "Store":

@@ -11,14 +11,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def start(temporary: Path, *words: str) -> "subprocess.Popen[str]":
+def start(temporary: Path, *words: str, **env: str) -> "subprocess.Popen[str]":
     temporary.mkdir()
     return subprocess.Popen(
         [sys.executable, "-m", "hivemind_cli", "demo", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1", **env},
     )
 
 
@@ -53,6 +53,23 @@ def test_the_demo_learns_recalls_and_holds(tmp_path: Path) -> None:
     assert seen["recalled"] and seen["held"] and seen["repeat_passes"]
     assert "<!-- hm:" in seen["skill"]
     assert not err
+    assert nothing_is_left(tmp_path / "t")
+
+
+def test_the_persons_own_settings_do_not_reach_the_demo(tmp_path: Path) -> None:
+    own = {
+        "HIVEMIND_RECALL_HOLD": "never",
+        "HIVEMIND_CAPTURE": "false",
+        "HIVEMIND_CODIFY_PUBLISH": "review",
+        "HIVEMIND_STORAGE_ENGINE": "inmemory",
+        "HIVEMIND_WORKSPACE_ID": "team",
+    }
+    process = start(tmp_path / "t", "--json", **own)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    seen = json.loads(out)
+    assert seen["held"]
+    assert (seen["engine"], seen["tier"], seen["drafter"]) == ("duckdb", "lexical", "extractive")
     assert nothing_is_left(tmp_path / "t")
 
 
