@@ -9,7 +9,9 @@ from hivemind_cli.cli.output import print_json, quoted, say
 
 
 def why(
-    name: Annotated[str, typer.Argument(help="A skill's name, or NAME:LINE.")],
+    name: Annotated[
+        str, typer.Argument(help="A skill's name, or NAME:LINE: its LINE-th line as `why NAME` numbers them.")
+    ],
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")] = False,
 ) -> None:
     """Show the words, the act and the date behind each line of a skill."""

@@ -43,7 +43,6 @@ class Beside:
 _PASSWORD = re.compile(
     r"(?:^|[_.-])(?:pass(?:word|wd|phrase|code)?|pwd|mnemonic)$|(?:password|passwd|passphrase)$|^identified by$"
 )
-_PLAIN_PASSWORD = re.compile(r"^pass$|_pass$|[a-z]Pass$")
 _SUFFIX = re.compile(r"(?<=[a-z])_?(?:base|prod|production|dev|staging|test|live|old|new|[0-9]{1,2})$")
 _STRONG = re.compile(
     r"secret$|credentials?$|(?:^|[_.-])(?:pat)$|"

@@ -57,8 +57,6 @@ class Answer:
     """Deny this tool call once, with `text` as the reason."""
     notice: str = ""
     """One line for the person, not the model (session start)."""
-    reload_skills: bool = False
-    """Ask the host to look at its skill folders again (session start, where a skill was just written)."""
 
 
 class Host(Protocol):

@@ -1,4 +1,4 @@
-"""Recall without a daemon: one read-only SQLite file that `hooks/hivemind_hook.py` matches against.
+"""Recall without a daemon: one read-only SQLite file that `hooks/hivemind_hook_recall.py` matches against.
 
 meta    key, value            version, workspace, applies_min, limit, tokens_max
 stop    term                  function words (core/stopwords.py)

@@ -9,7 +9,7 @@ from hivemind_cli.llm.base import BadAnswer, Reply, Request
 from hivemind_cli.llm.schema import parse_answer, without_bounds
 
 MODEL = "claude-haiku-4-5"
-PRICES_READ = "2026-11-20"
+# As published on 2026-11-20.
 PRICES: dict[str, tuple[float, float]] = {
     "claude-haiku-4": (1.0, 5.0),
     "claude-sonnet-4": (3.0, 15.0),

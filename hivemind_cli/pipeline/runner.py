@@ -1,16 +1,18 @@
-"""Gives each stage its next batch and commits what comes of it: the only place where cursors move.
+"""Gives a stage its next batch and commits what comes of it: records and cursor in one transaction.
+
+`run_once` moves the cursor of every Stage (detect, index, feedback, codify). Capture reads files, not records, and
+publishing writes files: they commit cursors of their own. When to run whom, and how long a stage that failed waits,
+the daemon decides.
 
 After a crash a batch is done or done again, never half. One bad record never stops the loop: it is skipped
 with a Notice, and stays stored.
 """
 
 import logging
-import time
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import PurePath
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from hivemind_cli.core.clock import Clock, system_clock
 from hivemind_cli.core.errors import CursorMoved, ProviderUnavailable, StoreError
@@ -22,8 +24,6 @@ logger = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Record)
 
-_WAIT_FIRST_S = 1.0
-_WAIT_MAX_S = 300.0
 _NOT_THE_BATCH = (StoreError, ProviderUnavailable, MemoryError)
 """Failures of the world, not of a record: the same batch may succeed later."""
 
@@ -66,84 +66,6 @@ def run_once(stage: Stage[R], store: Store, *, clock: Clock = system_clock) -> i
     return len(batch)
 
 
-def run_all(stages: Sequence[Stage[Any]], store: Store, limit_rounds: int = 1, *, clock: Clock = system_clock) -> int:
-    """Run `stages` in order, at most `limit_rounds` times, until all are caught up; how many records were taken.
-
-    A stage that fails does not keep the others waiting; the first failure is raised when all had their turn.
-    """
-    total = 0
-    for _ in range(limit_rounds):
-        moved = 0
-        failure: Exception | None = None
-        for stage in stages:
-            try:
-                moved += run_once(stage, store, clock=clock)
-            except Exception as exc:  # noqa: BLE001  raised below
-                failure = failure or exc
-        if failure is not None:
-            raise failure
-        total += moved
-        if not moved:
-            break
-    return total
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A stage that failed and is left alone for a while."""
-
-    failures: int
-    retry_at: float
-    """Seconds, monotonic."""
-    error: Exception
-
-
-class Runner:
-    """`run_all` for a process that stays: a stage that fails waits 1, 2, 4 ... 300 s, and the others go on."""
-
-    def __init__(
-        self,
-        stages: Sequence[Stage[Any]],
-        *,
-        clock: Clock = system_clock,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._stages = tuple(stages)
-        self._clock = clock
-        self._monotonic = monotonic
-        self.waiting: dict[str, Waiting] = {}
-        """By stage name; empty while all is well."""
-
-    def work(self, store: Store) -> int:
-        """One batch for each stage that is not waiting; how many records were taken. Never raises for a stage."""
-        moved = 0
-        for stage in self._stages:
-            waiting = self.waiting.get(stage.name)
-            if waiting is not None and self._monotonic() < waiting.retry_at:
-                continue
-            try:
-                moved += run_once(stage, store, clock=self._clock)
-            except Exception as exc:  # noqa: BLE001  kept in `waiting`, for status
-                self._postpone(stage.name, exc)
-            else:
-                self.waiting.pop(stage.name, None)
-        return moved
-
-    def next_due(self) -> float | None:
-        """Seconds until a waiting stage is tried again; None: none waits."""
-        if not self.waiting:
-            return None
-        return max(min(waiting.retry_at for waiting in self.waiting.values()) - self._monotonic(), 0.0)
-
-    def _postpone(self, name: str, exc: Exception) -> None:
-        before = self.waiting.get(name)
-        failures = before.failures + 1 if before else 1
-        wait_s = min(_WAIT_FIRST_S * 2.0 ** (failures - 1), _WAIT_MAX_S)
-        self.waiting[name] = Waiting(failures, self._monotonic() + wait_s, exc)
-        expected = isinstance(exc, _NOT_THE_BATCH)
-        logger.warning("stage=%s waits %.0f s: %s", name, wait_s, exc, exc_info=None if expected else exc)
-
-
 def _one_by_one(stage: Stage[R], batch: Sequence[Row[R]], store: Store, clock: Clock) -> list[Record]:
     """What comes of each record alone; one Notice for each fault among those that fail even so."""
     outputs: list[Record] = []
@@ -175,6 +97,6 @@ def _notice(stage: str, fault: str, rows: Sequence[Row[R]], clock: Clock) -> Not
         occurred_at=clock(),
         about="stage_failed",
         text=f"{count} skipped by {stage}: {fault}. Nothing is lost: they stay stored.",
-        fix="Please report it with the daemon's log (`hivemind doctor` says where it is).",
+        fix="Please report it with what `hivemind daemon log` shows.",
         subject=first.id,
     )

@@ -28,12 +28,9 @@ def test_a_hold_denies_with_the_rule_as_the_reason() -> None:
     }
 
 
-def test_a_notice_goes_to_the_person_and_skills_are_read_again() -> None:
-    answer = Answer(Moment.SESSION_START, "", notice="learned: use tabs", reload_skills=True)
-    assert json.loads(claude.encode_answer("SessionStart", answer)) == {
-        "systemMessage": "learned: use tabs",
-        "hookSpecificOutput": {"hookEventName": "SessionStart", "reloadSkills": True},
-    }
+def test_a_notice_goes_to_the_person_alone() -> None:
+    answer = Answer(Moment.SESSION_START, "", notice="learned: use tabs")
+    assert json.loads(claude.encode_answer("SessionStart", answer)) == {"systemMessage": "learned: use tabs"}
 
 
 @pytest.mark.parametrize(

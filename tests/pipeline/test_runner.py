@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hivemind_cli.core.errors import ProviderUnavailable, StoreError
 from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.records import Correction, CorrectionKind, Event, EventKind, Notice, Record
-from hivemind_cli.pipeline.runner import Runner, Stage, run_all, run_once
+from hivemind_cli.pipeline.runner import run_once
 from hivemind_cli.storage.base import Row, Store
 from hivemind_cli.storage.inmemory import InMemoryStore
 
@@ -185,49 +185,6 @@ def test_a_world_that_fails_half_way_through_the_single_records_moves_nothing() 
         run_once(Echo(fault=fault), store)
     assert store.cursor("echo") == 0
     assert store.count(Notice) == 0
-
-
-def test_all_stages_run_until_caught_up_or_the_rounds_are_over() -> None:
-    store = filled(10)
-    stages: list[Stage[Event]] = [Echo("a"), Silent("b", batch_size=3)]
-    assert run_all(stages, store, 1) == 7
-    assert run_all(stages, store, 100) == 13
-    assert run_all(stages, store, 100) == 0
-
-
-def test_a_failing_stage_does_not_keep_the_others_waiting() -> None:
-    def busy(key: str) -> None:
-        raise ProviderUnavailable("Busy.")
-
-    store, well = filled(3), Echo("well")
-    with pytest.raises(ProviderUnavailable):
-        run_all([Echo("ill", fault=busy), well], store)
-    assert store.cursor("well") == 3
-
-
-def test_a_failing_stage_waits_longer_each_time_and_recovers() -> None:
-    now = [0.0]
-    ill = [True]
-
-    def busy(key: str) -> None:
-        if ill[0]:
-            raise ProviderUnavailable("Busy.")
-
-    store, stage, well = filled(3), Echo("ill", fault=busy), Echo("well", batch_size=1)
-    runner = Runner([stage, well], monotonic=lambda: now[0])
-    assert runner.next_due() is None
-    assert runner.work(store) == 1
-    assert runner.next_due() == 1.0
-    assert runner.work(store) == 1, "the other goes on"
-    assert len(stage.batches) == 1
-    now[0] = 1.0
-    runner.work(store)
-    assert (len(stage.batches), runner.next_due()) == (2, 2.0)
-    assert runner.waiting["ill"].failures == 2
-    ill[0] = False
-    now[0] = 3.0
-    assert runner.work(store) == 3
-    assert (runner.waiting, runner.next_due()) == ({}, None)
 
 
 @settings(deadline=None, max_examples=60)

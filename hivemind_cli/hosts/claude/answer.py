@@ -40,8 +40,6 @@ def encode_answer(event: str, answer: Answer) -> bytes:
         said = {"permissionDecision": "deny", "permissionDecisionReason": answer.text}
     elif answer.text:
         said = {"additionalContext": answer.text}
-    if answer.reload_skills and event == "SessionStart":
-        said["reloadSkills"] = True
     line: dict[str, Any] = {"systemMessage": answer.notice} if answer.notice else {}
     if said:
         line["hookSpecificOutput"] = {"hookEventName": event, **said}

@@ -231,8 +231,7 @@ def _told(revision: SkillRevision, spot: Place) -> list[Record]:
         text = f"{revision.name} contradicts the skill {spot.skill.name}: {revision.title}"
         return [_notice(revision, "conflict", text, f"Keep one of them: {show}")]
     if revision.state is SkillState.LIVE:
-        verb = "learned" if revision.version == 1 else f"learned more (version {revision.version})"
-        return [_notice(revision, "published", f"{verb}: {revision.title}", f"hivemind skillify undo {revision.name}")]
+        return []  # told once its file is written
     if revision.state is SkillState.REVIEW:
         return [_notice(revision, "review", f"{revision.name} waits for review: {revision.title}", show)]
     return [_notice(revision, "draft", f"{revision.name} stays a draft: {revision.reason}", show)]
