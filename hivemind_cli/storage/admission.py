@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from hivemind_cli.core.errors import CursorMoved, StoreError
-from hivemind_cli.core.records import Event, Record, Tombstone
+from hivemind_cli.core.records import Correction, Event, Notice, Outcome, Recall, Record, SkillRevision, Tombstone
+from hivemind_cli.storage.forgetting import cites
 
 NativeKey = tuple[str, str, str]
 """host, session_id, native_key."""
@@ -26,6 +27,8 @@ class Known:
     native_keys: set[NativeKey] = field(default_factory=set)
     buried: set[Session] = field(default_factory=set)
     """Sessions with a tombstone."""
+    gone: set[str] = field(default_factory=set)
+    """Corrections pruned since the store was opened: what a stage under way makes of them comes too late."""
 
     def add(self, records: Iterable[Record]) -> None:
         """`records` are stored."""
@@ -40,15 +43,28 @@ class Known:
         """Whether storing `record` would change nothing."""
         if (type(record).__name__, record.id) in self.ids:
             return True
-        if not isinstance(record, Event):
-            return False
-        return native_key(record) in self.native_keys or (record.host, record.session_id) in self.buried
+        if isinstance(record, Event) and native_key(record) in self.native_keys:
+            return True
+        return self._forgotten(record)
+
+    def _forgotten(self, record: Record) -> bool:
+        if isinstance(record, (Event, Correction, Recall)):
+            return (record.host, record.session_id) in self.buried
+        if isinstance(record, Outcome):  # It does not name its host: its recall does.
+            buried = any(session_id == record.session_id for _, session_id in self.buried)
+            return buried and (Recall.__name__, record.recall_id) not in self.ids
+        return cites(record, self.gone)
 
 
 def admit(records: Sequence[Record], known: Known) -> list[Record]:
     """The new ones of `records`, in order; `known` then knows them."""
     fresh = []
+    refused: set[str] = set()
     for record in records:
+        if isinstance(record, SkillRevision) and cites(record, known.gone):
+            refused.add(record.name)
+        if isinstance(record, Notice) and record.subject in refused:
+            continue
         if not known.knows(record):
             known.add((record,))
             fresh.append(record)
@@ -64,7 +80,8 @@ def cursor_moved(stage: str, *, expected: int, current: int) -> CursorMoved:
     )
 
 
-def check_tombstone(host: str, session_id: str, tombstone: Record) -> None:
-    """StoreError unless `tombstone` buries exactly this session."""
+def checked_tombstone(host: str, session_id: str, tombstone: Record) -> Tombstone:
+    """`tombstone`; StoreError unless it buries exactly this session."""
     if not isinstance(tombstone, Tombstone) or (tombstone.host, tombstone.session_id) != (host, session_id):
         raise StoreError(f"The tombstone does not name session {session_id!r} of {host!r}; nothing was deleted.")
+    return tombstone

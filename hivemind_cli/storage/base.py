@@ -28,8 +28,10 @@ class Store(Protocol):
     def append(self, records: Sequence[Record]) -> int:
         """Store what is new, all or nothing; how many were.
 
-        A record is not new if its id is stored, or (Event) its (host, session_id, native_key) is, or
-        (Event) its (host, session_id) has a Tombstone. Order is kept: later in `records`, higher seq.
+        A record is not new if its id is stored, or (Event) its (host, session_id, native_key) is.
+        Of a session with a Tombstone no Event, Correction, Recall or Outcome is stored, nor a SkillRevision or
+        GateSkip that a stage under way made of its corrections.
+        Order is kept: later in `records`, higher seq.
         """
 
     def commit(self, stage: str, outputs: Sequence[Record], *, cursor_from: int, cursor_to: int) -> int:
@@ -63,9 +65,11 @@ class Store(Protocol):
         """How many rows `find` would give without a limit."""
 
     def prune(self, host: str, session_id: str, tombstone: Record) -> int:
-        """Delete the session's events, corrections, recalls, outcomes and marks; store `tombstone`.
+        """Delete the session and what was made of it; store `tombstone`. How many rows were deleted.
 
-        How many rows were deleted.
+        Its events, corrections, recalls, outcomes and marks go, and the outcomes of its memos; what rests on its
+        corrections (`forgetting.fallout`): versions of skills, gate skips, and notices about them. A skill left
+        without a version gets a blank retired one. Other sessions' recalls no longer hold the words of these.
         """
 
     def close(self) -> None:

@@ -23,13 +23,18 @@ from hivemind_cli.core.records import (
     RECORD_TYPES,
     Correction,
     Event,
+    GateSkip,
+    Notice,
     Outcome,
     Recall,
     Record,
+    SkillRevision,
+    Tombstone,
     TranscriptMark,
 )
-from hivemind_cli.storage.admission import Known, admit, check_tombstone, cursor_moved, native_key
+from hivemind_cli.storage.admission import Known, admit, checked_tombstone, cursor_moved, native_key
 from hivemind_cli.storage.base import Row
+from hivemind_cli.storage.forgetting import fallout, silenced
 from hivemind_cli.storage.migrate import migrate, migrations
 from hivemind_cli.storage.schema import (
     Table,
@@ -67,6 +72,7 @@ class DuckDBStore:
         self._lock = threading.RLock()
         self._connection: Connection | None = None
         self._last_seq: dict[str, int] = {}
+        self._gone: set[str] = set()
         _own(self)
         try:
             with _translated(self.path):
@@ -134,8 +140,7 @@ class DuckDBStore:
         return int(self._read(f"SELECT count(*) FROM {table.name}{condition}", parameters)[0][0])
 
     def prune(self, host: str, session_id: str, tombstone: Record) -> int:
-        check_tombstone(host, session_id, tombstone)
-        plain = normalised(tombstone)
+        plain = normalised(checked_tombstone(host, session_id, tombstone))
         return self._write(lambda tx: tx.prune(host, session_id, plain))
 
     def close(self) -> None:
@@ -244,10 +249,10 @@ class DuckDBStore:
                 connection.execute(f"SET memory_limit = '{self._memory_mb}MB'")
 
     def _transact(self, connection: Connection, work: Callable[["_Transaction"], T]) -> T:
-        tx = _Transaction(connection, dict(self._last_seq))
+        tx = _Transaction(connection, dict(self._last_seq), set(self._gone))
         with _committed(connection):
             result = work(tx)
-        self._last_seq = tx.last_seq
+        self._last_seq, self._gone = tx.last_seq, tx.gone
         self._keep_private()
         return result
 
@@ -255,9 +260,10 @@ class DuckDBStore:
 class _Transaction:
     """What can be done between BEGIN and COMMIT."""
 
-    def __init__(self, connection: Connection, last_seq: dict[str, int]) -> None:
+    def __init__(self, connection: Connection, last_seq: dict[str, int], gone: set[str]) -> None:
         self._connection = connection
         self.last_seq = last_seq
+        self.gone = gone
 
     def append(self, records: Sequence[Record]) -> int:
         """As Store.append."""
@@ -281,26 +287,58 @@ class _Transaction:
             [stage, to],
         )
 
-    def prune(self, host: str, session_id: str, tombstone: Record) -> int:
+    def prune(self, host: str, session_id: str, tombstone: Tombstone) -> int:
         """As Store.prune."""
         session = [host, session_id]
+        gone = {one.id for one in self._all(Correction, "host = ? AND session_id = ?", session)}
         deleted = self._delete(
             Outcome,
             "recall_id IN (SELECT id FROM recall WHERE host = ? AND session_id = ?)"
-            " OR (session_id = ? AND recall_id NOT IN (SELECT id FROM recall))",
-            [*session, session_id],
+            " OR (session_id = ? AND recall_id NOT IN (SELECT id FROM recall))"
+            " OR subject_id IN (SELECT unnest(?::VARCHAR[]))",
+            [*session, session_id, sorted(gone)],
         )
         for kind in (Event, Correction, Recall, TranscriptMark):
             deleted += self._delete(kind, "host = ? AND session_id = ?", session)
-        self.append([tombstone])
+        fallen = fallout(
+            gone,
+            session_id,
+            tombstone.occurred_at,
+            revisions=self._all(SkillRevision),
+            skips=self._all(GateSkip),
+            notices=self._all(Notice),
+        )
+        for fallen_kind, ids in fallen.deleted.items():
+            deleted += self._delete(fallen_kind, "id IN (SELECT unnest(?::VARCHAR[]))", [ids])
+        self._silence(gone | fallen.skills)
+        self.gone |= gone
+        self.append([tombstone, *fallen.added])
         return deleted
+
+    def _all(self, kind: type[R], condition: str = "TRUE", parameters: Sequence[Any] = ()) -> list[R]:
+        table = table_of(kind)
+        sql = f"SELECT {names_of(table)} FROM {table.name} WHERE {condition} ORDER BY seq"
+        return [from_values(kind, values) for values in self._connection.execute(sql, list(parameters)).fetchall()]
+
+    def _silence(self, forgotten: set[str]) -> None:
+        """What other sessions' recalls said of these skills and memos goes; that they spoke stays."""
+        for subject in sorted(forgotten):
+            for recall in self._all(Recall, "contains(candidates, ?)", [subject]):
+                now = silenced(recall, forgotten)
+                values = dict(zip(table_of(Recall).columns, to_values(now), strict=True))
+                self._connection.execute(
+                    'UPDATE recall SET "text" = ?, candidates = ? WHERE id = ?',
+                    [values["text"], values["candidates"], recall.id],
+                )
 
     def _known(self, records: Sequence[Record]) -> Known:
         """What the store has of `records`."""
-        known = Known()
+        known = Known(gone=self.gone)
         ids: dict[type[Record], list[str]] = {}
         for record in records:
             ids.setdefault(type(record), []).append(record.id)
+            if isinstance(record, Outcome):
+                ids.setdefault(Recall, []).append(record.recall_id)
         for kind, wanted in ids.items():
             found = self._lookup(table_of(kind).name, "id", "id", "VARCHAR", wanted)
             known.ids.update((kind.__name__, row[0]) for row in found)
@@ -311,11 +349,10 @@ class _Transaction:
                 (row[0], row[1], row[2])
                 for row in self._lookup("event", "host, session_id, native_key", "native_hash", "BIGINT", hashes)
             )
-            sessions = [event.session_id for event in events]
-            known.buried.update(
-                (row[0], row[1])
-                for row in self._lookup("tombstone", "host, session_id", "session_id", "VARCHAR", sessions)
-            )
+        sessions = [one.session_id for one in records if isinstance(one, (Event, Correction, Recall, Outcome))]
+        if sessions:
+            buried = self._lookup("tombstone", "host, session_id", "session_id", "VARCHAR", sessions)
+            known.buried.update((row[0], row[1]) for row in buried)
         return known
 
     def _lookup(self, table: str, columns: str, key: str, sql_type: str, wanted: Sequence[Any]) -> list[Any]:

@@ -9,9 +9,21 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from hivemind_cli.core.errors import StoreError
-from hivemind_cli.core.records import RECORD_TYPES, Correction, Event, Outcome, Recall, Record, TranscriptMark
-from hivemind_cli.storage.admission import Known, admit, check_tombstone, cursor_moved
+from hivemind_cli.core.records import (
+    RECORD_TYPES,
+    Correction,
+    Event,
+    GateSkip,
+    Notice,
+    Outcome,
+    Recall,
+    Record,
+    SkillRevision,
+    TranscriptMark,
+)
+from hivemind_cli.storage.admission import Known, admit, checked_tombstone, cursor_moved
 from hivemind_cli.storage.base import Row
+from hivemind_cli.storage.forgetting import fallout, silenced
 from hivemind_cli.storage.schema import accepted, naive_utc, normalised, table_of
 
 R = TypeVar("R", bound=Record)
@@ -96,9 +108,10 @@ class InMemoryStore:
         return len(self.find(kind, since=since, **equals))
 
     def prune(self, host: str, session_id: str, tombstone: Record) -> int:
-        check_tombstone(host, session_id, tombstone)
+        plain = normalised(checked_tombstone(host, session_id, tombstone))
         with self._lock:
             self._check_open()
+            gone = {row.record.id for row in self._of_session(Correction, host, session_id)}
             recalls = {row.record.id for row in self._rows[Recall]}
             pruned_recalls = {row.record.id for row in self._of_session(Recall, host, session_id)}
             outcomes = [
@@ -107,16 +120,29 @@ class InMemoryStore:
                 if isinstance(row.record, Outcome)
                 and (
                     row.record.recall_id in pruned_recalls
+                    or row.record.subject_id in gone
                     or (row.record.session_id == session_id and row.record.recall_id not in recalls)
                 )
             ]
             deleted = self._delete(Outcome, outcomes)
             for kind in (Event, Correction, Recall, TranscriptMark):
                 deleted += self._delete(kind, self._of_session(kind, host, session_id))
-            self._known = Known()
+            fallen = fallout(
+                gone,
+                session_id,
+                plain.occurred_at,
+                revisions=[row.record for row in self.find(SkillRevision)],
+                skips=[row.record for row in self.find(GateSkip)],
+                notices=[row.record for row in self.find(Notice)],
+            )
+            for fallen_kind, ids in fallen.deleted.items():
+                deleted += self._delete(fallen_kind, self.find(fallen_kind, id=ids))
+            told = [Row(row.seq, silenced(row.record, gone | fallen.skills)) for row in self.find(Recall)]
+            self._rows[Recall] = cast("list[Row[Record]]", told)
+            self._known = Known(gone=self._known.gone | gone)
             for rows in self._rows.values():
                 self._known.add(row.record for row in rows)
-            self._append([normalised(tombstone)])
+            self._append([plain, *fallen.added])
             return deleted
 
     def close(self) -> None:
