@@ -1,6 +1,7 @@
 """Hivemind: the one façade. It wires the rooms; every door (commands, daemon, SDK) calls it.
 
-`Hivemind.own` opens the store and the indexes in this process and turns the loop: the daemon, and tests.
+`Hivemind.own` opens the store and the indexes in this process and gives their owner, an OwnedHivemind, which turns
+the loop: for the daemon, and for tests.
 Everything else asks the owner through `storage.daemon`. The stages are imported by the owner alone: a command
 that reads needs none of them.
 """

@@ -1,6 +1,6 @@
 """The Owner protocol: what the daemon asks of the one object that holds the store and the indexes.
 
-`app.Hivemind` fulfils it; the daemon knows nothing else of the rooms below.
+`app.owned.OwnedHivemind`, made by `Hivemind.own`, fulfils it; the daemon knows nothing else of the rooms below.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Gives a stage its next batch and commits what comes of it: records and cursor in one transaction.
 
-`run_once` moves the cursor of every Stage (detect, index, feedback, codify). Capture reads files, not records, and
+`run_once` moves the cursor of every Stage (detect, feedback, codify). Capture reads files, not records, and
 publishing writes files: they commit cursors of their own. When to run whom, and how long a stage that failed waits,
 the daemon decides.
 
