@@ -74,9 +74,10 @@ def prune(
 ) -> None:
     """Forget a session for good.
 
-    With it go its events, corrections and recalls, and the skill lines that rest on nothing else.
+    With it go its events, corrections and recalls, the skill lines that rest on nothing else, and the versions of
+    skills that held its words: `skillify undo` cannot bring those back. The agent's own transcript stays.
     """
-    from hivemind_cli.app.pruning import consequences, prune_session
+    from hivemind_cli.app.pruning import consequences, forget_names, prune_session
 
     door = Door.open()
     host, whole = _find(door, session_id)
@@ -94,10 +95,13 @@ def prune(
     deleted = prune_session(door.store, host, whole, datetime.now(UTC))
     door.ask("forget", host=host, session_id=whole)
     door.ask("settle")
+    nameless = forget_names(door.store, host, whole, datetime.now(UTC))
     if json:
         print_json({"session_id": whole, "host": host, "deleted": deleted, "lost": lost})
-    else:
-        say(f"{counted(deleted, 'record')} forgotten; an import will not bring them back.")
+        return
+    say(f"{counted(deleted, 'record')} forgotten; neither an import nor `skillify undo` will bring them back.")
+    if not nameless:
+        say("The name of a skill it alone carried stays until the file is withdrawn; prune again after that.")
 
 
 def _find(door: Door, begins: str) -> tuple[str, str]:

@@ -13,12 +13,19 @@ from hypothesis import strategies as st
 from hivemind_cli.core.errors import CursorMoved, StoreError
 from hivemind_cli.core.records import (
     RECORD_TYPES,
+    Candidate,
     Correction,
     CorrectionKind,
     Event,
     EventKind,
+    GateSkip,
+    Notice,
     Outcome,
     Recall,
+    Scope,
+    SkillLine,
+    SkillRevision,
+    SkillState,
     Tombstone,
     TranscriptMark,
 )
@@ -367,6 +374,77 @@ def test_a_tombstone_for_another_session_is_refused(store: Store) -> None:
         with pytest.raises(StoreError, match="nothing was deleted"):
             store.prune("claude", "s1", wrong)
     assert store.count(Event) == 1
+
+
+def test_nothing_made_of_a_pruned_session_is_stored_again(store: Store) -> None:
+    store.append([correction(1), recall(1, host="codex")])
+    store.prune("claude", "s1", tombstone())
+    late: list[Any] = [correction(2), recall(2), outcome(1, recall(2).id), version(1, "c1"), skip("c1")]
+    assert store.append(late) == 0
+    assert store.commit("codify", late, cursor_from=0, cursor_to=1) == 0
+    other_host = [recall(3, host="codex"), outcome(2, recall(1, host="codex").id), version(2, "c9"), skip("c9")]
+    assert store.append(other_host) == len(other_host)
+
+
+def version(number: int, *correction_ids: str, state: SkillState = SkillState.LIVE, skill: str = "a") -> SkillRevision:
+    return SkillRevision(
+        id=f"{skill}{number}",
+        workspace_id="default",
+        project_id="p1",
+        machine_id="m1",
+        author="ada",
+        skill_id=f"sk_{skill}",
+        name=f"name-{skill}",
+        title="t",
+        version=number,
+        scope=Scope.PROJECT,
+        state=state,
+        trigger="when",
+        lines=(SkillLine(section="do", text="words", correction_ids=correction_ids),),
+        occurred_at=START,
+    )
+
+
+def skip(correction_id: str) -> GateSkip:
+    return GateSkip(
+        id=f"g-{correction_id}",
+        workspace_id="default",
+        project_id="p1",
+        occurred_at=START,
+        recurrence_key="k",
+        correction_ids=(correction_id,),
+        reason="no",
+    )
+
+
+def test_prune_takes_the_versions_of_skills_that_carry_the_sessions_words(store: Store) -> None:
+    kept = correction(2, session_id="s2")
+    heard = replace(
+        recall(1, "s2"), candidates=(Candidate(id="sk_a", kind="skill", name="n", decision="injected"),), text="words"
+    )
+    about = Notice(id="n1", workspace_id="default", occurred_at=START, about="x", text="t", subject="sk_a@2")
+    other = replace(about, id="n2", subject="sk_z")
+    gone: list[Any] = [
+        *(version(1, "c1"), version(2, "c1")),
+        *(version(2, "c2", "c1", skill="b"), version(3, "c2", "c1", skill="b", state=SkillState.REVIEW)),
+        *(version(1, "c1", skill="d"), version(2, skill="d")),
+        *(skip("c1"), about, replace(outcome(7, "elsewhere", "s2"), subject_id="c1")),
+    ]
+    stay: list[Any] = [version(1, "c2", skill="b"), version(3, "c2", skill="d"), skip("c2"), other, heard]
+    everything: list[Any] = [correction(1), kept, *gone, *stay]
+    store.append(everything)
+    assert store.prune("claude", "s1", tombstone()) == 1 + len(gone)
+    found = {(one.skill_id, one.version): one for one in (row.record for row in store.find(SkillRevision))}
+    assert set(found) == {("sk_a", 3), ("sk_b", 1), ("sk_b", 4), ("sk_d", 3)}
+    emptied = found["sk_a", 3]
+    assert (emptied.state, emptied.name) == (SkillState.RETIRED, "name-a")
+    assert (emptied.title, emptied.trigger, emptied.lines) == ("", "", ())
+    again = found["sk_b", 4]
+    assert (again.lines, again.state) == (version(1, "c2", skill="b").lines, SkillState.REVIEW)
+    assert ids(store.find(GateSkip)) == ["g-c2"]
+    assert ids(store.find(Notice)) == ["n2"]
+    (silent,) = store.find(Recall)
+    assert (silent.record.text, silent.record.candidates[0].name) == ("", "")
 
 
 # close
