@@ -382,7 +382,12 @@ def test_nothing_made_of_a_pruned_session_is_stored_again(store: Store) -> None:
     late: list[Any] = [correction(2), recall(2), outcome(1, recall(2).id), version(1, "c1"), skip("c1")]
     assert store.append(late) == 0
     assert store.commit("codify", late, cursor_from=0, cursor_to=1) == 0
-    other_host = [recall(3, host="codex"), outcome(2, recall(1, host="codex").id), version(2, "c9"), skip("c9")]
+    other_host: list[Any] = [
+        recall(3, host="codex"),
+        outcome(2, recall(1, host="codex").id),
+        version(2, "c9"),
+        skip("c9"),
+    ]
     assert store.append(other_host) == len(other_host)
 
 
