@@ -75,7 +75,8 @@ def prune(
     """Forget a session for good.
 
     With it go its events, corrections and recalls, the skill lines that rest on nothing else, and the versions of
-    skills that held its words: `skillify undo` cannot bring those back. The agent's own transcript stays.
+    skills that held its words: `skillify undo` cannot bring those back. The agent's own transcript stays,
+    and the database file may hold freed bytes until later records overwrite them.
     """
     from hivemind_cli.app.pruning import consequences, forget_names, prune_session
 
