@@ -52,6 +52,8 @@ from hivemind_cli.storage.base import Store
 
 logger = logging.getLogger(__name__)
 
+ELSEWHERE = ""
+"""Stands among the undetected deliveries for records that came another way."""
 RECENT_MAX = 64
 RECENT_BYTES_MAX = 1 << 20
 CATCH_UP_ALL_MAX = 16
@@ -120,8 +122,8 @@ class OwnedHivemind:
             clock=clock,
             kept_workspaces=kept,
         )
-        self._dirty = True
-        """Something was stored that detect or the index has not seen."""
+        self._undetected = {ELSEWHERE}
+        """Names of deliveries that are stored, or about to be, and that detect and the index have not seen."""
         self._verbs = Verbs(self, self._answering)
         self._turning = threading.RLock()
         """Held while records move, so that two threads never take the same batch."""
@@ -238,7 +240,7 @@ class OwnedHivemind:
 
     def touched(self) -> None:
         """Somebody may have stored records past us."""
-        self._dirty = True
+        self._undetected.add(ELSEWHERE)
 
     def reindex(self) -> int:
         """Build the index anew from the store; how many documents it holds."""
@@ -318,13 +320,13 @@ class OwnedHivemind:
 
     def _commit(self, batch: list[tuple[Path, Delivery]]) -> int:
         try:
+            self._undetected.update(path.name for path, _ in batch)
             captured = self._capture.step([delivery for _, delivery in batch], self.store)
             start = self.store.cursor(Capture.name)
             self.store.commit(Capture.name, captured.outputs, cursor_from=start, cursor_to=start + len(batch))
         except BaseException:
             self._capture.reset()
             raise
-        self._dirty = True
         faults = {delivery.id: reason for delivery, reason in captured.faults}
         for path, delivery in batch:
             self._remember(delivery)
@@ -365,11 +367,13 @@ class OwnedHivemind:
             return
         if len(earlier) > CATCH_UP_ALL_MAX:  # a flood: what this session said counts, the rest can wait
             earlier = [path for path in earlier if _mentions(path, session_id)]
+        if not earlier and self._undetected <= {before}:
+            return  # what may be worked on now is this very delivery: its answer needs nothing of it
         if not self._turning.acquire(timeout=seconds):  # held: what was delivered is being worked on
             return
         try:
             self._take(earlier)
-            if self._dirty:
+            if self._undetected:
                 self._detect()
         finally:
             self._turning.release()
@@ -382,7 +386,7 @@ class OwnedHivemind:
 
     def _detect(self) -> int:
         """Under the lock: detect and index what was stored since the last time."""
-        self._dirty = False
+        before = set(self._undetected)
         moved = 0
         while run := run_once(Detect(), self.store):
             moved += run
@@ -391,6 +395,7 @@ class OwnedHivemind:
             indexed += seen
         if indexed:
             self._index_changed()
+        self._undetected -= before
         return moved + indexed
 
     def _index_changed(self) -> None:

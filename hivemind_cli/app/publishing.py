@@ -41,7 +41,8 @@ STAGE = "publish"
 PERSON = "person"
 """Drafter of a revision that a person wrote in the file itself."""
 ANNOUNCED_MAX = 5
-_BATCH = 100
+_BATCH = 10
+"""Revisions written in one go: recall may wait that long for the records to stand still."""
 _BACKLOG_S = 600.0
 """A delivery that waits longer cannot be read, and is not waited for."""
 

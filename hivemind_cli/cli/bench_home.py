@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hivemind_cli.app import installing
-from hivemind_cli.app.publishing import PERSON
+from hivemind_cli.app.publishing import STAGE as PUBLISHED
 from hivemind_cli.cli.bench_hooks import BenchRow, bench_hooks
 from hivemind_cli.cli.door import Door
 from hivemind_cli.core.ids import new_id
@@ -26,7 +26,8 @@ _SYLLABLES = ("ba", "co", "du", "fe", "gi", "ho", "ka", "lu", "me", "ni", "po", 
 def bench(rounds: int) -> list[BenchRow]:
     """Time the hooks at SKILLS skills, one of which answers the prompt. Everything is gone afterwards."""
     with _home() as door:
-        door.store.append([_skill(n) for n in range(SKILLS)])
+        skills = [_skill(n) for n in range(SKILLS)]
+        door.store.commit(PUBLISHED, skills, cursor_from=0, cursor_to=SKILLS)  # to be recalled, not written to files
         door.ask("codify", timeout_s=120.0)  # brings index and snapshot up to the store
         return bench_hooks(door.paths, installing.command_for(door.paths, door.hosts["claude"]), rounds, prompt=PROMPT)
 
@@ -67,7 +68,7 @@ def _skill(n: int) -> SkillRevision:
         trigger=task,
         lines=tuple(SkillLine(section="do", text=_sentence(words, 12)) for _ in range(6)),
         tasks=(task,),
-        drafter=PERSON,  # such skills stand in files already: none is written
+        drafter="bench",
         reason="made up to time hooks",
         occurred_at=now,
     )

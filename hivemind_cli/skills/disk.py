@@ -104,7 +104,8 @@ def publish(tree: Path, folders: Sequence[Path], text: str, name: str, receipts:
         found = _read(path)
         written = found is None or _sha256(found) != sha256
         if written:
-            _refuse_if_not_ours(real_tree, path, receipt, known_anywhere(receipts, receipt.skill_id))
+            elsewhere = known_anywhere(receipts, receipt.skill_id) if found is not None else frozenset()
+            _refuse_if_not_ours(real_tree, path, receipt, elsewhere)
             receipt = receipt.about_to_write(sha256)
             _receipt_folders(kept, real_tree, [folder])
             kept.put(receipt)
