@@ -41,7 +41,7 @@ from hivemind_cli.index.base import Document, Index
 from hivemind_cli.llm.base import Provider
 from hivemind_cli.llm.child import stop_all
 from hivemind_cli.pipeline import indexing
-from hivemind_cli.pipeline.capture import Capture
+from hivemind_cli.pipeline.capture import Capture, Person
 from hivemind_cli.pipeline.codify import Codify
 from hivemind_cli.pipeline.detect import Detect
 from hivemind_cli.pipeline.feedback import Feedback, judge_session
@@ -108,20 +108,7 @@ class OwnedHivemind:
         self._publishing = Publishing(paths, store, index, self._hosts, clock)
         self._recent: OrderedDict[str, Delivery] = OrderedDict()
         """Deliveries captured just now, by file name: their hooks may still ask about them."""
-        self._answering = Answering(
-            paths=paths,
-            config=config,
-            store=store,
-            index=index,
-            hosts=self._hosts,
-            person=person,
-            backtest=self._backtest,
-            catch_up=self._catch_up,
-            taken=self._recent.get,
-            announce=self._publishing.announce,
-            clock=clock,
-            kept_workspaces=kept,
-        )
+        self._answering = self._answerer(person, kept)
         self._undetected = {ELSEWHERE}
         """Names of deliveries that are stored, or about to be, and that detect and the index have not seen."""
         self._verbs = Verbs(self, self._answering)
@@ -140,6 +127,22 @@ class OwnedHivemind:
         self._refresh_weights()
         self._detect()
         self._index_changed()
+
+    def _answerer(self, person: Person, kept: dict[str, str]) -> Answering:
+        return Answering(
+            paths=self.paths,
+            config=self.config,
+            store=self.store,
+            index=self.index,
+            hosts=self._hosts,
+            person=person,
+            backtest=self._backtest,
+            catch_up=self._catch_up,
+            taken=self._recent.get,
+            announce=self._publishing.announce,
+            clock=self._clock,
+            kept_workspaces=kept,
+        )
 
     # The daemon's Owner protocol
 
