@@ -431,7 +431,7 @@ def test_a_full_disk_is_told_and_only_what_found_no_room_is_missing(small_disk: 
         assert prompts(wired) == ["prompt 1"]
         (wired.paths.spool / "hook.errors").touch()
         fill(small_disk)
-        (small_disk / "ballast").write_bytes(bytes((small_disk / "ballast").stat().st_size - 40_000))
+        os.truncate(small_disk / "ballast", (small_disk / "ballast").stat().st_size - 40_000)
         kept = 0
         for n in range(2, 20):
             assert wired.hook(PROMPT, prompt(n, prompt=f"prompt {n} " + "x" * 20_000)) == SILENCE
