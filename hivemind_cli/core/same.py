@@ -5,6 +5,7 @@ Recall holds what is done again, the backtest counts it, feedback tells a recurr
 
 from hivemind_cli.core.acts import EDIT, READ, SHELL, Act
 from hivemind_cli.core.match import content
+from hivemind_cli.core.stopwords import FEEDBACK
 from hivemind_cli.core.terms import weight
 
 NAMED_MIN = 0.5
@@ -35,7 +36,7 @@ def follows(call: Act, corrected: Act, words: str, task: str) -> bool:
     """
     if call.kind != corrected.kind:
         return False
-    named = content(words) - _terms(corrected) - content(task)
+    named = content(words) - _terms(corrected) - content(task) - FEEDBACK
     wanted = frozenset(term for term in named if weight(term) >= WEIGHT_MIN)
     if wanted & content(f"{call.command} {call.path}"):
         return True

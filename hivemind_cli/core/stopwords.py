@@ -66,4 +66,6 @@ _WORDS = {  # sv also serves Danish and Norwegian
 BY_LANGUAGE: dict[str, frozenset[str]] = {
     language: frozenset(words.split()) for language, words in _WORDS.items() if language != "feedback"
 }
-STOPWORDS: frozenset[str] = frozenset(stem(word) for words in _WORDS.values() for word in words.split())
+STOPWORDS: frozenset[str] = frozenset(stem(word) for words in BY_LANGUAGE.values() for word in words)
+FEEDBACK: frozenset[str] = frozenset(stem(word) for word in _WORDS["feedback"].split())
+"""Words that make a sentence a rule: a rule needs them, but no call follows it by holding one of them."""
