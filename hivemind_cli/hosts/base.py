@@ -59,21 +59,39 @@ class Answer:
     """One line for the person, not the model (session start)."""
 
 
-class Host(Protocol):
+class Reader(Protocol):
+    """Past sessions of one agent program; all that a host must have for `hivemind import`.
+
+    A session is named by a path. Where one file holds many (a database, a running history) the session's own id
+    stands behind a `#`: `state.db#3f2a`; such a path is only ever made and read by the same reader.
+    """
+
+    NAME: str
+    """Its id: claude, codex, ..."""
+    CONFIG_ENV: str
+    """The environment variable that moves the host's own folder; "" if it has none."""
+
+    def find_sessions(self, home: Path, *, config_dir: Path | None = None) -> Iterator[Path]:
+        """Every past session on the machine, each followed by those of its subagents."""
+
+    def sessions_in(self, path: Path) -> Sequence[Path]:
+        """The sessions in one file a person names; () if the file is none of this host's. Cheap, never raises."""
+
+    def read_transcript(self, path: Path) -> Iterator[Seen]:
+        """All of one session, in order, as a stream. OSError if it cannot be read; what is torn is skipped."""
+
+
+class Host(Reader, Protocol):
     """An agent program we plug into.
 
     `config_dir` is the folder named by the person's own `CONFIG_ENV` variable, read at the door (and kept in the
     install receipt for the daemon); None means the host's usual place under `home`.
     """
 
-    NAME: str
-    """Its id: claude, codex, ..."""
     LABEL: str
     """As people call it: Claude Code."""
     EVENTS: dict[str, Moment | None]
     """Hook events we register -> the moment at which the host waits for text, or None."""
-    CONFIG_ENV: str
-    """The environment variable that moves the host's own folder; "" if it has none."""
 
     def installed(self, home: Path, *, config_dir: Path | None = None) -> bool:
         """Is this host on the machine, by its own folder or program?"""
@@ -98,12 +116,6 @@ class Host(Protocol):
 
     def read_tail(self, path: Path, offset: int) -> Tail:
         """What the transcript says after `offset` bytes; a line still being written is left for next time."""
-
-    def find_sessions(self, home: Path, *, config_dir: Path | None = None) -> Iterator[Path]:
-        """Every past session file on the machine."""
-
-    def read_transcript(self, path: Path) -> Iterator[Seen]:
-        """All of one session file, in order."""
 
     def encode_answer(self, event: str, answer: Answer) -> bytes:
         """The one line of stdout that gives the host our answer."""

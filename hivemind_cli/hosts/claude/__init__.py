@@ -8,7 +8,7 @@ from pathlib import Path
 from hivemind_cli.hosts.claude.answer import EVENTS, encode_answer
 from hivemind_cli.hosts.claude.payload import decode
 from hivemind_cli.hosts.claude.settings import installed, notices, plan_install, plan_uninstall, wired
-from hivemind_cli.hosts.claude.transcript import find_sessions, read_tail, read_transcript, transcript_of
+from hivemind_cli.hosts.claude.transcript import find_sessions, read_tail, read_transcript, sessions_in, transcript_of
 
 NAME = "claude"
 LABEL = "Claude Code"
@@ -34,6 +34,7 @@ __all__ = [
     "plan_uninstall",
     "read_tail",
     "read_transcript",
+    "sessions_in",
     "skill_folders",
     "transcript_of",
     "wired",

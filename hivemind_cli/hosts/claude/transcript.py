@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +25,10 @@ _FIRST_KEY_IS_TYPE = re.compile(rb'\s*\{\s*"type": ?"([a-z-]+)"')
 _WANTED = frozenset({b"user", b"assistant", b"attachment", b"system", b"queue-operation"})
 _PROGRESS = re.compile(rb'"type": ?"progress"')
 _HEAD_BYTES = 600
+HEAD_LINES = 20
+"""Lines looked at to know whose file it is."""
+_HAS_SESSION = re.compile(rb'"(?:sessionId|leafUuid|parentUuid)"')
+_HAS_TYPE = re.compile(rb'"type": ?"')
 
 
 def transcript_of(home: Path, payload: dict[str, Any], *, config_dir: Path | None = None) -> Path | None:
@@ -52,6 +57,20 @@ def find_sessions(home: Path, *, config_dir: Path | None = None) -> Iterator[Pat
         for session in sorted(_own_files(project.glob("*.jsonl"), root), key=_age):
             yield session
             yield from sorted(_own_files((project / session.stem / "subagents").glob("agent-*.jsonl"), root))
+
+
+def sessions_in(path: Path) -> tuple[Path, ...]:
+    """`path` itself if its first readable line is one of Claude Code's, else ()."""
+    if path.suffix != ".jsonl":
+        return ()
+    try:
+        with path.open("rb") as file:
+            for line, _ in islice(_lines(file, to_the_end=True), HEAD_LINES):
+                if line and _HAS_SESSION.search(line) and _HAS_TYPE.search(line):
+                    return (path,)
+    except OSError:
+        pass
+    return ()
 
 
 def _own_files(paths: Iterable[Path], root: Path) -> Iterator[Path]:
