@@ -52,6 +52,24 @@ class CorrectionKind(StrEnum):
     SAID = "said"
 
 
+class SaidKind(StrEnum):
+    """What a person's words after an agent's turn are."""
+
+    CORRECTION = "correction"
+    """What the agent did, said or planned is wrong or unwanted, or must be done otherwise."""
+    FAILURE_REPORT = "failure_report"
+    """What the agent made does not work; nothing is said about how."""
+    REJECTION_INTERRUPT = "rejection_interrupt"
+    """The host's own record that the person stopped the agent."""
+    NEW_REQUEST = "new_request"
+    APPROVAL = "approval"
+    QUESTION = "question"
+    OTHER = "other"
+    """Answers, pasted information."""
+    UNKNOWN = "unknown"
+    """Cannot be told: neither a yes nor a no."""
+
+
 class SkillState(StrEnum):
     """Where a revision stands in its life."""
 
