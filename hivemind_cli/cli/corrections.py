@@ -11,13 +11,20 @@ if TYPE_CHECKING:
     from hivemind_cli.app.reading import Recurring
 
 
+app = typer.Typer(help="List what you put right; label it yourself.", invoke_without_command=True)
+
+
+@app.callback()
 def corrections(
+    context: typer.Context,
     recurring: Annotated[bool, typer.Option("--recurring", help="Only what was put right more than once.")] = False,
     kind: Annotated[str, typer.Option("--kind", help="rejected, interrupted, said, hand_edit, ...")] = "",
     limit: Annotated[int, typer.Option("--limit", help="How many, newest first.", min=1)] = 30,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")] = False,
 ) -> None:
     """List what you put right, newest first."""
+    if context.invoked_subcommand:
+        return
     from hivemind_cli.app import reading
     from hivemind_cli.core.records import Correction, CorrectionKind
 
