@@ -1,6 +1,7 @@
 """The values that rooms exchange: frozen, append-only, engine-free.
 
 Event ─detect─▶ Correction ─codify─▶ SkillRevision ─recall─▶ Recall ─feedback─▶ Outcome
+                   ▲ Judgement: what a person or a model says it is
 
 Every record has an `id` (a ULID) and a `workspace_id`; storing the same id twice is a no-op.
 Times are aware UTC datetimes. Free text in a record has passed `core/redact.py`.
@@ -169,6 +170,28 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What a person, or a model, says that a person's turn is. What counts of several: pipeline/judged.py."""
+
+    id: str
+    workspace_id: str
+    project_id: str
+    host: str
+    session_id: str
+    occurred_at: datetime
+    event_id: str
+    """What the person did: the reaction that is judged."""
+    correction_id: str = ""
+    """The correction that was noticed there; "" where nothing had been."""
+    by: str
+    """person, or provider/model."""
+    said: SaidKind
+    durable: bool | None = None
+    """A lesson for later sessions: yes, no, not said."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SkillLine:
     """One line of a skill and the corrections that carry it."""
 
@@ -331,6 +354,24 @@ class TranscriptMark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImportMark:
+    """One session as an import has read it to its end; stored with the last of its events. A path's newest counts."""
+
+    id: str
+    workspace_id: str
+    host: str
+    session_id: str
+    """"" if it showed nothing."""
+    occurred_at: datetime
+    path_sha256: str
+    """Of the session's path: the path itself may tell of a session that was pruned."""
+    stamp: str
+    """Size and time of change of its file, and the reader's version: while it stays, nothing need be read again."""
+    told: JSON = field(default_factory=dict)
+    """What it gave: counts by name, first_at, last_at, fault; original (host:session_id) of a kept history."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """Something a person should know; `doctor` and `status` show it."""
 
@@ -359,6 +400,7 @@ class Tombstone:
 Record = (
     Event
     | Correction
+    | Judgement
     | SkillRevision
     | Recall
     | Outcome
@@ -366,6 +408,7 @@ Record = (
     | GateSkip
     | Project
     | TranscriptMark
+    | ImportMark
     | Notice
     | Tombstone
 )
@@ -373,6 +416,7 @@ Record = (
 RECORD_TYPES: tuple[type[Record], ...] = (
     Event,
     Correction,
+    Judgement,
     SkillRevision,
     Recall,
     Outcome,
@@ -380,6 +424,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     GateSkip,
     Project,
     TranscriptMark,
+    ImportMark,
     Notice,
     Tombstone,
 )

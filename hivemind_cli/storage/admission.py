@@ -4,13 +4,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from hivemind_cli.core.errors import CursorMoved, StoreError
-from hivemind_cli.core.records import Correction, Event, Notice, Outcome, Recall, Record, SkillRevision, Tombstone
+from hivemind_cli.core.records import (
+    Correction,
+    Event,
+    Judgement,
+    Notice,
+    Outcome,
+    Recall,
+    Record,
+    SkillRevision,
+    Tombstone,
+)
 from hivemind_cli.storage.forgetting import cites
 
 NativeKey = tuple[str, str, str]
 """host, session_id, native_key."""
 Session = tuple[str, str]
 """host, session_id."""
+BURIED_WITH = (Event, Correction, Judgement, Recall)
+"""Not stored for a session that has a tombstone."""
 
 
 def native_key(event: Event) -> NativeKey:
@@ -48,7 +60,7 @@ class Known:
         return self._forgotten(record)
 
     def _forgotten(self, record: Record) -> bool:
-        if isinstance(record, (Event, Correction, Recall)):
+        if isinstance(record, BURIED_WITH):
             return (record.host, record.session_id) in self.buried
         if isinstance(record, Outcome):  # It does not name its host: its recall does.
             buried = any(session_id == record.session_id for _, session_id in self.buried)

@@ -29,8 +29,8 @@ class Store(Protocol):
         """Store what is new, all or nothing; how many were.
 
         A record is not new if its id is stored, or (Event) its (host, session_id, native_key) is.
-        Of a session with a Tombstone no Event, Correction, Recall or Outcome is stored, nor a SkillRevision or
-        GateSkip that a stage under way made of its corrections.
+        Of a session with a Tombstone no Event, Correction, Judgement, Recall or Outcome is stored, nor a
+        SkillRevision or GateSkip that a stage under way made of its corrections.
         Order is kept: later in `records`, higher seq.
         """
 
@@ -64,12 +64,14 @@ class Store(Protocol):
     def count(self, kind: type[R], /, *, since: datetime | None = None, **equals: Any) -> int:
         """How many rows `find` would give without a limit."""
 
-    def prune(self, host: str, session_id: str, tombstone: Record) -> int:
+    def prune(self, host: str, session_id: str, tombstone: Record, *, bury: bool = True) -> int:
         """Delete the session and what was made of it; store `tombstone`. How many rows were deleted.
 
-        Its events, corrections, recalls, outcomes and marks go, and the outcomes of its memos; what rests on its
-        corrections (`forgetting.fallout`): versions of skills, gate skips, and notices about them. A skill left
-        without a version gets a blank retired one. Other sessions' recalls no longer hold the words of these.
+        Not `bury`: the tombstone only names the session and the time; it is not stored, and the session may come back.
+
+        Its events, corrections, judgements, recalls, outcomes and marks go, and the outcomes of its memos; what
+        rests on its corrections (`forgetting.fallout`): versions of skills, gate skips, and notices about them. A
+        skill left without a version gets a blank retired one. Other sessions' recalls no longer hold their words.
         """
 
     def close(self) -> None:

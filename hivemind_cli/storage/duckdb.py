@@ -30,11 +30,10 @@ from hivemind_cli.core.records import (
     Record,
     SkillRevision,
     Tombstone,
-    TranscriptMark,
 )
-from hivemind_cli.storage.admission import Known, admit, checked_tombstone, cursor_moved, native_key
+from hivemind_cli.storage.admission import BURIED_WITH, Known, admit, checked_tombstone, cursor_moved, native_key
 from hivemind_cli.storage.base import Row
-from hivemind_cli.storage.forgetting import fallout, silenced
+from hivemind_cli.storage.forgetting import OF_SESSION, fallout, silenced
 from hivemind_cli.storage.migrate import migrate, migrations
 from hivemind_cli.storage.schema import (
     Table,
@@ -139,9 +138,9 @@ class DuckDBStore:
         condition, parameters = where(table, since, equals)
         return int(self._read(f"SELECT count(*) FROM {table.name}{condition}", parameters)[0][0])
 
-    def prune(self, host: str, session_id: str, tombstone: Record) -> int:
+    def prune(self, host: str, session_id: str, tombstone: Record, *, bury: bool = True) -> int:
         plain = normalised(checked_tombstone(host, session_id, tombstone))
-        return self._write(lambda tx: tx.prune(host, session_id, plain))
+        return self._write(lambda tx: tx.prune(host, session_id, plain, bury=bury))
 
     def close(self) -> None:
         with self._lock:
@@ -287,7 +286,7 @@ class _Transaction:
             [stage, to],
         )
 
-    def prune(self, host: str, session_id: str, tombstone: Tombstone) -> int:
+    def prune(self, host: str, session_id: str, tombstone: Tombstone, *, bury: bool) -> int:
         """As Store.prune."""
         session = [host, session_id]
         gone = {one.id for one in self._all(Correction, "host = ? AND session_id = ?", session)}
@@ -298,7 +297,7 @@ class _Transaction:
             " OR subject_id IN (SELECT unnest(?::VARCHAR[]))",
             [*session, session_id, sorted(gone)],
         )
-        for kind in (Event, Correction, Recall, TranscriptMark):
+        for kind in OF_SESSION:
             deleted += self._delete(kind, "host = ? AND session_id = ?", session)
         fallen = fallout(
             gone,
@@ -312,7 +311,7 @@ class _Transaction:
             deleted += self._delete(fallen_kind, "id IN (SELECT unnest(?::VARCHAR[]))", [ids])
         self._silence(gone | fallen.skills)
         self.gone |= gone
-        self.append([tombstone, *fallen.added])
+        self.append([*([tombstone] if bury else []), *fallen.added])
         return deleted
 
     def _all(self, kind: type[R], condition: str = "TRUE", parameters: Sequence[Any] = ()) -> list[R]:
@@ -349,7 +348,7 @@ class _Transaction:
                 (row[0], row[1], row[2])
                 for row in self._lookup("event", "host, session_id, native_key", "native_hash", "BIGINT", hashes)
             )
-        sessions = [one.session_id for one in records if isinstance(one, (Event, Correction, Recall, Outcome))]
+        sessions = [one.session_id for one in records if isinstance(one, (*BURIED_WITH, Outcome))]
         if sessions:
             buried = self._lookup("tombstone", "host, session_id", "session_id", "VARCHAR", sessions)
             known.buried.update((row[0], row[1]) for row in buried)

@@ -5,8 +5,27 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from hivemind_cli.core.ids import derived_id
-from hivemind_cli.core.records import GateSkip, Notice, Recall, Record, SkillRevision, SkillState
+from hivemind_cli.core.records import (
+    Correction,
+    Event,
+    GateSkip,
+    Judgement,
+    Notice,
+    Recall,
+    Record,
+    SkillRevision,
+    SkillState,
+    TranscriptMark,
+)
 
+OF_SESSION: tuple[type[Event | Correction | Judgement | Recall | TranscriptMark], ...] = (
+    Event,
+    Correction,
+    Judgement,
+    Recall,
+    TranscriptMark,
+)
+"""What names its host and session, and goes with them."""
 PRUNED = "a session it rested on was pruned"
 """`reason` of a revision that stands where others were deleted."""
 _SAID = ("injected", "held")

@@ -12,18 +12,16 @@ from hivemind_cli.core.errors import StoreError
 from hivemind_cli.core.records import (
     RECORD_TYPES,
     Correction,
-    Event,
     GateSkip,
     Notice,
     Outcome,
     Recall,
     Record,
     SkillRevision,
-    TranscriptMark,
 )
 from hivemind_cli.storage.admission import Known, admit, checked_tombstone, cursor_moved
 from hivemind_cli.storage.base import Row
-from hivemind_cli.storage.forgetting import fallout, silenced
+from hivemind_cli.storage.forgetting import OF_SESSION, fallout, silenced
 from hivemind_cli.storage.schema import accepted, naive_utc, normalised, table_of
 
 R = TypeVar("R", bound=Record)
@@ -107,7 +105,7 @@ class InMemoryStore:
     def count(self, kind: type[R], /, *, since: datetime | None = None, **equals: Any) -> int:
         return len(self.find(kind, since=since, **equals))
 
-    def prune(self, host: str, session_id: str, tombstone: Record) -> int:
+    def prune(self, host: str, session_id: str, tombstone: Record, *, bury: bool = True) -> int:
         plain = normalised(checked_tombstone(host, session_id, tombstone))
         with self._lock:
             self._check_open()
@@ -125,7 +123,7 @@ class InMemoryStore:
                 )
             ]
             deleted = self._delete(Outcome, outcomes)
-            for kind in (Event, Correction, Recall, TranscriptMark):
+            for kind in OF_SESSION:
                 deleted += self._delete(kind, self._of_session(kind, host, session_id))
             fallen = fallout(
                 gone,
@@ -142,7 +140,7 @@ class InMemoryStore:
             self._known = Known(gone=self._known.gone | gone)
             for rows in self._rows.values():
                 self._known.add(row.record for row in rows)
-            self._append([plain, *fallen.added])
+            self._append([*([plain] if bury else []), *fallen.added])
             return deleted
 
     def close(self) -> None:

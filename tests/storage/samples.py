@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from hivemind_cli.core.records import Event, EventKind, Outcome, Recall, Tombstone, Verdict
+from hivemind_cli.core.records import Event, EventKind, Judgement, Outcome, Recall, SaidKind, Tombstone, Verdict
 from hivemind_cli.core.records import Moment as RecallMoment
 from hivemind_cli.storage.schema import INTEGER_MAX, INTEGER_MIN
 
@@ -61,6 +61,20 @@ def outcome(number: int, recall_id: str, session_id: str = "s1") -> Outcome:
         recall_id=recall_id,
         subject_id="sk_1",
         verdict=Verdict.HELD,
+    )
+
+
+def judgement(number: int, session_id: str = "s1", host: str = "claude") -> Judgement:
+    return Judgement(
+        id=f"j-{host}-{session_id}-{number}",
+        workspace_id="default",
+        project_id="p1",
+        host=host,
+        session_id=session_id,
+        occurred_at=START,
+        event_id="e1",
+        by="person",
+        said=SaidKind.CORRECTION,
     )
 
 

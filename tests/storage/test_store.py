@@ -19,6 +19,7 @@ from hivemind_cli.core.records import (
     Event,
     EventKind,
     GateSkip,
+    Judgement,
     Notice,
     Outcome,
     Recall,
@@ -34,7 +35,7 @@ from hivemind_cli.storage.base import Store
 from hivemind_cli.storage.inmemory import InMemoryStore
 from hivemind_cli.storage.schema import normalised
 from tests.storage import engines
-from tests.storage.samples import START, TEXT, event, outcome, recall, records_of, tombstone
+from tests.storage.samples import START, TEXT, event, judgement, outcome, recall, records_of, tombstone
 
 
 @pytest.fixture(params=engines.NAMES)
@@ -335,6 +336,7 @@ def test_prune_takes_the_session_and_nothing_else(store: Store) -> None:
         outcome(1, recall(1).id),
         outcome(2, "unknown"),
         mark("s1"),
+        judgement(1),
     ]
     kept: list[Any] = [
         event(1, session_id="s2"),
@@ -342,10 +344,11 @@ def test_prune_takes_the_session_and_nothing_else(store: Store) -> None:
         outcome(3, recall(1, host="codex").id),
         mark("s2"),
         event(7, host="codex"),
+        judgement(2, host="codex"),
     ]
     store.append([*gone, *kept])
     assert store.prune("claude", "s1", tombstone()) == len(gone)
-    kinds: tuple[type[Any], ...] = (Event, Correction, Recall, Outcome, TranscriptMark)
+    kinds: tuple[type[Any], ...] = (Event, Correction, Judgement, Recall, Outcome, TranscriptMark)
     left: list[Any] = [row.record for kind in kinds for row in store.find(kind)]
     assert sorted(record.id for record in left) == sorted(record.id for record in kept)
     assert [row.record for row in store.find(Tombstone)] == [tombstone()]
@@ -379,7 +382,7 @@ def test_a_tombstone_for_another_session_is_refused(store: Store) -> None:
 def test_nothing_made_of_a_pruned_session_is_stored_again(store: Store) -> None:
     store.append([correction(1), recall(1, host="codex")])
     store.prune("claude", "s1", tombstone())
-    late: list[Any] = [correction(2), recall(2), outcome(1, recall(2).id), version(1, "c1"), skip("c1")]
+    late: list[Any] = [correction(2), judgement(2), recall(2), outcome(1, recall(2).id), version(1, "c1"), skip("c1")]
     assert store.append(late) == 0
     assert store.commit("codify", late, cursor_from=0, cursor_to=1) == 0
     other_host: list[Any] = [
