@@ -17,6 +17,7 @@ from hivemind_cli.app.installing import installed_dirs
 from hivemind_cli.app.machine import machine_key, this_person
 from hivemind_cli.app.publishing import Publishing
 from hivemind_cli.app.verbs import Verbs
+from hivemind_cli.core.child import stop_all
 from hivemind_cli.core.clock import Clock, from_ns, system_clock
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.errors import HivemindError
@@ -39,7 +40,6 @@ from hivemind_cli.hosts.base import Host
 from hivemind_cli.index import snapshot
 from hivemind_cli.index.base import Document, Index
 from hivemind_cli.llm.base import Provider
-from hivemind_cli.llm.child import stop_all
 from hivemind_cli.pipeline import indexing
 from hivemind_cli.pipeline.capture import Capture, Person
 from hivemind_cli.pipeline.codify import Codify

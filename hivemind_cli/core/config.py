@@ -76,6 +76,18 @@ class LLMConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddingConfig:
+    """[embedding]: the sentence-embedding model that compares texts by meaning. It runs on this machine."""
+
+    runtime: str = "auto"
+    """auto, onnx, sentence_transformers, hashing (no model), none. HIVEMIND_EMBEDDINGS=false is none."""
+    model: str = "all-MiniLM-L6-v2"
+    """A model's name, or its folder (HIVEMIND_EMBEDDINGS=NAME). Nothing is ever downloaded."""
+    threads: int = 1
+    """Threads the model may use."""
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonConfig:
     """[daemon]: the one process that owns the database."""
 
@@ -105,5 +117,6 @@ class Config:
     codify: CodifyConfig = field(default_factory=CodifyConfig)
     recall: RecallConfig = field(default_factory=RecallConfig)
     llm: LLMConfig = field(default_factory=LLMConfig)
+    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
     daemon: DaemonConfig = field(default_factory=DaemonConfig)
     storage: StorageConfig = field(default_factory=StorageConfig)

@@ -8,7 +8,8 @@ HivemindError                exit 1
 │   ├── StoreDamaged                  the database cannot be read
 │   └── CursorMoved                   someone else committed this stage meanwhile
 ├── ProviderError            exit 5   an LLM or embedding service said no
-│   └── ProviderUnavailable           ... but may say yes later: the stage waits and retries
+│   ├── ProviderUnavailable           ... but may say yes later: the stage waits and retries
+│   └── ModelError                    a sentence-embedding model or its runtime is missing, damaged or dead
 ├── SyncError                exit 6
 └── DaemonError              exit 7   the daemon does not answer
 
@@ -69,6 +70,10 @@ class ProviderError(HivemindError):
 
 class ProviderUnavailable(ProviderError):
     """The service said no, but may say yes later."""
+
+
+class ModelError(ProviderError):
+    """A sentence-embedding model or its runtime is missing, damaged, or gave no vectors."""
 
 
 class SyncError(HivemindError):

@@ -88,6 +88,11 @@ class Paths:
         return self.root / "index" / "snapshot.sqlite"
 
     @property
+    def models(self) -> Path:
+        """Exported sentence-embedding models, a folder each."""
+        return self.root / "models"
+
+    @property
     def receipts(self) -> Path:
         """What install changed, a file a host."""
         return self.root / "receipts"

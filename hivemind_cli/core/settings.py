@@ -31,14 +31,17 @@ _ORIGINALS = {
     "HIVEMIND_CAPTURE_ONLY_CLI": "capture.only_cli",
     "HIVEMIND_SKILLIFY_EVERY_N_TURNS": "codify.every_n_turns",
 }
-_NOT_FOR_PROJECTS = re.compile(r"llm\.(?:allow|provider|key_env)|(?:storage|daemon)\..*|debug")
-"""A cloned repository must not be able to spend a person's money or move their records."""
+_NOT_FOR_PROJECTS = re.compile(r"llm\.(?:allow|provider|key_env)|(?:embedding|storage|daemon)\..*|debug")
+"""A cloned repository must not be able to spend a person's money, move their records or have its model loaded."""
 _CHOICES = {
     "codify.publish": ("auto", "review"),
     "recall.hold": ("once", "never"),
     "llm.provider": ("auto", "none", "anthropic", "claude"),
+    "embedding.runtime": ("auto", "onnx", "sentence_transformers", "hashing", "none"),
     "storage.engine": ("duckdb", "inmemory"),
 }
+_EMBEDDINGS = "HIVEMIND_EMBEDDINGS"
+"""The original's switch: true or false, a runtime, or else a model's name or folder."""
 _UNIT = frozenset({"recall.applies_min", "recall.margin_min"})
 """0..1. All other numbers are above 0, but for those in _FROM_ZERO."""
 _FROM_ZERO = frozenset({"llm.cost_usd_day_max", "llm.calls_day_max", "recall.limit"})
@@ -206,7 +209,7 @@ def _file(path: Path, *, of_project: bool = False) -> dict[str, Any]:
             if of_project and _NOT_FOR_PROJECTS.fullmatch(key):
                 raise ConfigError(
                     f"{where}: a project may not set `{key}`.",
-                    why="A cloned repository must not spend your money or move your records.",
+                    why="A cloned repository must not spend your money, move your records or bring its own model.",
                     fix=f"Remove the line; to set it for yourself, run `hivemind config set {key} VALUE`.",
                 )
             found[key] = checked
@@ -235,11 +238,23 @@ def _where(path: Path, text: str, key: str) -> str:
 def _environment(env: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
     """Key -> (checked value, variable). The schema's own names win over the originals."""
     found: dict[str, tuple[Any, str]] = {}
+    switch = env.get(_EMBEDDINGS, "").strip()
+    if switch:
+        key, value = _embeddings(switch)
+        found[key] = (value, _EMBEDDINGS)
     names = [*_ORIGINALS.items(), *((variable(setting.key), setting.key) for setting in reference())]
     for name, key in names:
         if env.get(name, "") != "":
             found[key] = (_checked(key, env[name], name, words=True), name)
     return found
+
+
+def _embeddings(switch: str) -> tuple[str, str]:
+    """(key, value) that HIVEMIND_EMBEDDINGS stands for."""
+    on = _WORDS.get(switch.lower())
+    if on is not None:
+        return "embedding.runtime", "auto" if on else "none"
+    return ("embedding.runtime" if switch in _CHOICES["embedding.runtime"] else "embedding.model"), switch
 
 
 def _sections() -> frozenset[str]:

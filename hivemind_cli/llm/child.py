@@ -1,9 +1,7 @@
 """Run one child program within bounds: no shell, no inherited files, its own process group, low priority."""
 
-import contextlib
 import os
 import selectors
-import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -11,15 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from hivemind_cli.core.child import end, start
 from hivemind_cli.core.errors import ProviderError, ProviderUnavailable
 
-GUARD = "HIVEMIND_INTERNAL"
-"""Set in every child of ours: our hook, if anything runs it there, leaves at once."""
 OUTPUT_BYTES_MAX = 2_000_000
-NICE = 10
 _CHUNK = 65_536
-_live: set[int] = set()
-"""Process groups that run now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,34 +32,15 @@ def run(argv: Sequence[str], *, stdin: bytes, env: Mapping[str, str], cwd: Path,
     ProviderUnavailable after `timeout_s` seconds. ProviderError if the program cannot be started or says more
     than OUTPUT_BYTES_MAX. Either way nothing of its process group stays alive.
     """
-    cwd.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        child = subprocess.Popen(
-            list(argv),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**env, GUARD: "1"},
-            cwd=cwd,
-            start_new_session=True,
-        )
+        child = start(argv, env=env, cwd=cwd)
     except (OSError, ValueError) as exc:
         raise ProviderError(f"{argv[0]} cannot be started.", why=str(exc)) from exc
-    _live.add(child.pid)
-    with contextlib.suppress(OSError):  # already gone, or not allowed: then it runs at normal priority
-        os.setpriority(os.PRIO_PGRP, child.pid, NICE)
     try:
         stdout, stderr = _converse(child, stdin, time.monotonic() + timeout_s, argv[0])
     finally:
-        _end(child)
+        end(child)
     return Finished(child.returncode, stdout, stderr)
-
-
-def stop_all() -> None:
-    """End every child that runs now: their callers get a ProviderError. For a daemon that leaves."""
-    for group in list(_live):
-        with contextlib.suppress(OSError):
-            os.killpg(group, signal.SIGKILL)
 
 
 def _converse(child: subprocess.Popen[bytes], stdin: bytes, deadline: float, program: str) -> tuple[bytes, bytes]:
@@ -113,15 +88,3 @@ def _feed(selector: selectors.BaseSelector, pipe: IO[bytes], rest: memoryview) -
         selector.unregister(pipe)
         pipe.close()
     return rest
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Nothing of the group survives, whether the child ended by itself or not."""
-    with contextlib.suppress(OSError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
-    _live.discard(child.pid)
-    for stream in (child.stdin, child.stdout, child.stderr):
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                stream.close()

@@ -4,16 +4,15 @@ The daemon stays small and never loads a vendor's SDK; what leaks in one dies wi
 stdin: arguments and environments of a process can be read by others.
 """
 
-import contextlib
 import json
 import os
-import resource
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from hivemind_cli.core.child import bound
 from hivemind_cli.core.errors import ProviderError, ProviderUnavailable
 from hivemind_cli.llm.base import BadAnswer, Provider, Reply, Request
 from hivemind_cli.llm.child import run
@@ -76,7 +75,7 @@ class InWorker:
 
 def main() -> None:
     """Answer the one request on stdin."""
-    _bound()
+    bound(MEMORY_BYTES_MAX, CPU_S_MAX)
     asked = json.load(sys.stdin)
     answers = os.dup(1)  # whatever an SDK prints must not spoil the answer
     os.dup2(2, 1)
@@ -109,15 +108,6 @@ def _error(error: Any, spent: Reply | None) -> ProviderError:
     if spent is not None:
         return BadAnswer(what, why=why, fix=fix, spent=spent)
     return (ProviderUnavailable if words.get("kind") == "unavailable" else ProviderError)(what, why=why, fix=fix)
-
-
-def _bound() -> None:
-    limits = ((resource.RLIMIT_AS, MEMORY_BYTES_MAX), (resource.RLIMIT_CPU, CPU_S_MAX), (resource.RLIMIT_CORE, 0))
-    for which, most in limits:
-        hard = resource.getrlimit(which)[1]
-        bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        with contextlib.suppress(OSError, ValueError):  # macOS refuses some: the wall limit still holds
-            resource.setrlimit(which, (bound, bound))
 
 
 if __name__ == "__main__":
