@@ -1,6 +1,9 @@
 """The Host protocol: what each agent's file must say. A host is a module; HOSTS in `hosts/__init__` lists them."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -59,6 +62,35 @@ class Answer:
     """One line for the person, not the model (session start)."""
 
 
+@dataclass(slots=True)
+class Reading:
+    """What a reader tells, beside what it has seen, of the session it is reading."""
+
+    bytes_read: int = 0
+    """Of the file, for a progress bar; 0 where the reader does not say."""
+    skipped: Counter[str] = field(default_factory=Counter)
+    """What could not be read, in words that follow a number ("line torn or strange") -> how often."""
+
+
+_READING: ContextVar[Reading | None] = ContextVar("reading", default=None)
+
+
+def reading() -> Reading:
+    """Where a reader tells it; into the air if nobody listens."""
+    return _READING.get() or Reading()
+
+
+@contextmanager
+def listening() -> Iterator[Reading]:
+    """What the reader that is iterated inside the block tells."""
+    told = Reading()
+    token = _READING.set(told)
+    try:
+        yield told
+    finally:
+        _READING.reset(token)
+
+
 class Reader(Protocol):
     """Past sessions of one agent program; all that a host must have for `hivemind import`.
 
@@ -78,7 +110,10 @@ class Reader(Protocol):
         """The sessions in one file a person names; () if the file is none of this host's. Cheap, never raises."""
 
     def read_transcript(self, path: Path) -> Iterator[Seen]:
-        """All of one session, in order, as a stream. OSError if it cannot be read; what is torn is skipped."""
+        """All of one session, in order, as a stream. OSError if it cannot be read.
+
+        What is torn is skipped, and told in `reading().skipped`.
+        """
 
 
 class Host(Reader, Protocol):

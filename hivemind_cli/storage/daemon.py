@@ -84,9 +84,9 @@ class DaemonStore:
         name = table_of(kind).kind.__name__
         return int(self._ask("store.count", kind=name, since=filter_to_json(since), equals=_filters(equals)))
 
-    def prune(self, host: str, session_id: str, tombstone: Record) -> int:
+    def prune(self, host: str, session_id: str, tombstone: Record, *, bury: bool = True) -> int:
         (plain,) = records_to_json([tombstone])
-        return int(self._ask("store.prune", host=host, session_id=session_id, tombstone=plain))
+        return int(self._ask("store.prune", host=host, session_id=session_id, tombstone=plain, bury=bury))
 
     def close(self) -> None:
         """The daemon's store stays open: it is not ours."""

@@ -6,7 +6,7 @@
     store.cursor    stage                                                       int
     store.find      kind, after, until, limit, newest_first, since, equals      {rows: [[seq, record]], more: bool}
     store.count     kind, since, equals                                         int
-    store.prune     host, session_id, tombstone: [kind, record]                 int
+    store.prune     host, session_id, tombstone: [kind, record], bury           int
 
 `since` is null or {"$time": ISO 8601}; so is a time in `equals`. An error crosses as {type, what, why, fix}.
 """
@@ -130,7 +130,7 @@ def _count(store: Store, args: Args) -> int:
 
 def _prune(store: Store, args: Args) -> int:
     (tombstone,) = records_from_json([args["tombstone"]])
-    return store.prune(str(args["host"]), str(args["session_id"]), tombstone)
+    return store.prune(str(args["host"]), str(args["session_id"]), tombstone, bury=bool(args.get("bury", True)))
 
 
 def _equals(args: Args) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hivemind_cli.hosts.base import Seen, Tail
+from hivemind_cli.hosts.base import Seen, Tail, reading
 from hivemind_cli.hosts.claude.reader import Reader
 
 LINE_BYTES_MAX = 16_000_000
@@ -134,9 +134,14 @@ def _read_on(file: BinaryIO, reader: Reader, start: int) -> Tail:
 def read_transcript(path: Path) -> Iterator[Seen]:
     """All of one session file, in order. OSError if it cannot be read."""
     reader = Reader(path.stem)
+    told = reading()
     with path.open("rb") as file:
-        for line, _ in _lines(file, to_the_end=True):
-            yield from _feed(reader, line) or ()
+        for line, told.bytes_read in _lines(file, to_the_end=True):
+            found = _feed(reader, line)
+            if found is None:
+                told.skipped["line torn or strange" if line else "line too long"] += 1
+            else:
+                yield from found
     yield from reader.close(over=True)
 
 

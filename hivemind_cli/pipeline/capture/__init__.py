@@ -31,7 +31,7 @@ from hivemind_cli.core.records import (
     TranscriptMark,
 )
 from hivemind_cli.core.text import cut_fields
-from hivemind_cli.hosts.base import Host, Seen
+from hivemind_cli.hosts.base import Host, Reader, Seen
 from hivemind_cli.pipeline.capture.hands import Hands
 from hivemind_cli.pipeline.capture.sessions import Session, Sessions
 from hivemind_cli.pipeline.spool import Delivery
@@ -109,18 +109,20 @@ class Capture:
                 captured.faults.append((delivery, _reason(fault)))
         return captured
 
-    def read(self, host: Host, seen: Iterable[Seen], store: Store, *, workspace: str) -> Iterable[Record]:
+    def read(self, host: Reader, seen: Iterable[Seen], store: Store, *, workspace: str) -> Iterable[Record]:
         """Events of a whole transcript, for an import; keys are counted from its beginning."""
         counts: dict[str, int] = {}
         turns: dict[str, int] = {}
-        projects: set[str] = set()
+        places: dict[str, Where] = {}
         for one in seen:
             if self._is_ours(one.cwd):
                 continue
-            where, project = self._where(one.cwd, workspace, store, from_ns(0))
-            if project and project.id not in projects:
-                projects.add(project.id)
-                yield project
+            where = places.get(one.cwd)
+            if where is None:
+                where, project = self._where(one.cwd, workspace, store, from_ns(0))
+                places[one.cwd] = where
+                if project:
+                    yield project
             if one.kind is EventKind.PROMPT:
                 turns[one.session_id] = turns.get(one.session_id, 0) + 1
             key = _counted(one.native_key, counts)
@@ -226,7 +228,7 @@ class Capture:
         return outputs
 
     def _event(
-        self, host: Host, one: Seen, key: str, where: Where, *, turn: int, source: str, at: datetime, id: str = ""
+        self, host: Reader, one: Seen, key: str, where: Where, *, turn: int, source: str, at: datetime, id: str = ""
     ) -> Event:
         when = one.occurred_at or at
         payload = dict(one.payload)
