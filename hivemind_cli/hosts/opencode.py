@@ -1,0 +1,265 @@
+"""OpenCode: all sessions in one SQLite database, `opencode.db`, since 1.2; before, JSON files we do not read.
+
+Tables session, message and part; message and part hold JSON in `data`. Source: reference of 1.18.33, what its plugin
+was seen to send, and its published schema. What a plugin is told carries the same ids, which are our keys.
+"""
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hivemind_cli.hosts import calls, databases
+from hivemind_cli.hosts.base import Seen
+from hivemind_cli.hosts.claude.words import persons_words
+from hivemind_cli.hosts.telling import Teller
+
+NAME = "opencode"
+CONFIG_ENV = "OPENCODE_DB"
+"""The database itself, or a folder that holds it."""
+
+TOOLS = calls.Tools(
+    shells=frozenset({"bash", "shell"}),
+    edits=frozenset({"edit", "write", "multiedit", "patch", "apply_patch"}),
+    reads=frozenset({"read", "grep", "glob", "list", "ls", "codesearch"}),
+)
+_FILE = "opencode.db"
+_SESSION = ("id", "parent_id", "directory", "title", "version", "time_created", "revert")
+_RAN = "The following tool was executed by the user"
+_ABORTED = "Tool execution aborted"
+_REJECTED = re.compile(
+    r"The user (?:rejected permission to use this specific tool call|declined this operation)"
+    r"(?:\.|(?: with the following feedback)?: (?P<words>.*))",
+    re.DOTALL,
+)
+_DISMISSED = "The user dismissed this question"
+_RULE = (
+    "The user has specified a rule which prevents",
+    "Permission denied by ruleset",
+    "Permission for this operation",
+)
+_PARENTS_MAX = 16
+
+Part = Mapping[str, Any]
+
+
+def find_sessions(home: Path, *, config_dir: Path | None = None) -> Iterator[Path]:
+    """Sessions of every `opencode*.db`, oldest first, each followed by those it gave to subagents."""
+    for file in _databases(home, config_dir):
+        yield from sessions_in(file)
+
+
+def sessions_in(path: Path) -> tuple[Path, ...]:
+    """The sessions of a database that has OpenCode's tables; a name of one session is itself."""
+    file, session_id = databases.unnamed(path)
+    if file.suffix != ".db" or not databases.is_database(file):
+        return ()
+    try:
+        with databases.opened(file) as database:
+            if not _is_ours(database):
+                return ()
+            listed = list(databases.rows(database, "session", ("id", "parent_id", "time_created")))
+    except OSError:
+        return ()
+    ids = [one for one in _in_order(listed) if session_id in ("", one)]
+    return tuple(databases.named(file, one) for one in ids)
+
+
+def read_transcript(path: Path) -> Iterator[Seen]:
+    """All of one session, message by message. OSError: the database cannot be read, or holds no such session."""
+    file, session_id = databases.unnamed(path)
+    if not session_id:
+        for one in sessions_in(file):
+            yield from read_transcript(one)
+        return
+    with databases.opened(file) as database:
+        if not _is_ours(database):
+            raise OSError(f"{file} is no database of OpenCode: its tables are missing.")
+        info = next(databases.rows(database, "session", _SESSION, "WHERE id = ?", (session_id,)), None)
+        if info is None:
+            raise OSError(f"{file} holds no session {session_id}. It may have been deleted.")
+        root = _root(database, session_id)
+        teller = Teller(
+            root,
+            cwd=calls.text_of(info["directory"]),
+            agent_id="" if root == session_id else session_id,
+            at=calls.moment(info["time_created"]),
+        )
+        yield from _told(database, session_id, info, teller)
+
+
+def _databases(home: Path, config_dir: Path | None) -> Iterable[Path]:
+    """Development builds keep a database of their own beside the released one's."""
+    if config_dir is not None and config_dir.suffix == ".db":
+        return [config_dir]
+    data = os.environ.get("XDG_DATA_HOME", "")
+    folder = config_dir or (Path(data) if data.startswith("/") else home / ".local" / "share") / "opencode"
+    try:
+        return sorted(path for path in folder.glob("opencode*.db") if path.is_file())
+    except OSError:
+        return []
+
+
+def _is_ours(database: sqlite3.Connection) -> bool:
+    try:
+        part = databases.columns(database, "part")
+        message = databases.columns(database, "message")
+        return {"id", "message_id", "data"} <= part and {"id", "session_id", "data"} <= message
+    except sqlite3.Error:
+        return False
+
+
+def _in_order(listed: Sequence[databases.Row]) -> list[str]:
+    """Ids: each first-level session by its time, followed by its children."""
+    ids = {calls.text_of(row["id"]) for row in listed}
+    children: dict[str, list[str]] = {}
+    for row in sorted(listed, key=lambda row: (row["time_created"] or 0, str(row["id"]))):
+        parent = calls.text_of(row["parent_id"])
+        children.setdefault(parent if parent in ids else "", []).append(calls.text_of(row["id"]))
+    ordered: list[str] = []
+    waiting = list(reversed(children.get("", ())))
+    while waiting:
+        one = waiting.pop()
+        ordered.append(one)
+        waiting.extend(reversed(children.pop(one, ())))
+    return ordered
+
+
+def _root(database: sqlite3.Connection, session_id: str) -> str:
+    root = session_id
+    for _ in range(_PARENTS_MAX):
+        row = next(databases.rows(database, "session", ("parent_id",), "WHERE id = ?", (root,)), None)
+        parent = calls.text_of(row["parent_id"]) if row else ""
+        if not parent:
+            break
+        known = next(databases.rows(database, "session", ("id",), "WHERE id = ?", (parent,)), None)
+        if known is None or parent == session_id:
+            break
+        root = parent
+    return root
+
+
+def _told(database: sqlite3.Connection, session_id: str, info: databases.Row, teller: Teller) -> Iterator[Seen]:
+    if not teller.agent_id:
+        yield teller.start(calls.moment(info["time_created"]))
+    reading = _Reading(teller)
+    there = databases.columns(database, "message")
+    order = "time_created, id" if "time_created" in there else "id"
+    messages = databases.rows(
+        database, "message", ("id", "data"), f"WHERE session_id = ? ORDER BY {order}", (session_id,)
+    )
+    for message in messages:
+        data = calls.parsed(message["data"])
+        message_id = calls.text_of(message["id"])
+        parts = (
+            calls.parsed(row["data"])
+            for row in databases.rows(database, "part", ("data",), "WHERE message_id = ? ORDER BY id", (message_id,))
+        )
+        yield from reading.message(message_id, data, parts)
+    yield from teller.close()
+
+
+class _Reading:
+    """Feed it the messages of one session, in order."""
+
+    def __init__(self, teller: Teller) -> None:
+        self._teller = teller
+        self._by_hand = False
+        """The person's last message was `!command`: the call that follows is theirs."""
+
+    def message(self, message_id: str, data: Mapping[str, Any], parts: Iterable[Part]) -> Iterator[Seen]:
+        """What one message shows; nothing of one that is torn."""
+        time = data.get("time")
+        at = calls.moment(time.get("created")) if isinstance(time, Mapping) else None
+        if data.get("role") == "user":
+            yield from self._user(message_id, parts, at)
+        elif data.get("role") == "assistant":
+            yield from self._assistant(message_id, data, parts, at)
+
+    def _user(self, message_id: str, parts: Iterable[Part], at: Any) -> Iterator[Seen]:
+        said: list[str] = []
+        self._by_hand = False
+        for part in parts:
+            kind, text = part.get("type"), calls.string(part, "text")
+            if kind == "compaction":
+                trigger = "auto" if part.get("auto") is True else "manual"
+                yield self._teller.compact(trigger, at, key=f"compact:{message_id}:#0")
+            elif kind == "text" and part.get("synthetic") is True:
+                self._by_hand = self._by_hand or text.startswith(_RAN)
+            elif kind == "text" and part.get("ignored") is not True:
+                said.append(persons_words(text))
+        words = "\n".join(filter(None, said))
+        if words:
+            yield from self._teller.prompt(words, at, prompt_id=message_id)
+
+    def _assistant(self, message_id: str, data: Mapping[str, Any], parts: Iterable[Part], at: Any) -> Iterator[Seen]:
+        path = data.get("path")
+        if isinstance(path, Mapping) and isinstance(path.get("cwd"), str):
+            self._teller.cwd = path["cwd"]
+        summary = data.get("summary") is True
+        cut_call = False
+        for part in parts:
+            kind = part.get("type")
+            if kind == "text" and not summary and part.get("synthetic") is not True:
+                self._teller.reply(calls.string(part, "text"), _time(part, "end") or at,
+                                   prompt_id=calls.string(data, "parentID"))  # fmt: skip
+            elif kind == "tool":
+                for one in self._tool(part, at):
+                    cut_call = cut_call or one.payload.get("interrupted") is True
+                    yield one
+        error = data.get("error")
+        if isinstance(error, Mapping) and error.get("name") == "MessageAbortedError":
+            ended = _time(data, "completed") or at
+            yield from self._teller.interrupt(ended, key=f"interrupt:{message_id}", for_tool=cut_call)
+
+    def _tool(self, part: Part, at: Any) -> Iterator[Seen]:
+        state, tool, call_id = part.get("state"), calls.string(part, "tool"), calls.string(part, "callID", "callId")
+        if not isinstance(state, Mapping) or not tool or not call_id:
+            return
+        tool_input = calls.parsed(state.get("input"))
+        begun, ended = _time(state, "start") or at, _time(state, "end") or _time(state, "start") or at
+        act = TOOLS.act(tool, tool_input, self._teller.cwd)
+        if self._by_hand and act.command:
+            self._by_hand = False
+            yield from self._teller.steer("", begun, key=f"{call_id}:steer", ran=act.command)
+            return
+        yield self._teller.call(call_id, tool, act, tool_input, begun)
+        status = state.get("status")
+        if status == "completed":
+            yield self._completed(call_id, tool, tool_input, state, ended)
+        elif status == "error":
+            yield self._error(call_id, calls.string(state, "error"), state, ended)
+
+    def _completed(
+        self, call_id: str, tool: str, tool_input: Mapping[str, Any], state: Mapping[str, Any], at: Any
+    ) -> Seen:
+        output = calls.blocks_text(state.get("output"))
+        code = _metadata(state).get("exit")
+        if isinstance(code, int) and not isinstance(code, bool) and code != 0:
+            return self._teller.failure(call_id, f"Exit code {code}\n{output}".strip(), at)
+        wrote = TOOLS.wrote(tool, tool_input, self._teller.cwd)
+        return self._teller.result(call_id, output, at, wrote=wrote)
+
+    def _error(self, call_id: str, error: str, state: Mapping[str, Any], at: Any) -> Seen:
+        if error.startswith(_RULE):
+            return self._teller.denied(call_id, "rule", at=at, reason=calls.short(error))
+        if rejected := _REJECTED.match(error):
+            words = (rejected["words"] or "").strip()
+            return self._teller.denied(call_id, "person", words, at)
+        if error.startswith(_DISMISSED):
+            return self._teller.denied(call_id, "person", "", at)
+        if error.startswith(_ABORTED) or _metadata(state).get("interrupted") is True:
+            return self._teller.failure(call_id, error, at, interrupted=True)
+        return self._teller.failure(call_id, error, at)
+
+
+def _metadata(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    metadata = state.get("metadata")
+    return metadata if isinstance(metadata, Mapping) else {}
+
+
+def _time(fields: Mapping[str, Any], name: str) -> Any:
+    time = fields.get("time")
+    return calls.moment(time.get(name)) if isinstance(time, Mapping) else None

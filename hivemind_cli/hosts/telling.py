@@ -1,0 +1,173 @@
+"""One past session, told event by event, for hosts whose files give no keys of their own to most of what they hold.
+
+Keys are made of what was said and done and its count, so a file that grows, or is read again, tells the same things
+under the same keys, and a hook that sees the same can make them too. Memory is bounded.
+"""
+
+import json
+from collections import Counter, OrderedDict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from hivemind_cli.core.acts import EDIT, OTHER, Act
+from hivemind_cli.core.records import EventKind
+from hivemind_cli.hosts.base import Seen
+from hivemind_cli.hosts.claude.words import digest, prompt_key, reply_key
+
+_CALLS_MAX = 1_000
+_KEYS_MAX = 200_000
+_TICK = timedelta(milliseconds=1)
+"""Between events whose host gives no time: their order is kept."""
+
+Call = tuple[str, Act, Mapping[str, Any]]
+_NO_CALL: Call = ("", Act(OTHER, ""), {})
+
+
+class Teller:
+    """Makes the events of one session, in order. With an `agent_id` it is a subagent's: its words are no person's."""
+
+    def __init__(self, session_id: str, *, cwd: str = "", agent_id: str = "", at: datetime | None = None) -> None:
+        self.session_id = session_id
+        self.cwd = cwd
+        self.agent_id = agent_id
+        self._at = at
+        self._turn = ""
+        self._keys: Counter[str] = Counter()
+        self._calls: OrderedDict[str, Call] = OrderedDict()
+        self._reply: Seen | None = None
+        self._started = False
+
+    def start(self, at: datetime | None = None, **fields: Any) -> Seen:
+        """The session's beginning."""
+        return self._seen(EventKind.SESSION_START, self._nth("session_start:startup:"), at, source="startup", **fields)
+
+    def prompt(
+        self, text: str, at: datetime | None = None, *, prompt_id: str = "", abandoned: Sequence[str] = ()
+    ) -> list[Seen]:
+        """What a person typed, behind the reply held back. `abandoned`: calls of edits that a rewind took back."""
+        ended = self.flush()
+        if self.agent_id:
+            return [*ended, *self._subagent_start(text, at)]
+        key = self._nth(prompt_key(prompt_id, text))
+        self._turn = prompt_id or key
+        rewound: dict[str, Any] = {"rewound": True, "abandoned": list(abandoned)} if abandoned else {}
+        return [*ended, self._seen(EventKind.PROMPT, key, at, text=text, **rewound)]
+
+    def steer(self, text: str, at: datetime | None = None, *, key: str = "", **fields: Any) -> list[Seen]:
+        """Words given while the agent works, or (`ran`) a command the person ran."""
+        said = text or str(fields.get("ran", ""))
+        return [*self.flush(), self._seen(EventKind.STEER, key or self._nth(f"steer:{digest(said)}:"), at,
+                                          text=text, **fields)]  # fmt: skip
+
+    def reply(self, text: str, at: datetime | None = None, *, prompt_id: str = "") -> None:
+        """Held back: what was said before a call is not the turn's last word."""
+        said = text.strip()
+        if said:
+            key = reply_key(prompt_id or self._turn, said)
+            self._reply = self._seen(EventKind.REPLY, key, at, text=said)
+
+    def flush(self, *, aborted: bool = False) -> list[Seen]:
+        """The reply held back, which is the turn's last."""
+        held, self._reply = self._reply, None
+        if held is None or self.agent_id:
+            return []
+        if aborted:
+            held = Seen(
+                kind=held.kind, session_id=held.session_id, native_key=held.native_key, occurred_at=held.occurred_at,
+                cwd=held.cwd, payload={**held.payload, "aborted": True},
+            )  # fmt: skip
+        return [held]
+
+    def call_id(self, tool: str, tool_input: object) -> str:
+        """A name for a call whose host gives none: of its tool and input, and the count of equal ones before."""
+        told = json.dumps(tool_input, sort_keys=True, ensure_ascii=False, default=str)
+        return self._nth(f"{digest(f'{tool} {told}')}.").replace("#", "")
+
+    def call(
+        self, call_id: str, tool: str, act: Act, tool_input: Mapping[str, Any], at: datetime | None = None
+    ) -> Seen:
+        """A tool call of the agent."""
+        self._reply = None
+        self._calls[call_id] = (tool, act, tool_input)
+        if len(self._calls) > _CALLS_MAX:
+            self._calls.popitem(last=False)
+        fields = {"call_id": call_id, "act": act.as_json(), "input": dict(tool_input)}
+        return self._seen(EventKind.TOOL_CALL, f"{call_id}:{EventKind.TOOL_CALL}", at, tool=tool, **fields)
+
+    def called(self, call_id: str) -> Call:
+        """Tool, act and input of a call still without its end."""
+        return self._calls.get(call_id, _NO_CALL)
+
+    def result(
+        self, call_id: str, output: str, at: datetime | None = None, *, wrote: dict[str, str] | None = None, **more: Any
+    ) -> Seen:
+        """What a call gave back."""
+        if wrote:
+            more["wrote"] = wrote
+        return self._ended(EventKind.TOOL_RESULT, call_id, at, output=output, **more)
+
+    def failure(self, call_id: str, error: str, at: datetime | None = None, **more: Any) -> Seen:
+        """A call that ended in an error."""
+        return self._ended(EventKind.TOOL_FAILURE, call_id, at, error=error, **more)
+
+    def denied(self, call_id: str, by: str, words: str = "", at: datetime | None = None, **more: Any) -> Seen:
+        """A call that the person, or a rule, refused."""
+        return self._ended(EventKind.TOOL_DENIED, call_id, at, by=by, words=words, **more)
+
+    def interrupt(self, at: datetime | None = None, *, key: str = "", for_tool: bool = False) -> list[Seen]:
+        """The person stopped the agent."""
+        named = key or self._nth(f"interrupt:{digest(self._turn)}:")
+        return [*self.flush(aborted=True), self._seen(EventKind.INTERRUPT, named, at, for_tool=for_tool)]
+
+    def compact(self, trigger: str, at: datetime | None = None, *, key: str = "") -> Seen:
+        """The conversation was shortened."""
+        return self._seen(EventKind.COMPACT, key or self._nth("compact::"), at, trigger=trigger)
+
+    def close(self) -> list[Seen]:
+        """What is held back at the end of the file."""
+        held = self._reply
+        if held is None or not self.agent_id:
+            return self.flush()
+        self._reply = None
+        said = str(held.payload.get("text", ""))
+        key = f"{self.agent_id}:{EventKind.SUBAGENT_STOP}:{digest(said)}"
+        return [self._seen(EventKind.SUBAGENT_STOP, key, held.occurred_at, text=said)]
+
+    def edits(self, call_ids: Sequence[str]) -> list[str]:
+        """Those of `call_ids` that are edits and still remembered."""
+        return [one for one in call_ids if self._calls.get(one, _NO_CALL)[1].kind == EDIT]
+
+    def _subagent_start(self, text: str, at: datetime | None) -> list[Seen]:
+        if self._started:
+            return []
+        self._started = True
+        return [self._seen(EventKind.SUBAGENT_START, f"{self.agent_id}:{EventKind.SUBAGENT_START}", at, text=text)]
+
+    def _ended(self, kind: EventKind, call_id: str, at: datetime | None, **fields: Any) -> Seen:
+        tool, act, _ = self.called(call_id)
+        named = {"call_id": call_id, "act": act.as_json()}
+        return self._seen(kind, f"{call_id}:{kind}", at, tool=tool, **named, **fields)
+
+    def _nth(self, key: str) -> str:
+        """`key` with the count of equal keys before it."""
+        if len(self._keys) > _KEYS_MAX:
+            self._keys.clear()
+        self._keys[key] += 1
+        return f"{key}#{self._keys[key] - 1}"
+
+    def _seen(self, kind: EventKind, key: str, at: datetime | None, *, tool: str = "", **fields: Any) -> Seen:
+        if at is None and self._at is not None:
+            at = self._at + _TICK
+        self._at = at or self._at
+        if self.agent_id:
+            fields["agent_id"] = self.agent_id
+        return Seen(
+            kind=kind,
+            session_id=self.session_id,
+            native_key=key,
+            occurred_at=at,
+            tool=tool,
+            cwd=self.cwd,
+            payload={name: value for name, value in fields.items() if value is not None},
+        )
