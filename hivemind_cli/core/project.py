@@ -124,9 +124,9 @@ def _identify(cwd: str, home: Path) -> ProjectIdentity:
     for tree in (folder, *folder.parents):
         if str(tree) in barred:
             break
-        git_dir = _git_dir(tree)
-        if git_dir is not None:
-            return _of_repository(tree, git_dir)
+        found = git_dir(tree)
+        if found is not None:
+            return _of_repository(tree, found)
         if _is_bare(tree):
             bare = tree  # the outermost: a repository can carry files that look like another's
     if bare is not None:
@@ -143,7 +143,7 @@ def _barred(home: Path) -> frozenset[str]:
     return frozenset({"/", os.path.realpath(home), *(os.path.realpath(root) for root in roots)})
 
 
-def _git_dir(tree: Path) -> Path | None:
+def git_dir(tree: Path) -> Path | None:
     """The git folder of the working tree `tree`; None if it is none."""
     dot = tree / ".git"
     try:
@@ -169,7 +169,7 @@ def _is_bare(folder: Path) -> bool:
 def _of_repository(tree: Path, git_dir: Path) -> ProjectIdentity:
     if tree.name == ".git" and git_dir == tree:
         tree = tree.parent
-    common = Path(os.path.realpath(_common_dir(git_dir)))
+    common = Path(os.path.realpath(common_dir(git_dir)))
     base = tree
     if not common.is_dir():  # the main repository was moved or deleted: the tree alone is left
         return ProjectIdentity(_digest("path:", str(tree)), tree.name, str(tree))
@@ -184,12 +184,13 @@ def _of_repository(tree: Path, git_dir: Path) -> ProjectIdentity:
     return ProjectIdentity(_digest("git:", str(common)), name, str(tree), "", str(common))
 
 
-def _common_dir(git_dir: Path) -> Path:
+def common_dir(folder: Path) -> Path:
+    """The git folder that all worktrees share, given the git folder of one; itself where there is but one tree."""
     try:
-        said = (git_dir / "commondir").read_bytes()[:4096].decode("utf-8", "surrogateescape").strip()
+        said = (folder / "commondir").read_bytes()[:4096].decode("utf-8", "surrogateescape").strip()
     except OSError:
-        return git_dir
-    return git_dir / said if said else git_dir
+        return folder
+    return folder / said if said else folder
 
 
 def _remote(common: Path) -> str:
