@@ -104,6 +104,7 @@ class OwnedHivemind:
             publish=config.codify.publish,
             applies_min=config.recall.applies_min,
         )
+        self._detecting = Detect()
         self._backtest = Backtest(store)
         self._publishing = Publishing(paths, store, index, self._hosts, clock)
         self._recent: OrderedDict[str, Delivery] = OrderedDict()
@@ -391,7 +392,7 @@ class OwnedHivemind:
         """Under the lock: detect and index what was stored since the last time."""
         before = set(self._undetected)
         moved = 0
-        while run := run_once(Detect(), self.store):
+        while run := run_once(self._detecting, self.store):
             moved += run
         indexed = 0
         while seen := indexing.refresh(self.store, self.index):

@@ -5,33 +5,41 @@ so looking twice finds the same record.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from hivemind_cli.core.acts import Act
 from hivemind_cli.core.ids import derived_id
-from hivemind_cli.core.match import content
-from hivemind_cli.core.records import Correction, CorrectionKind, Event, Record
-from hivemind_cli.core.terms import weight
+from hivemind_cli.core.records import Correction, Event, Record
 from hivemind_cli.pipeline.detect.finding import Finding, History
+from hivemind_cli.pipeline.detect.recurrence import Keys
 from hivemind_cli.pipeline.detect.structural import RULES
 from hivemind_cli.storage.base import Row, Store
+
+if TYPE_CHECKING:
+    from hivemind_cli.embedding.base import Embedder
 
 LOOK_BACK = 400
 """Events of the session before the one looked at that the rules may see, however they were batched."""
 
 
 class Detect:
-    """The stage. Stateless."""
+    """The stage. Keeps no state but a memory of the store's corrections, which spares reading them again.
+
+    With an `embedder` the same mistake is known again by its meaning, too.
+    """
 
     name = "detect"
     reads = Event
     batch_size = 500
+
+    def __init__(self, embedder: "Embedder | None" = None) -> None:
+        self._keys = Keys(embedder)
 
     def step(self, batch: Sequence[Row[Event]], store: Store) -> list[Record]:
         """The corrections that the events of `batch` complete."""
         sessions: dict[tuple[str, str], list[Row[Event]]] = {}
         for row in batch:
             sessions.setdefault((row.record.host, row.record.session_id), []).append(row)
-        found: dict[str, Record] = {}
+        found: dict[str, tuple[int, Correction]] = {}
         for (host, session_id), rows in sessions.items():
             before = store.find(
                 Event,
@@ -50,8 +58,9 @@ class Detect:
                 history = History(events[max(place - LOOK_BACK, 0) : place])
                 for finding in _strongest([f for rule in RULES for f in rule(row.record, history)]):
                     correction = _correction(finding, row.record)
-                    found[correction.id] = correction
-        return list(found.values())
+                    found[correction.id] = (row.seq, correction)
+        in_order = [correction for _, correction in sorted(found.values(), key=lambda one: one[0])]
+        return list(self._keys.give(in_order, store))
 
 
 def _strongest(findings: list[Finding]) -> list[Finding]:
@@ -98,17 +107,5 @@ def _correction(finding: Finding, event: Event) -> Correction:
         confidence=finding.confidence,
         durable=finding.durable,
         cause=finding.cause,
-        recurrence_key=recurrence_key(finding.kind, act, finding.quote, finding.mentions),
         language=finding.language,
     )
-
-
-def recurrence_key(kind: CorrectionKind, act: Act | None, quote: str, mentions: Sequence[str]) -> str:
-    """What joins the same mistake in other words: the act's signature, and what the words are about.
-
-    What they are about: the terms they share with the act, else their heaviest three terms.
-    """
-    signature = act.signature if act else ""
-    about = list(mentions)[:3] or sorted(content(quote), key=lambda term: (-weight(term), term))[:3]
-    lesson = "retry" if kind is CorrectionKind.TOOL_RETRY else "lesson"
-    return "|".join((lesson, signature, " ".join(sorted(about))))

@@ -1,0 +1,193 @@
+"""recurrence_key: the same mistake in other words has the key of the nearest earlier one; another mistake never has.
+
+    correction ─▶ earlier ones that share a telling term ─▶ near enough, and not the opposite? ─▶ its key
+                                                           └─ no ─▶ a new key, of its own act and words
+
+A key is a digest: a person may prune the session whose words first made it.
+"""
+
+import math
+import re
+import threading
+from collections import OrderedDict, defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from hivemind_cli.core.acts import Act
+from hivemind_cli.core.records import Correction, CorrectionKind
+from hivemind_cli.pipeline.detect.nearness import JOIN_MIN, Entry, nearness, opposite
+from hivemind_cli.storage.base import Store
+
+if TYPE_CHECKING:
+    from hivemind_cli.embedding.base import Embedder
+
+BOOK_MAX = 3000
+"""Corrections of a workspace that a new one is compared with, the newest."""
+CANDIDATES_MAX = 200
+RARITY_MIN = 0.3
+RARITY_MISTAKES_MIN = 10
+"""With fewer different mistakes no term is known to be common."""
+KEY_CHARS = 20
+KEY_TERMS = 8
+ERROR_CHARS_MAX = 8000
+ERROR_CLASS_CHARS = 160
+_ERROR_NOISE = re.compile(
+    r"0x[0-9a-f]+|\b[0-9a-f]{7,}\b|['\"`][^'\"`\n]{0,200}['\"`]|(?:[\w.~-]*/)+[\w.-]*|\d+", re.IGNORECASE
+)
+_ERROR_LINE = re.compile(
+    r"error|exception|fail|fatal|denied|not found|no such|cannot|unable|invalid|panic", re.IGNORECASE
+)
+
+
+class Keys:
+    """Gives recurrence keys. Remembers what one store's corrections say; safe to share between threads.
+
+    With an `embedder` the meaning of the words counts, too.
+    """
+
+    def __init__(self, embedder: "Embedder | None" = None) -> None:
+        self._embedder = embedder
+        self._lock = threading.Lock()
+        self._store: Store | None = None
+        self._read_to = 0
+        self._books: defaultdict[str, _Book] = defaultdict(_Book)
+
+    def give(self, corrections: Sequence[Correction], store: Store) -> list[Correction]:
+        """`corrections` in their order, each with its key. One that is stored already keeps the key it has there."""
+        given: list[Correction] = []
+        if not corrections:
+            return given
+        with self._lock:
+            self._refresh(store)
+            fresh: set[str] = set()
+            try:
+                for one in corrections:
+                    book = self._books[one.workspace_id]
+                    known = book.key_of(one.id)
+                    given.append(replace(one, recurrence_key=known or self._key(one, book, fresh, store)))
+                    if not known:
+                        fresh.add(one.id)
+                        book.put(given[-1])
+            finally:  # they are not stored yet, and may never be; what is stored is read again
+                for one in given:
+                    if one.id in fresh:
+                        self._books[one.workspace_id].drop(one.id)
+        return given
+
+    def _refresh(self, store: Store) -> None:
+        if self._store is not store:
+            self._store, self._read_to = store, 0
+            self._books.clear()
+        if self._read_to:
+            rows = store.find(Correction, after=self._read_to)
+        else:
+            rows = store.find(Correction, newest_first=True, limit=BOOK_MAX)[::-1]
+        for row in rows:
+            self._books[row.record.workspace_id].put(row.record)
+            self._read_to = max(self._read_to, row.seq)
+
+    def _key(self, one: Correction, book: "_Book", fresh: set[str], store: Store) -> str:
+        if one.kind is CorrectionKind.TOOL_RETRY:
+            return retry_key(one)
+        entry = Entry.of(one)
+        while found := _nearest(entry, book):
+            if found.id in fresh or store.find(Correction, id=found.id, limit=1):
+                return found.recurrence_key
+            book.drop(found.id)  # it was pruned
+        return _new_key(entry, book)
+
+
+class _Book:
+    """Corrections of a workspace, by their telling terms and by their keys."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._pages: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._keys: defaultdict[str, dict[str, None]] = defaultdict(dict)
+
+    def key_of(self, correction_id: str) -> str:
+        """ "" if the correction does not stand here."""
+        entry = self._entries.get(correction_id)
+        return entry.correction.recurrence_key if entry else ""
+
+    def of_key(self, key: str) -> list[Entry]:
+        return [self._entries[one] for one in self._keys.get(key, ())]
+
+    def put(self, correction: Correction) -> None:
+        if correction.id in self._entries or correction.kind is CorrectionKind.TOOL_RETRY:
+            return
+        entry = self._entries[correction.id] = Entry.of(correction)
+        self._keys[correction.recurrence_key][correction.id] = None
+        for term in entry.words.terms:
+            self._pages[term][correction.id] = None
+        while len(self._entries) > BOOK_MAX:
+            self.drop(next(iter(self._entries)))
+
+    def drop(self, correction_id: str) -> None:
+        entry = self._entries.pop(correction_id, None)
+        if entry is None:
+            return
+        places = [(self._keys, entry.correction.recurrence_key), *((self._pages, term) for term in entry.words.terms)]
+        for pages, name in places:
+            pages[name].pop(correction_id, None)
+            if not pages[name]:
+                del pages[name]
+
+    def sharing(self, entry: Entry) -> list[Entry]:
+        """Those that share telling terms with `entry`, what shares most first."""
+        weights: defaultdict[str, float] = defaultdict(float)
+        for term, weight in entry.words.terms.items():
+            for one in self._pages.get(term, ()):
+                weights[one] += weight
+        best = sorted(weights, key=lambda one: (-weights[one], one))[:CANDIDATES_MAX]
+        return [self._entries[one] for one in best]
+
+    def rarity(self, term: str) -> float:
+        """RARITY_MIN for what stands in most mistakes, 1 for what stands in none or one."""
+        mistakes = len(self._keys)
+        if mistakes < RARITY_MISTAKES_MIN:
+            return 1.0
+        holding = len({self.key_of(one) for one in self._pages.get(term, ())})
+        return max(RARITY_MIN, min(1.0, 1.0 - math.log(max(holding, 1)) / math.log(mistakes + 1)))
+
+
+def _nearest(entry: Entry, book: _Book) -> Correction | None:
+    """The nearest earlier correction of the same mistake."""
+    scored = [(nearness(entry, other, book.rarity), other) for other in book.sharing(entry)]
+    near = sorted((one for one in scored if one[0] >= JOIN_MIN), key=lambda one: (-one[0], one[1].correction.id))
+    for _, other in near:
+        if not any(opposite(entry, member) for member in book.of_key(other.correction.recurrence_key)):
+            return other.correction
+    return None
+
+
+def retry_key(correction: Correction) -> str:
+    """Of an error and the call that then worked: the command's head and the class of the error."""
+    error = correction.before.partition("\n")[2]
+    return _digest("retry", Act.of(correction.act).signature, error_class(error))
+
+
+def error_class(error: str) -> str:
+    """An error's first telling line without what differs each time: paths, numbers, quoted names, hashes."""
+    lines = [line.strip() for line in error[:ERROR_CHARS_MAX].splitlines() if line.strip()]
+    line = next((one for one in lines if _ERROR_LINE.search(one)), lines[-1] if lines else "")
+    return " ".join(_ERROR_NOISE.sub(" ", line.casefold()).split())[:ERROR_CLASS_CHARS]
+
+
+def _new_key(entry: Entry, book: _Book) -> str:
+    words = entry.words
+    act = entry.act.signature if entry.act else ""
+    if not words.terms and entry.correction.kind is not CorrectionKind.REJECTED:
+        return _digest("lesson", act, entry.correction.id)
+    telling = sorted(words.terms, key=lambda term: (-words.terms[term], term))[:KEY_TERMS]
+    key = _digest("lesson", act, " ".join(sorted(telling)), " ".join(sorted(words.unwanted)))
+    if words.terms and book.of_key(key):  # the same terms, but kept apart
+        return _digest("lesson", act, entry.correction.id)
+    return key
+
+
+def _digest(kind: str, *parts: str) -> str:
+    digest = sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{kind}|{digest[:KEY_CHARS]}"
