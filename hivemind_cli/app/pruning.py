@@ -11,14 +11,12 @@ from hivemind_cli.core.records import (
     Correction,
     Event,
     Recall,
-    SkillLine,
     SkillRevision,
     Tombstone,
 )
-from hivemind_cli.pipeline.codify import extractive
-from hivemind_cli.pipeline.codify.revise import first_revision
+from hivemind_cli.pipeline.codify.revise import rebuilt
 from hivemind_cli.storage.base import Store
-from hivemind_cli.storage.forgetting import PRUNED, blank, cites, is_blank
+from hivemind_cli.storage.forgetting import PRUNED, blank, cites, falls, is_blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ def consequences(store: Store, host: str, session_id: str) -> Lost:
     gone = _corrections(store, host, session_id)
     lines = {}
     for revision in current_skills(store):
-        falling = [line.text for line in revision.lines if line.correction_ids and set(line.correction_ids) <= gone]
+        falling = [line.text for line in revision.lines if falls(line, gone)]
         if falling:
             lines[revision.name] = falling
     return Lost(
@@ -55,12 +53,21 @@ def prune_session(store: Store, host: str, session_id: str, now: datetime) -> in
     the file is gone. One with other evidence is rebuilt of that; its name stays, and so do its older versions
     up to the first that cited the session.
     """
+    return _forgotten(store, host, session_id, now, bury=True)
+
+
+def forget_copy(store: Store, host: str, session_id: str, now: datetime) -> int:
+    """As `prune_session`, of a session that is stored as another: no tombstone keeps it away."""
+    return _forgotten(store, host, session_id, now, bury=False)
+
+
+def _forgotten(store: Store, host: str, session_id: str, now: datetime, *, bury: bool) -> int:
     gone = _corrections(store, host, session_id)
     revisions = [_without(store, revision, gone, now) for revision in current_skills(store)] if gone else []
     store.append([revision for revision in revisions if revision])
     rows = store.find(Event, host=host, session_id=session_id, limit=1)
     workspace = rows[0].record.workspace_id if rows else DEFAULT_WORKSPACE
-    return store.prune(host, session_id, _tombstone(workspace, host, session_id, now))
+    return store.prune(host, session_id, _tombstone(workspace, host, session_id, now), bury=bury)
 
 
 def forget_names(store: Store, host: str, session_id: str, now: datetime) -> bool:
@@ -94,11 +101,11 @@ def _without(store: Store, revision: SkillRevision, gone: set[str], now: datetim
     history = history_of(store, revision.skill_id)
     if not any(cites(one, gone) for one in history):
         return None
-    lost = {line.text for one in history for line in one.lines if _falls(line, gone)}
+    lost = {line.text for one in history for line in one.lines if falls(line, gone)}
     kept = tuple(
         replace(line, correction_ids=tuple(one for one in line.correction_ids if one not in gone))
         for line in revision.lines
-        if not _falls(line, gone) and (line.correction_ids or line.text not in lost)
+        if not falls(line, gone) and (line.correction_ids or line.text not in lost)
     )
     ids = sorted({one for line in kept for one in line.correction_ids})
     left = (
@@ -106,23 +113,4 @@ def _without(store: Store, revision: SkillRevision, gone: set[str], now: datetim
     )
     if not left:
         return blank(revision, now)
-    made = first_revision(extractive.draft(left), left, ())
-    return replace(
-        revision,
-        id=new_id(now),
-        version=revision.version + 1,
-        title=made.title,
-        trigger=made.trigger,
-        lines=kept,
-        body="",
-        acts=made.acts,
-        tasks=made.tasks,
-        drafter=made.drafter,
-        reason=PRUNED,
-        occurred_at=now,
-    )
-
-
-def _falls(line: SkillLine, gone: set[str]) -> bool:
-    """Has the line lost its last evidence?"""
-    return bool(line.correction_ids) and set(line.correction_ids) <= gone
+    return replace(rebuilt(revision, kept, left), id=new_id(now), reason=PRUNED, occurred_at=now)

@@ -20,6 +20,7 @@ from hivemind_cli.core.records import (
     Verdict,
 )
 from hivemind_cli.core.same import follows, repeats
+from hivemind_cli.pipeline import judged
 from hivemind_cli.storage.base import Row, Store
 
 
@@ -53,7 +54,8 @@ def judge_session(store: Store, host: str, session_id: str, at: datetime) -> lis
     if not spoken:
         return []
     events = [row.record for row in store.find(Event, host=host, session_id=session_id)]
-    corrections = [row.record for row in store.find(Correction, host=host, session_id=session_id)]
+    noticed = [row.record for row in store.find(Correction, host=host, session_id=session_id)]
+    corrections = [one for one in judged.effective(store, noticed) if judged.is_called(one)]
     outcomes = []
     for recall in spoken:
         after = [event for event in events if event.occurred_at > recall.occurred_at]

@@ -1,9 +1,10 @@
 """The index follows the store: live skills and provisional memos become Documents.
 
-Its cursor is the index's own and commits with it: two sequence numbers in one integer.
+Its cursor is the index's own and commits with it: three sequence numbers in one integer.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from hivemind_cli.core.acts import Act
 from hivemind_cli.core.records import (
@@ -12,14 +13,19 @@ from hivemind_cli.core.records import (
     CorrectionKind,
     Event,
     EventKind,
+    Judgement,
+    Record,
     Scope,
     SkillRevision,
     SkillState,
 )
 from hivemind_cli.core.same import names
 from hivemind_cli.index.base import Document, Index
+from hivemind_cli.pipeline import judged
 from hivemind_cli.skills.format import sections
 from hivemind_cli.storage.base import Row, Store
+
+R = TypeVar("R", bound=Record)
 
 _SHIFT = 1 << 31
 EXTRACTIVE = "extractive"
@@ -35,10 +41,11 @@ _BATCH = 500
 
 def refresh(store: Store, index: Index) -> int:
     """Bring the index up to the store; how many records were read."""
-    revisions_to, corrections_to = divmod(index.cursor(), _SHIFT)
+    judgements_to, revisions_to, corrections_to = _parts(index.cursor())
+    judgements = store.find(Judgement, after=judgements_to, limit=_BATCH)
     revisions = store.find(SkillRevision, after=revisions_to, limit=_BATCH)
     corrections = store.find(Correction, after=corrections_to, limit=_BATCH)
-    if not revisions and not corrections:
+    if not revisions and not corrections and not judgements:
         return 0
     put: dict[str, Document] = {}
     drop = {one for row in revisions if row.record.state in _SETTLED for one in _carried(row.record)}
@@ -47,24 +54,29 @@ def refresh(store: Store, index: Index) -> int:
             put[revision.skill_id] = skill_document(revision, store)
         else:
             drop.add(revision.skill_id)
-    taken = drop | _taken(store, [row.record for row in corrections])
-    for row in corrections:
-        if is_memo(row.record) and row.record.id not in taken:
-            put[row.record.id] = memo_document(row.record)
+    looked_at = {one.id: one for one in judged.effective(store, [row.record for row in corrections])}
+    again = {one.id: one for one in judged.touched(store, [row.record for row in judgements])}
+    looked_at |= again
+    taken = drop | _taken(store, list(looked_at.values()))
+    for correction in looked_at.values():
+        if is_memo(correction) and correction.id not in taken:
+            put[correction.id] = memo_document(correction)
+        elif correction.id in again:
+            drop.add(correction.id)
     index.update(
         list(put.values()),
         sorted(drop - set(put)),
-        cursor=_seq(revisions, revisions_to) * _SHIFT + _seq(corrections, corrections_to),
+        cursor=(_seq(judgements, judgements_to) * _SHIFT + _seq(revisions, revisions_to)) * _SHIFT
+        + _seq(corrections, corrections_to),
     )
-    return len(revisions) + len(corrections)
+    return len(revisions) + len(corrections) + len(judgements)
 
 
 def begin(store: Store, index: Index) -> bool:
     """Empty an index that knows records the store does not (its database was moved away); was it so?"""
-    revisions_to, corrections_to = divmod(index.cursor(), _SHIFT)
-    revisions = store.find(SkillRevision, newest_first=True, limit=1)
-    corrections = store.find(Correction, newest_first=True, limit=1)
-    if revisions_to <= _seq(revisions, 0) and corrections_to <= _seq(corrections, 0):
+    kinds = (Judgement, SkillRevision, Correction)
+    newest = [_seq(store.find(kind, newest_first=True, limit=1), 0) for kind in kinds]
+    if all(known <= there for known, there in zip(_parts(index.cursor()), newest, strict=True)):
         return False
     index.update([], [document.id for document in index.all()], cursor=0)
     return True
@@ -178,5 +190,12 @@ def _carried(revision: SkillRevision) -> set[str]:
     return {one for line in revision.lines for one in line.correction_ids}
 
 
-def _seq(rows: list[Row[SkillRevision]] | list[Row[Correction]], before: int) -> int:
+def _parts(cursor: int) -> tuple[int, int, int]:
+    """How far judgements, revisions and corrections were read."""
+    more, corrections_to = divmod(cursor, _SHIFT)
+    judgements_to, revisions_to = divmod(more, _SHIFT)
+    return judgements_to, revisions_to, corrections_to
+
+
+def _seq(rows: Sequence[Row[R]], before: int) -> int:
     return rows[-1].seq if rows else before

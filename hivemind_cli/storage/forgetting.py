@@ -9,21 +9,24 @@ from hivemind_cli.core.records import (
     Correction,
     Event,
     GateSkip,
+    ImportMark,
     Judgement,
     Notice,
     Recall,
     Record,
+    SkillLine,
     SkillRevision,
     SkillState,
     TranscriptMark,
 )
 
-OF_SESSION: tuple[type[Event | Correction | Judgement | Recall | TranscriptMark], ...] = (
+OF_SESSION: tuple[type[Event | Correction | Judgement | Recall | TranscriptMark | ImportMark], ...] = (
     Event,
     Correction,
     Judgement,
     Recall,
     TranscriptMark,
+    ImportMark,
 )
 """What names its host and session, and goes with them."""
 PRUNED = "a session it rested on was pruned"
@@ -93,6 +96,11 @@ def cites(record: Record, gone: Collection[str]) -> bool:
     return isinstance(record, SkillRevision) and any(
         one in gone for line in record.lines for one in line.correction_ids
     )
+
+
+def falls(line: SkillLine, gone: Collection[str]) -> bool:
+    """Has the line lost its last evidence with the corrections `gone`?"""
+    return bool(line.correction_ids) and all(one in gone for one in line.correction_ids)
 
 
 def blank(revision: SkillRevision, at: datetime) -> SkillRevision:

@@ -14,6 +14,7 @@ from hivemind_cli.core.records import (
     Moment,
     Outcome,
     Recall,
+    SaidKind,
     Scope,
     SkillLine,
     SkillRevision,
@@ -24,6 +25,7 @@ from hivemind_cli.pipeline.feedback import Feedback
 from hivemind_cli.pipeline.runner import run_once
 from hivemind_cli.storage.base import Store
 from hivemind_cli.storage.inmemory import InMemoryStore
+from tests.pipeline.judging_loop import judgement_
 from tests.pipeline.session import START, Session
 
 LESSON = Correction(
@@ -125,6 +127,18 @@ def test_corrected_again_is_recurred_whatever_was_done(session: Session) -> None
     session.ends()
     (outcome,) = outcomes(session.store)
     assert (outcome.verdict, outcome.evidence) == (Verdict.RECURRED, (said.id,))
+
+
+def test_what_only_looked_like_a_correction_is_no_recurrence(session: Session) -> None:
+    recalled(session)
+    fields = {name: getattr(LESSON, name) for name in LESSON.__slots__} | {"session_id": session.id}
+    for number, (confidence, judgement) in enumerate(((0.3, None), (0.9, SaidKind.APPROVAL))):
+        said = session.says("and with lift, now")
+        again = {**fields, "id": f"again{number}", "occurred_at": said.occurred_at, "reaction_event_id": said.id}
+        noticed = Correction(**{**again, "confidence": confidence})
+        session.store.append([noticed, *([judgement_(noticed, judgement)] if judgement else [])])
+    session.ends()
+    assert verdicts(session.store) == [Verdict.UNKNOWN]
 
 
 def test_given_without_an_opportunity_is_unknown(session: Session) -> None:

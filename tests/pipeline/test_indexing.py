@@ -15,6 +15,7 @@ from hivemind_cli.core.records import (
     CorrectionKind,
     EventKind,
     Record,
+    SaidKind,
     Scope,
     SkillLine,
     SkillRevision,
@@ -24,6 +25,7 @@ from hivemind_cli.index.inmemory import InMemoryIndex
 from hivemind_cli.pipeline import indexing
 from hivemind_cli.pipeline.indexing import MEMO_SESSIONS_MAX, expire_memos, is_memo
 from hivemind_cli.storage.inmemory import InMemoryStore
+from tests.pipeline.judging_loop import judgement_
 from tests.pipeline.session import START, Session
 
 
@@ -243,3 +245,39 @@ def test_however_the_batches_fall_the_index_is_the_same(steps: list[tuple[int, S
     at_once = Loop()
     at_once.store = loop.store
     assert loop.holds() == at_once.holds()
+
+
+def test_a_no_takes_the_memo_out_for_good_and_a_yes_puts_a_candidate_in() -> None:
+    store, index = InMemoryStore(), InMemoryIndex()
+    wrong, candidate = correction(1), correction(2, confidence=0.3)
+    store.append([wrong, candidate])
+    indexing.refresh(store, index)
+    assert [document.id for document in index.all()] == [wrong.id]
+    store.append([judgement_(wrong, SaidKind.APPROVAL), judgement_(candidate, durable=True)])
+    while indexing.refresh(store, index):
+        pass
+    assert [document.id for document in index.all()] == [candidate.id]
+    anew = InMemoryIndex()
+    while indexing.refresh(store, anew):
+        pass
+    assert anew.all() == index.all()
+
+
+def test_a_judgement_brings_back_no_memo_that_a_skill_carries() -> None:
+    store, index = InMemoryStore(), InMemoryIndex()
+    store.append([correction(1), revision(correction(1))])
+    indexing.refresh(store, index)
+    store.append([judgement_(correction(1))])
+    indexing.refresh(store, index)
+    assert [document.kind for document in index.all()] == ["skill"]
+
+
+def test_an_index_that_knows_judgements_the_store_does_not_is_emptied() -> None:
+    store, index = InMemoryStore(), InMemoryIndex()
+    store.append([correction(1), judgement_(correction(1))])
+    indexing.refresh(store, index)
+    other = InMemoryStore()
+    other.append([correction(1)])
+    assert not indexing.begin(store, index)
+    assert indexing.begin(other, index)
+    assert index.all() == []

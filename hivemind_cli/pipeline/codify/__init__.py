@@ -58,9 +58,13 @@ class Codify:
 
         A provider that fails is no failure of the stage: the skill is drafted without it, and a Notice says so.
         """
+        return self.look_at(batch, store)
+
+    def look_at(self, batch: Sequence[Row[Correction]], store: Store, *, until: int = 0) -> list[Record]:
+        """As `step`, for corrections that may have been read before; `until`: how far all of them were, if farther."""
         outputs: dict[str, Record] = {}
         shelves: dict[str, Shelf] = {}
-        for group in groups(batch, store):
+        for group in groups(batch, store, until):
             workspace_id = group.newest.workspace_id
             shelf = shelves.setdefault(workspace_id, Shelf(store, workspace_id))
             for record in self._codified(group, shelf, store):

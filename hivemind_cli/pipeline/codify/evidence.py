@@ -8,6 +8,7 @@ from hivemind_cli.core.acts import SHELL, Act
 from hivemind_cli.core.match import content
 from hivemind_cli.core.records import Correction, CorrectionKind, SkillRevision, SkillState
 from hivemind_cli.core.terms import terms
+from hivemind_cli.pipeline import judged
 from hivemind_cli.storage.base import Row, Store
 
 NEAR_MIN = 0.6
@@ -18,7 +19,7 @@ _LOOK_BACK = 500
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Corrections of one mistake in one project, oldest first."""
+    """Corrections of one mistake in one project, as they count by now, oldest first."""
 
     fresh: tuple[Correction, ...]
     """Those of this batch."""
@@ -31,10 +32,14 @@ class Group:
         return self.fresh[-1]
 
 
-def groups(batch: Sequence[Row[Correction]], store: Store) -> list[Group]:
-    """The batch's corrections, joined by recurrence key and nearness, in the order they came."""
-    until = batch[-1].seq
-    pending = [row.record for row in batch if row.record.kind is not CorrectionKind.TOOL_RETRY]
+def groups(batch: Sequence[Row[Correction]], store: Store, until: int = 0) -> list[Group]:
+    """The batch's corrections, joined by recurrence key and nearness, in the order they came.
+
+    until  seq of the newest correction that counts as known, if it is not the batch's last
+    """
+    until = max(until, batch[-1].seq)
+    learned_from = [row.record for row in batch if row.record.kind is not CorrectionKind.TOOL_RETRY]
+    pending = judged.effective(store, learned_from)
     found: list[Group] = []
     earlier: dict[tuple[str, str], list[Correction]] = {}
     while pending:
@@ -165,4 +170,5 @@ def _of_project(store: Store, like: Correction, until: int) -> list[Correction]:
         limit=_LOOK_BACK,
     )
     known = (row for row in reversed(rows) if row.seq <= until)
-    return [row.record for row in known if row.record.kind is not CorrectionKind.TOOL_RETRY]
+    learned_from = [row.record for row in known if row.record.kind is not CorrectionKind.TOOL_RETRY]
+    return judged.effective(store, learned_from)

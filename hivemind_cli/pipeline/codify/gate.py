@@ -8,6 +8,7 @@ from hivemind_cli.core import redact
 from hivemind_cli.core.acts import Act
 from hivemind_cli.core.match import content
 from hivemind_cli.core.records import Correction, CorrectionKind, SkillRevision, SkillState
+from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.codify.evidence import Group, Shelf, inverted, named, near, said, turns
 
 QUOTE_CHARS_MAX = 1500
@@ -45,6 +46,8 @@ class Place:
 
 def refusal(correction: Correction) -> str:
     """Why this correction can never carry a line, in words; "" if it can."""
+    if judged.refused(correction):
+        return "judged no correction"
     if correction.durable is False:
         return "one-off"
     if correction.kind is CorrectionKind.RED_AFTER_DONE:

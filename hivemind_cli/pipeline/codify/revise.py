@@ -14,6 +14,7 @@ from hivemind_cli.core.records import (
     SkillRevision,
     SkillState,
 )
+from hivemind_cli.pipeline.codify import extractive
 from hivemind_cli.pipeline.codify.draft import Draft, merged
 from hivemind_cli.pipeline.codify.gate import REDACTED
 from hivemind_cli.skills.format import HEADINGS, fit_line, skill_name
@@ -68,6 +69,25 @@ def next_revision(skill: SkillRevision, draft: Draft, corrections: Sequence[Corr
         drafter=draft.drafter,
         reason=draft.reason,
         occurred_at=newest.occurred_at,
+    )
+
+
+def rebuilt(skill: SkillRevision, lines: tuple[SkillLine, ...], evidence: Sequence[Correction]) -> SkillRevision:
+    """The skill's next version with only these lines, and what it is matched by made of `evidence`, which is left.
+
+    Its id, reason and time are still those of `skill`.
+    """
+    made = first_revision(extractive.draft(evidence), evidence, ())
+    return replace(
+        skill,
+        version=skill.version + 1,
+        title=made.title,
+        trigger=made.trigger,
+        lines=lines,
+        body="",
+        acts=made.acts,
+        tasks=made.tasks,
+        drafter=made.drafter,
     )
 
 
