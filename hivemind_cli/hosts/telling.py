@@ -13,7 +13,7 @@ from typing import Any
 from hivemind_cli.core.acts import EDIT, OTHER, Act
 from hivemind_cli.core.records import EventKind
 from hivemind_cli.hosts.base import Seen
-from hivemind_cli.hosts.claude.words import digest, prompt_key, reply_key
+from hivemind_cli.hosts.keys import digest, prompt_key, reply_key
 
 _CALLS_MAX = 1_000
 _KEYS_MAX = 200_000
@@ -38,9 +38,14 @@ class Teller:
         self._reply: Seen | None = None
         self._started = False
 
-    def start(self, at: datetime | None = None, **fields: Any) -> Seen:
-        """The session's beginning."""
-        return self._seen(EventKind.SESSION_START, self._nth("session_start:startup:"), at, source="startup", **fields)
+    def start(self, at: datetime | None = None, *, source: str = "startup", **fields: Any) -> Seen:
+        """The session's beginning, or (`source`) another of its beginnings."""
+        return self._seen(EventKind.SESSION_START, self._nth(f"session_start:{source}:"), at, source=source, **fields)
+
+    def end(self, reason: str, at: datetime | None = None) -> list[Seen]:
+        """The session's end."""
+        key = self._nth(f"session_end:{reason}:")
+        return [*self.flush(), self._seen(EventKind.SESSION_END, key, at, reason=reason)]
 
     def prompt(
         self, text: str, at: datetime | None = None, *, prompt_id: str = "", abandoned: Sequence[str] = ()
@@ -60,11 +65,11 @@ class Teller:
         return [*self.flush(), self._seen(EventKind.STEER, key or self._nth(f"steer:{digest(said)}:"), at,
                                           text=text, **fields)]  # fmt: skip
 
-    def reply(self, text: str, at: datetime | None = None, *, prompt_id: str = "") -> None:
+    def reply(self, text: str, at: datetime | None = None, *, prompt_id: str = "", key: str = "") -> None:
         """Held back: what was said before a call is not the turn's last word."""
         said = text.strip()
         if said:
-            key = reply_key(prompt_id or self._turn, said)
+            key = key or reply_key(prompt_id or self._turn, said)
             self._reply = self._seen(EventKind.REPLY, key, at, text=said)
 
     def flush(self, *, aborted: bool = False) -> list[Seen]:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hivemind_cli.core.records import EventKind
-from hivemind_cli.hosts import claude
+from hivemind_cli.hosts import claude, jsonlines
 from hivemind_cli.hosts.base import Seen, Tail
 from hivemind_cli.hosts.claude import transcript
 from hivemind_cli.hosts.claude.transcript import read_tail, read_transcript
@@ -148,7 +148,7 @@ def test_torn_and_strange_lines_are_skipped_and_counted(tmp_path: Path) -> None:
 
 
 def test_a_line_too_long_to_hold_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transcript, "LINE_BYTES_MAX", 1_000)
+    monkeypatch.setattr(jsonlines, "LINE_BYTES_MAX", 1_000)
     path = write(tmp_path / "s.jsonl", [said("u1", "x" * 5_000), said("u2", "short"), said("u3", "y" * 2_000)])
     tail = read_tail(path, 0)
     assert shown(list(tail.seen)) == [("prompt", "short")]

@@ -8,6 +8,7 @@ from typing import Any
 
 from hivemind_cli.core.acts import EDIT, READ
 from hivemind_cli.core.records import EventKind
+from hivemind_cli.hosts import keys
 from hivemind_cli.hosts.base import Seen
 from hivemind_cli.hosts.claude import tools, words
 
@@ -69,7 +70,7 @@ def _prompt(payload: Payload) -> list[Seen]:
     said = words.persons_words(_text(payload, "prompt"))
     if not said or payload.get("source") in _NOT_A_PERSON or _maybe(payload, "agent_id"):
         return []
-    key = words.prompt_key(_maybe(payload, "prompt_id"), said)
+    key = keys.prompt_key(_maybe(payload, "prompt_id"), said)
     return [_seen(payload, EventKind.PROMPT, f"{key}#?", text=said)]
 
 
@@ -147,7 +148,7 @@ def _reply(payload: Payload) -> list[Seen]:
     said = _maybe(payload, "last_assistant_message").strip()
     if not said:
         return []
-    key = words.reply_key(_maybe(payload, "prompt_id"), said)
+    key = keys.reply_key(_maybe(payload, "prompt_id"), said)
     return [_seen(payload, EventKind.REPLY, key, text=said)]
 
 
@@ -162,7 +163,7 @@ def _subagent_stop(payload: Payload) -> list[Seen]:
     if not agent_type:
         return []  # the host's own forks, such as the one that writes a compaction's summary
     said = _maybe(payload, "last_assistant_message").strip()
-    key = f"{agent}:{EventKind.SUBAGENT_STOP}:{words.digest(said)}"
+    key = f"{agent}:{EventKind.SUBAGENT_STOP}:{keys.digest(said)}"
     return [_seen(payload, EventKind.SUBAGENT_STOP, key, agent_type=agent_type, text=said)]
 
 

@@ -9,11 +9,11 @@ them against each other.
 from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from hivemind_cli.core.acts import EDIT, OTHER, Act
 from hivemind_cli.core.records import EventKind
+from hivemind_cli.hosts import calls, keys
 from hivemind_cli.hosts.base import Seen
 from hivemind_cli.hosts.claude import tools, words
 
@@ -95,9 +95,9 @@ class Reader:
             kind=kind,
             session_id=session_id if isinstance(session_id, str) and session_id else self._session_id,
             native_key=key,
-            occurred_at=_time(line.get("timestamp")),
+            occurred_at=calls.moment(line.get("timestamp")),
             tool=tool,
-            cwd=_text(line.get("cwd")),
+            cwd=calls.text_of(line.get("cwd")),
             payload=fields,
         )
 
@@ -116,7 +116,7 @@ class Reader:
 
     def _abandoned(self, line: Line) -> list[str]:
         """Calls of the agent's edits that this prompt goes back behind: it follows a line written before them."""
-        parent = self._places.get(_text(line.get("parentUuid")))
+        parent = self._places.get(calls.text_of(line.get("parentUuid")))
         if parent is None:
             return []
         lost = [call_id for place, call_id in self._edits if place > parent]
@@ -144,7 +144,7 @@ class Reader:
         return [] if sidechain else self._said(line, texts)
 
     def _compacted(self, line: Line) -> list[Seen]:
-        key = self._nth(f"compact:{_text(line.get('promptId'))}:")
+        key = self._nth(f"compact:{calls.text_of(line.get('promptId'))}:")
         trigger, self._trigger = self._trigger, ""
         return [self._seen(line, EventKind.COMPACT, key, trigger=trigger)]
 
@@ -156,12 +156,12 @@ class Reader:
         said = "\n".join(filter(None, (words.persons_words(text) for text in texts)))
         if not said or not _from_a_person(line):
             return []
-        prompt_id = _text(line.get("promptId"))
+        prompt_id = calls.text_of(line.get("promptId"))
         if line.get("promptSource") == "queued":
             prompt_id = self._delivered.pop(said, "") or prompt_id
         abandoned = self._abandoned(line)
         rewound: dict[str, Any] = {"rewound": True, "abandoned": abandoned} if abandoned else {}
-        key = self._nth(words.prompt_key(prompt_id, said))
+        key = self._nth(keys.prompt_key(prompt_id, said))
         return [*self._flush(), self._seen(line, EventKind.PROMPT, key, text=said, **rewound)]
 
     def _interrupt(self, line: Line, texts: list[str]) -> list[Seen]:
@@ -174,7 +174,7 @@ class Reader:
             return self._interrupt(line, texts)
         decision = line.get("permissionDecision")
         said = "\n".join(filter(None, (words.persons_words(text) for text in texts)))
-        if not said or not isinstance(decision, dict) or not _text(decision.get("source")).startswith("user"):
+        if not said or not isinstance(decision, dict) or not calls.text_of(decision.get("source")).startswith("user"):
             return []
         return [self._seen(line, EventKind.STEER, f"{call_id}:{EventKind.STEER}", text=said, call_id=call_id)]
 
@@ -185,8 +185,8 @@ class Reader:
         fields: dict[str, Any] = {"call_id": call_id, "act": call.act.as_json()}
         if block.get("is_error") is True:
             kind = EventKind.TOOL_FAILURE
-            denial_kind = _text(line.get("toolDenialKind"))
-            refusal = tools.denial(told, denial_kind, _text(line.get("userFeedback")))
+            denial_kind = calls.text_of(line.get("toolDenialKind"))
+            refusal = tools.denial(told, denial_kind, calls.text_of(line.get("userFeedback")))
             if refusal is None or not (denial_kind or _hosts_own_words(call.tool, line)):
                 fields["error"] = told
             else:
@@ -223,7 +223,7 @@ class Reader:
             raise TypeError("a tool_use without name and input")
         if line.get("isSidechain") is not True:
             self._reply = None  # what was said before a call is not the turn's last word
-        act = tools.act_of(tool, tool_input, _text(line.get("cwd")))
+        act = tools.act_of(tool, tool_input, calls.text_of(line.get("cwd")))
         self._calls[call_id] = _Call(tool, act, tool_input, self._place)
         if len(self._calls) > _CALLS_MAX:
             self._calls.popitem(last=False)
@@ -236,12 +236,12 @@ class Reader:
         if held is None:
             return []
         cut: dict[str, Any] = {"aborted": True} if aborted or held.get("isAbortedMidStream") is True else {}
-        key = words.reply_key(held["prompt_id"], held["said"])
+        key = keys.reply_key(held["prompt_id"], held["said"])
         return [self._seen(held, EventKind.REPLY, key, text=held["said"], **cut)]
 
     def _system(self, line: Line) -> list[Seen]:
         if line.get("subtype") == "compact_boundary":
-            self._trigger = _text((line.get("compactMetadata") or {}).get("trigger"))
+            self._trigger = calls.text_of((line.get("compactMetadata") or {}).get("trigger"))
         return self._flush() if line.get("subtype") in _TURN_OVER else []
 
     def _attachment(self, attachment: Mapping[str, Any], line: Line) -> list[Seen]:
@@ -256,12 +256,12 @@ class Reader:
         return [self._steer(line, said, self._delivered.pop(said, "") or self._prompt_id)]
 
     def _steer(self, line: Line, said: str, prompt_id: str) -> Seen:
-        return self._seen(line, EventKind.STEER, self._nth(words.prompt_key(prompt_id, said)), text=said)
+        return self._seen(line, EventKind.STEER, self._nth(keys.prompt_key(prompt_id, said)), text=said)
 
     def _queue_operation(self, line: Line) -> list[Seen]:
         operation, content = line["operation"], line.get("content")
         if operation == "enqueue":
-            raw = _text(content)
+            raw = calls.text_of(content)
             self._queue.append(_Queued(raw, words.persons_words(raw), self._prompt_id, line))
         elif operation == "popAll":
             self._queue.clear()
@@ -298,17 +298,3 @@ def _stopped_while_running(line: Line, denial_kind: str) -> bool:
     decision = line.get("permissionDecision")
     rejected = isinstance(decision, dict) and decision.get("decision") == "reject"
     return denial_kind == "user-rejected" and line.get("toolDenialBeforeRun") is not True and not rejected
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _time(value: object) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        at = datetime.fromisoformat(value)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -3,15 +3,12 @@
 One place for hook payloads and transcript lines, so that both say the same of one call.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
-from hivemind_cli.core import acts, fence, redact
+from hivemind_cli.core import acts, fence
+from hivemind_cli.hosts import calls
 
-TEXT_CHARS_MAX = 4_000
-"""Of what was written, in an Act. The whole input stands in the event's `input`."""
 FILE_BYTES_MAX = 1_000_000
 """Larger files are not followed line by line."""
 
@@ -51,42 +48,21 @@ USE_ERROR = "<tool_use_error>"
 def act_of(tool: str, tool_input: Mapping[str, Any], cwd: str) -> acts.Act:
     """The call as an Act. Paths inside `cwd` are given relative to it."""
     if tool in _SHELLS:
-        return acts.Act(acts.SHELL, tool, command=_string(tool_input, "command"))
-    path = _relative(_string(tool_input, "file_path", "notebook_path", "path"), cwd)
+        return acts.Act(acts.SHELL, tool, command=calls.string(tool_input, "command"))
+    path = calls.relative(calls.string(tool_input, "file_path", "notebook_path", "path"), cwd)
     if tool in EDITS:
-        return acts.Act(acts.EDIT, tool, path=path, text=_short(_written(tool_input)))
+        return acts.Act(acts.EDIT, tool, path=path, text=calls.short(_written(tool_input)))
     if tool in _READS:
-        return acts.Act(acts.READ, tool, path=path, text=_short(_string(tool_input, "pattern")))
-    said = _string(tool_input, "prompt", "skill", "query", "url") or _short_json(tool_input)
-    return acts.Act(acts.OTHER, tool, text=_short(said))
-
-
-def _string(fields: Mapping[str, Any], *names: str) -> str:
-    for name in names:
-        value = fields.get(name)
-        if isinstance(value, str) and value:
-            return value
-    return ""
-
-
-def _short(text: str) -> str:
-    """At most TEXT_CHARS_MAX; redacted before it is cut, for half a secret is not recognised as one."""
-    return text if len(text) <= TEXT_CHARS_MAX else redact.cut(text, TEXT_CHARS_MAX)
-
-
-def _relative(path: str, cwd: str) -> str:
-    if not path.startswith("/") or not cwd.startswith("/"):
-        return path
-    here = PurePosixPath(cwd)
-    given = PurePosixPath(path)
-    return str(given.relative_to(here)) if given.is_relative_to(here) else path
+        return acts.Act(acts.READ, tool, path=path, text=calls.short(calls.string(tool_input, "pattern")))
+    said = calls.string(tool_input, "prompt", "skill", "query", "url") or calls.short_json(tool_input)
+    return acts.Act(acts.OTHER, tool, text=calls.short(said))
 
 
 def _written(tool_input: Mapping[str, Any]) -> str:
     edits = tool_input.get("edits")
     if isinstance(edits, list):
-        return "\n".join(_string(edit, "new_string") for edit in edits if isinstance(edit, dict))
-    return _string(tool_input, "new_string", "content", "new_source")
+        return "\n".join(calls.string(edit, "new_string") for edit in edits if isinstance(edit, dict))
+    return calls.string(tool_input, "new_string", "content", "new_source")
 
 
 def output_text(response: object) -> str:
@@ -104,20 +80,16 @@ def output_text(response: object) -> str:
         content = response.get("content")
         if isinstance(content, list):
             return output_text(content)
-        return _short_json({name: value for name, value in response.items() if name not in _BULKY})
-    return _short_json(response)
+        return calls.short_json({name: value for name, value in response.items() if name not in _BULKY})
+    return calls.short_json(response)
 
 
 def _block_text(block: object) -> str:
     if isinstance(block, str):
         return block
     if isinstance(block, dict):
-        return _string(block, "text") or f"[{block.get('type', 'block')}]"
+        return calls.string(block, "text") or f"[{block.get('type', 'block')}]"
     return ""
-
-
-def _short_json(value: object) -> str:
-    return _short(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str))
 
 
 def user_modified(response: object) -> bool:
@@ -134,7 +106,7 @@ def wrote(tool: str, tool_input: Mapping[str, Any], response: object) -> dict[st
     """
     if tool not in EDITS or tool == "NotebookEdit" or not isinstance(response, dict):
         return None
-    path = _string(response, "filePath") or _string(tool_input, "file_path")
+    path = calls.string(response, "filePath") or calls.string(tool_input, "file_path")
     if not path:
         return None
     found = {"path": path, "written": _written_lines(tool_input, response)}
@@ -191,7 +163,7 @@ def denial(text: str, kind: str = "", feedback: str = "") -> dict[str, str] | No
         return None
     if by == "person":
         return {"by": by, "words": feedback.strip() or _words(text)}
-    return {"by": by, "words": "", "reason": _short(text)}
+    return {"by": by, "words": "", "reason": calls.short(text)}
 
 
 def _denier(text: str) -> str | None:

@@ -7,15 +7,14 @@ first bytes, unparsed. A line that is torn or strange is skipped and counted; on
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from hivemind_cli.hosts.base import Seen, Tail, reading
 from hivemind_cli.hosts.claude.reader import Reader
+from hivemind_cli.hosts.jsonlines import age, head, lines, own_files
 
-LINE_BYTES_MAX = 16_000_000
 LOOK_BACK_BYTES = 2_000_000
 """Read again before a tail, so that its lines find their prompt, calls and queue."""
 TAIL_BYTES_MAX = 32_000_000
@@ -25,10 +24,7 @@ _FIRST_KEY_IS_TYPE = re.compile(rb'\s*\{\s*"type": ?"([a-z-]+)"')
 _WANTED = frozenset({b"user", b"assistant", b"attachment", b"system", b"queue-operation"})
 _PROGRESS = re.compile(rb'"type": ?"progress"')
 _HEAD_BYTES = 600
-HEAD_LINES = 20
-"""Lines looked at to know whose file it is."""
-_HAS_SESSION = re.compile(rb'"(?:sessionId|leafUuid|parentUuid)"')
-_HAS_TYPE = re.compile(rb'"type": ?"')
+_IDS = ("sessionId", "leafUuid", "parentUuid")
 
 
 def transcript_of(home: Path, payload: dict[str, Any], *, config_dir: Path | None = None) -> Path | None:
@@ -54,37 +50,19 @@ def find_sessions(home: Path, *, config_dir: Path | None = None) -> Iterator[Pat
     projects = (config_dir or home / ".claude") / "projects"
     root = projects.resolve()
     for project in sorted(path for path in projects.glob("*") if path.is_dir()):
-        for session in sorted(_own_files(project.glob("*.jsonl"), root), key=_age):
+        for session in sorted(own_files(project.glob("*.jsonl"), root), key=age):
             yield session
-            yield from sorted(_own_files((project / session.stem / "subagents").glob("agent-*.jsonl"), root))
+            yield from sorted(own_files((project / session.stem / "subagents").glob("agent-*.jsonl"), root))
 
 
 def sessions_in(path: Path) -> tuple[Path, ...]:
-    """`path` itself if its first readable line is one of Claude Code's, else ()."""
-    if path.suffix != ".jsonl":
-        return ()
-    try:
-        with path.open("rb") as file:
-            for line, _ in islice(_lines(file, to_the_end=True), HEAD_LINES):
-                if line and _HAS_SESSION.search(line) and _HAS_TYPE.search(line):
-                    return (path,)
-    except OSError:
-        pass
-    return ()
+    """`path` itself if one of its first readable lines is Claude Code's, else ()."""
+    return (path,) if any(_is_own(value) for value in head(path)) else ()
 
 
-def _own_files(paths: Iterable[Path], root: Path) -> Iterator[Path]:
-    """Those that are files, and lie under the host's own root when links are followed."""
-    for path in paths:
-        if path.is_file() and path.resolve().is_relative_to(root):
-            yield path
-
-
-def _age(path: Path) -> tuple[int, str]:
-    try:
-        return path.stat().st_mtime_ns, path.name
-    except OSError:  # the host has just removed it
-        return 0, path.name
+def _is_own(value: dict[str, Any]) -> bool:
+    """Copilot's lines have a type too, and Gemini's a session; only here do both stand in one line, side by side."""
+    return isinstance(value.get("type"), str) and any(name in value for name in _IDS)
 
 
 def read_tail(path: Path, offset: int) -> Tail:
@@ -107,7 +85,7 @@ def _context(file: BinaryIO, path: Path, start: int) -> Reader:
     file.seek(max(start - LOOK_BACK_BYTES, 0))
     if file.tell():
         file.readline()  # the rest of a line cut by the window
-    for line, end in _lines(file):
+    for line, end in lines(file):
         if end > start:
             break
         _feed(reader, line)
@@ -118,7 +96,7 @@ def _read_on(file: BinaryIO, reader: Reader, start: int) -> Tail:
     file.seek(start)
     seen: list[Seen] = []
     offset, skipped = start, 0
-    for line, end in _lines(file):
+    for line, end in lines(file):
         found = _feed(reader, line)
         if found is None:
             skipped += 1
@@ -136,31 +114,13 @@ def read_transcript(path: Path) -> Iterator[Seen]:
     reader = Reader(path.stem)
     told = reading()
     with path.open("rb") as file:
-        for line, told.bytes_read in _lines(file, to_the_end=True):
+        for line, told.bytes_read in lines(file, to_the_end=True):
             found = _feed(reader, line)
             if found is None:
                 told.skipped["line torn or strange" if line else "line too long"] += 1
             else:
                 yield from found
     yield from reader.close(over=True)
-
-
-def _lines(file: BinaryIO, *, to_the_end: bool = False) -> Iterator[tuple[bytes | None, int]]:
-    """Whole lines and the offset behind each; None for one too long to hold. `to_the_end`: a last line without
-    its newline counts too."""
-    offset = file.tell()
-    while line := file.readline(LINE_BYTES_MAX):
-        length = len(line)
-        too_long = not line.endswith(b"\n") and length == LINE_BYTES_MAX
-        while too_long and (rest := file.readline(LINE_BYTES_MAX)):
-            length += len(rest)
-            line = rest
-            if rest.endswith(b"\n"):
-                break
-        if not line.endswith(b"\n") and not to_the_end:
-            return
-        offset += length
-        yield None if too_long else line, offset
 
 
 def _feed(reader: Reader, line: bytes | None) -> list[Seen] | None:

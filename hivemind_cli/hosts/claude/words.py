@@ -3,7 +3,6 @@
 Source: captured payloads and transcripts of 2.1.329, and session files of 2.1.38 to 2.1.52.
 """
 
-import hashlib
 import re
 
 from hivemind_cli.core.fence import unfenced
@@ -53,18 +52,3 @@ def bash_input(text: str) -> str:
     """The command a person ran in bash mode (`! command`), or ""."""
     match = _BASH_INPUT.match(text)
     return match.group(1).strip() if match else ""
-
-
-def digest(text: str) -> str:
-    """16 hexadecimal digits of the text's sha256."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def prompt_key(prompt_id: str, text: str) -> str:
-    """A prompt's native key, still without its count; `text` as persons_words gives it."""
-    return f"{prompt_id}:{digest(text)}:"
-
-
-def reply_key(prompt_id: str, text: str) -> str:
-    """A reply's native key; `text` is stripped first, for hook and transcript differ in the last newline."""
-    return f"reply:{prompt_id}:{digest(text.strip())}"
