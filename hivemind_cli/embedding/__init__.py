@@ -1,0 +1,149 @@
+"""Sentence embeddings: one port, one file per runtime; and the choice of one, which downloads nothing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+from hivemind_cli.core.config import EmbeddingConfig
+from hivemind_cli.core.errors import ConfigError, ModelError
+from hivemind_cli.embedding.base import EXTRA, Embedder, embed_stream
+from hivemind_cli.embedding.exported import check_files, read_manifest
+from hivemind_cli.embedding.found import ModelFolder, find_model, model_dim, names_folder, safe_name
+
+__all__ = [
+    "RUNTIMES",
+    "Choice",
+    "Embedder",
+    "Setting",
+    "choose",
+    "embed_stream",
+    "exported_folder",
+    "source_model",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What there is to make an embedder of."""
+
+    config: EmbeddingConfig
+    models: Path
+    """core.paths.Paths.models: exported models."""
+    work: Path
+    """core.paths.Paths.work: where children run."""
+    home: Path
+    """The person's home, for the Hugging Face cache."""
+    env: Mapping[str, str] = field(repr=False)
+    """The process's environment, given by the door that may read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An embedder, or none; and why, in words for the person."""
+
+    embedder: Embedder | None
+    reason: str
+
+
+def choose(setting: Setting, *, in_worker: bool = False) -> Choice:
+    """The embedder that `setting` asks for and finds. ConfigError: it names a runtime we do not know.
+
+    `auto` takes the exported model, else the model by sentence-transformers in a worker process (started when first
+    used). An exported model is loaded here (0.2 s); with `in_worker`, for work in bulk, it runs in a process of its
+    own too. What is missing or damaged is no error but the reason.
+    """
+    wanted = setting.config.runtime
+    if wanted not in ("auto", "none", *RUNTIMES):
+        raise ConfigError(
+            f"No embedding runtime is called {wanted!r}.",
+            why=f"hivemind knows auto, none, {', '.join(RUNTIMES)}.",
+            fix="Set `embedding.runtime` to one of these.",
+        )
+    if wanted == "none":
+        return Choice(None, "`embedding.runtime` is none")
+    if wanted != "auto":
+        return RUNTIMES[wanted](setting, in_worker)
+    missing = []
+    for name in ("onnx", "sentence_transformers"):
+        choice = RUNTIMES[name](setting, in_worker)
+        if choice.embedder is not None:
+            return choice
+        missing.append(choice.reason)
+    return Choice(None, "; ".join(dict.fromkeys(missing)))
+
+
+def exported_folder(setting: Setting) -> Path:
+    """Where the model's export stands, or would."""
+    model = setting.config.model
+    if names_folder(model) and (Path(model).expanduser() / "manifest.json").is_file():
+        return Path(model).expanduser()
+    found = source_model(setting) if names_folder(model) else None
+    return setting.models / (found.name if found else safe_name(model))
+
+
+def source_model(setting: Setting) -> ModelFolder | None:
+    """The model in the library's own format, if it is on this machine."""
+    return find_model(setting.config.model, setting.env, setting.home)
+
+
+def _onnx(setting: Setting, in_worker: bool) -> Choice:
+    folder = exported_folder(setting)
+    if not folder.is_dir():
+        return Choice(None, f"{setting.config.model} is not exported: hivemind embeddings export")
+    from hivemind_cli.embedding.onnx import Onnx
+
+    try:
+        if not in_worker:
+            return Choice(Onnx(folder, threads=setting.config.threads), str(folder))
+        manifest = read_manifest(folder)
+        check_files(folder, manifest)
+    except ModelError as exc:
+        return Choice(None, str(exc))
+    worker = _worker(setting, "onnx", folder, manifest.model, manifest.name, manifest.dim)
+    return Choice(worker, f"{folder}, in a worker process")
+
+
+def _sentence_transformers(setting: Setting, in_worker: bool) -> Choice:
+    found = source_model(setting)
+    if found is None:
+        return Choice(None, f"{setting.config.model} is not on this machine")
+    if find_spec("sentence_transformers") is None:
+        return Choice(None, f"sentence_transformers is not installed: {EXTRA}")
+    dim = model_dim(found.path)
+    if not dim:
+        return Choice(None, f"{found.path} does not say how long its vectors are")
+    from hivemind_cli.embedding.sentence_transformers import SUFFIX
+
+    worker = _worker(setting, "sentence_transformers", found.path, found.name, f"{found.name}/{SUFFIX}", dim)
+    return Choice(worker, f"{found.origin}, in a worker process")
+
+
+def _worker(setting: Setting, runtime: str, folder: Path, model: str, name: str, dim: int) -> Embedder:
+    from hivemind_cli.embedding.worker import InWorker  # late: that module is also a program (python -m)
+
+    config = setting.config
+    return InWorker(
+        runtime,
+        folder=folder,
+        model=model,
+        name=name,
+        dim=dim,
+        env=setting.env,
+        work=setting.work,
+        threads=config.threads,
+    )
+
+
+def _hashing(setting: Setting, in_worker: bool) -> Choice:
+    from hivemind_cli.embedding.hashing import Hashing
+
+    return Choice(Hashing(), "asked for by name: words, not meaning")
+
+
+RUNTIMES: dict[str, Callable[[Setting, bool], Choice]] = {
+    "onnx": _onnx,
+    "sentence_transformers": _sentence_transformers,
+    "hashing": _hashing,
+}
+"""Name -> how to make it, or why not."""
