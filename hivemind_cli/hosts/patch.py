@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hivemind_cli.core.acts import EDIT, Act
-from hivemind_cli.hosts import calls
+from hivemind_cli.hosts import values
 
 BEGIN = "*** Begin Patch"
 _FILE = re.compile(r"\*\*\* (Add|Update|Delete) File: (.+)")
@@ -47,8 +47,8 @@ def files(patch: str) -> list[Patched]:
 def act_of(tool: str, patch: str, cwd: str) -> Act:
     """The patch as one Act: its first file, and all that it writes."""
     patched = files(patch)
-    path = calls.relative(patched[0].path, cwd) if patched else ""
-    return Act(EDIT, tool, path=path, text=calls.short("\n".join(one.written for one in patched)))
+    path = values.relative(patched[0].path, cwd) if patched else ""
+    return Act(EDIT, tool, path=path, text=values.short("\n".join(one.written for one in patched)))
 
 
 def wrote(patch: str, cwd: str) -> Mapping[str, str] | None:
@@ -57,5 +57,5 @@ def wrote(patch: str, cwd: str) -> Mapping[str, str] | None:
     if not patched:
         return None
     first = patched[0]
-    left = {"path": calls.absolute(first.path, cwd), "written": first.written}
+    left = {"path": values.absolute(first.path, cwd), "written": first.written}
     return {**left, "after": first.written} if first.whole else left

@@ -13,7 +13,7 @@ from typing import Any
 
 from hivemind_cli.core.acts import EDIT, OTHER, Act
 from hivemind_cli.core.records import EventKind
-from hivemind_cli.hosts import calls, keys
+from hivemind_cli.hosts import keys, values
 from hivemind_cli.hosts.base import Seen
 from hivemind_cli.hosts.claude import tools, words
 
@@ -95,9 +95,9 @@ class Reader:
             kind=kind,
             session_id=session_id if isinstance(session_id, str) and session_id else self._session_id,
             native_key=key,
-            occurred_at=calls.moment(line.get("timestamp")),
+            occurred_at=values.time(line.get("timestamp")),
             tool=tool,
-            cwd=calls.text_of(line.get("cwd")),
+            cwd=values.text(line.get("cwd")),
             payload=fields,
         )
 
@@ -116,7 +116,7 @@ class Reader:
 
     def _abandoned(self, line: Line) -> list[str]:
         """Calls of the agent's edits that this prompt goes back behind: it follows a line written before them."""
-        parent = self._places.get(calls.text_of(line.get("parentUuid")))
+        parent = self._places.get(values.text(line.get("parentUuid")))
         if parent is None:
             return []
         lost = [call_id for place, call_id in self._edits if place > parent]
@@ -144,7 +144,7 @@ class Reader:
         return [] if sidechain else self._said(line, texts)
 
     def _compacted(self, line: Line) -> list[Seen]:
-        key = self._nth(f"compact:{calls.text_of(line.get('promptId'))}:")
+        key = self._nth(f"compact:{values.text(line.get('promptId'))}:")
         trigger, self._trigger = self._trigger, ""
         return [self._seen(line, EventKind.COMPACT, key, trigger=trigger)]
 
@@ -156,7 +156,7 @@ class Reader:
         said = "\n".join(filter(None, (words.persons_words(text) for text in texts)))
         if not said or not _from_a_person(line):
             return []
-        prompt_id = calls.text_of(line.get("promptId"))
+        prompt_id = values.text(line.get("promptId"))
         if line.get("promptSource") == "queued":
             prompt_id = self._delivered.pop(said, "") or prompt_id
         abandoned = self._abandoned(line)
@@ -174,7 +174,7 @@ class Reader:
             return self._interrupt(line, texts)
         decision = line.get("permissionDecision")
         said = "\n".join(filter(None, (words.persons_words(text) for text in texts)))
-        if not said or not isinstance(decision, dict) or not calls.text_of(decision.get("source")).startswith("user"):
+        if not said or not isinstance(decision, dict) or not values.text(decision.get("source")).startswith("user"):
             return []
         return [self._seen(line, EventKind.STEER, f"{call_id}:{EventKind.STEER}", text=said, call_id=call_id)]
 
@@ -185,8 +185,8 @@ class Reader:
         fields: dict[str, Any] = {"call_id": call_id, "act": call.act.as_json()}
         if block.get("is_error") is True:
             kind = EventKind.TOOL_FAILURE
-            denial_kind = calls.text_of(line.get("toolDenialKind"))
-            refusal = tools.denial(told, denial_kind, calls.text_of(line.get("userFeedback")))
+            denial_kind = values.text(line.get("toolDenialKind"))
+            refusal = tools.denial(told, denial_kind, values.text(line.get("userFeedback")))
             if refusal is None or not (denial_kind or _hosts_own_words(call.tool, line)):
                 fields["error"] = told
             else:
@@ -223,7 +223,7 @@ class Reader:
             raise TypeError("a tool_use without name and input")
         if line.get("isSidechain") is not True:
             self._reply = None  # what was said before a call is not the turn's last word
-        act = tools.act_of(tool, tool_input, calls.text_of(line.get("cwd")))
+        act = tools.act_of(tool, tool_input, values.text(line.get("cwd")))
         self._calls[call_id] = _Call(tool, act, tool_input, self._place)
         if len(self._calls) > _CALLS_MAX:
             self._calls.popitem(last=False)
@@ -241,7 +241,7 @@ class Reader:
 
     def _system(self, line: Line) -> list[Seen]:
         if line.get("subtype") == "compact_boundary":
-            self._trigger = calls.text_of((line.get("compactMetadata") or {}).get("trigger"))
+            self._trigger = values.text((line.get("compactMetadata") or {}).get("trigger"))
         return self._flush() if line.get("subtype") in _TURN_OVER else []
 
     def _attachment(self, attachment: Mapping[str, Any], line: Line) -> list[Seen]:
@@ -261,7 +261,7 @@ class Reader:
     def _queue_operation(self, line: Line) -> list[Seen]:
         operation, content = line["operation"], line.get("content")
         if operation == "enqueue":
-            raw = calls.text_of(content)
+            raw = values.text(content)
             self._queue.append(_Queued(raw, words.persons_words(raw), self._prompt_id, line))
         elif operation == "popAll":
             self._queue.clear()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hivemind_cli.core import acts, fence
-from hivemind_cli.hosts import calls
+from hivemind_cli.hosts import values
 
 FILE_BYTES_MAX = 1_000_000
 """Larger files are not followed line by line."""
@@ -48,21 +48,21 @@ USE_ERROR = "<tool_use_error>"
 def act_of(tool: str, tool_input: Mapping[str, Any], cwd: str) -> acts.Act:
     """The call as an Act. Paths inside `cwd` are given relative to it."""
     if tool in _SHELLS:
-        return acts.Act(acts.SHELL, tool, command=calls.string(tool_input, "command"))
-    path = calls.relative(calls.string(tool_input, "file_path", "notebook_path", "path"), cwd)
+        return acts.Act(acts.SHELL, tool, command=values.string(tool_input, "command"))
+    path = values.relative(values.string(tool_input, "file_path", "notebook_path", "path"), cwd)
     if tool in EDITS:
-        return acts.Act(acts.EDIT, tool, path=path, text=calls.short(_written(tool_input)))
+        return acts.Act(acts.EDIT, tool, path=path, text=values.short(_written(tool_input)))
     if tool in _READS:
-        return acts.Act(acts.READ, tool, path=path, text=calls.short(calls.string(tool_input, "pattern")))
-    said = calls.string(tool_input, "prompt", "skill", "query", "url") or calls.short_json(tool_input)
-    return acts.Act(acts.OTHER, tool, text=calls.short(said))
+        return acts.Act(acts.READ, tool, path=path, text=values.short(values.string(tool_input, "pattern")))
+    said = values.string(tool_input, "prompt", "skill", "query", "url") or values.short_json(tool_input)
+    return acts.Act(acts.OTHER, tool, text=values.short(said))
 
 
 def _written(tool_input: Mapping[str, Any]) -> str:
     edits = tool_input.get("edits")
     if isinstance(edits, list):
-        return "\n".join(calls.string(edit, "new_string") for edit in edits if isinstance(edit, dict))
-    return calls.string(tool_input, "new_string", "content", "new_source")
+        return "\n".join(values.string(edit, "new_string") for edit in edits if isinstance(edit, dict))
+    return values.string(tool_input, "new_string", "content", "new_source")
 
 
 def output_text(response: object) -> str:
@@ -80,15 +80,15 @@ def output_text(response: object) -> str:
         content = response.get("content")
         if isinstance(content, list):
             return output_text(content)
-        return calls.short_json({name: value for name, value in response.items() if name not in _BULKY})
-    return calls.short_json(response)
+        return values.short_json({name: value for name, value in response.items() if name not in _BULKY})
+    return values.short_json(response)
 
 
 def _block_text(block: object) -> str:
     if isinstance(block, str):
         return block
     if isinstance(block, dict):
-        return calls.string(block, "text") or f"[{block.get('type', 'block')}]"
+        return values.string(block, "text") or f"[{block.get('type', 'block')}]"
     return ""
 
 
@@ -106,7 +106,7 @@ def wrote(tool: str, tool_input: Mapping[str, Any], response: object) -> dict[st
     """
     if tool not in EDITS or tool == "NotebookEdit" or not isinstance(response, dict):
         return None
-    path = calls.string(response, "filePath") or calls.string(tool_input, "file_path")
+    path = values.string(response, "filePath") or values.string(tool_input, "file_path")
     if not path:
         return None
     found = {"path": path, "written": _written_lines(tool_input, response)}
@@ -163,7 +163,7 @@ def denial(text: str, kind: str = "", feedback: str = "") -> dict[str, str] | No
         return None
     if by == "person":
         return {"by": by, "words": feedback.strip() or _words(text)}
-    return {"by": by, "words": "", "reason": calls.short(text)}
+    return {"by": by, "words": "", "reason": values.short(text)}
 
 
 def _denier(text: str) -> str | None:
