@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hivemind_cli.hosts import calls, databases
+from hivemind_cli.hosts import calls, databases, values
 from hivemind_cli.hosts.base import Seen
 from hivemind_cli.hosts.claude.words import persons_words
 from hivemind_cli.hosts.telling import Teller
@@ -83,9 +83,9 @@ def read_transcript(path: Path) -> Iterator[Seen]:
         root = _root(database, session_id)
         teller = Teller(
             root,
-            cwd=calls.text_of(info["directory"]),
+            cwd=values.text(info["directory"]),
             agent_id="" if root == session_id else session_id,
-            at=calls.moment(info["time_created"]),
+            at=values.time(info["time_created"]),
         )
         yield from _told(database, session_id, info, teller)
 
@@ -113,11 +113,11 @@ def _is_ours(database: sqlite3.Connection) -> bool:
 
 def _in_order(listed: Sequence[databases.Row]) -> list[str]:
     """Ids: each first-level session by its time, followed by its children."""
-    ids = {calls.text_of(row["id"]) for row in listed}
+    ids = {values.text(row["id"]) for row in listed}
     children: dict[str, list[str]] = {}
     for row in sorted(listed, key=lambda row: (row["time_created"] or 0, str(row["id"]))):
-        parent = calls.text_of(row["parent_id"])
-        children.setdefault(parent if parent in ids else "", []).append(calls.text_of(row["id"]))
+        parent = values.text(row["parent_id"])
+        children.setdefault(parent if parent in ids else "", []).append(values.text(row["id"]))
     ordered: list[str] = []
     waiting = list(reversed(children.get("", ())))
     while waiting:
@@ -131,7 +131,7 @@ def _root(database: sqlite3.Connection, session_id: str) -> str:
     root = session_id
     for _ in range(_PARENTS_MAX):
         row = next(databases.rows(database, "session", ("parent_id",), "WHERE id = ?", (root,)), None)
-        parent = calls.text_of(row["parent_id"]) if row else ""
+        parent = values.text(row["parent_id"]) if row else ""
         if not parent:
             break
         known = next(databases.rows(database, "session", ("id",), "WHERE id = ?", (parent,)), None)
@@ -143,7 +143,7 @@ def _root(database: sqlite3.Connection, session_id: str) -> str:
 
 def _told(database: sqlite3.Connection, session_id: str, info: databases.Row, teller: Teller) -> Iterator[Seen]:
     if not teller.agent_id:
-        yield teller.start(calls.moment(info["time_created"]))
+        yield teller.start(values.time(info["time_created"]))
     reading = _Reading(teller)
     there = databases.columns(database, "message")
     order = "time_created, id" if "time_created" in there else "id"
@@ -152,7 +152,7 @@ def _told(database: sqlite3.Connection, session_id: str, info: databases.Row, te
     )
     for message in messages:
         data = calls.parsed(message["data"])
-        message_id = calls.text_of(message["id"])
+        message_id = values.text(message["id"])
         parts = (
             calls.parsed(row["data"])
             for row in databases.rows(database, "part", ("data",), "WHERE message_id = ? ORDER BY id", (message_id,))
@@ -172,7 +172,7 @@ class _Reading:
     def message(self, message_id: str, data: Mapping[str, Any], parts: Iterable[Part]) -> Iterator[Seen]:
         """What one message shows; nothing of one that is torn."""
         time = data.get("time")
-        at = calls.moment(time.get("created")) if isinstance(time, Mapping) else None
+        at = values.time(time.get("created")) if isinstance(time, Mapping) else None
         if data.get("role") == "user":
             yield from self._user(message_id, parts, at)
         elif data.get("role") == "assistant":
@@ -182,7 +182,7 @@ class _Reading:
         said: list[str] = []
         self._by_hand = False
         for part in parts:
-            kind, text = part.get("type"), calls.string(part, "text")
+            kind, text = part.get("type"), values.string(part, "text")
             if kind == "compaction":
                 trigger = "auto" if part.get("auto") is True else "manual"
                 yield self._teller.compact(trigger, at, key=f"compact:{message_id}:#0")
@@ -203,8 +203,8 @@ class _Reading:
         for part in parts:
             kind = part.get("type")
             if kind == "text" and not summary and part.get("synthetic") is not True:
-                self._teller.reply(calls.string(part, "text"), _time(part, "end") or at,
-                                   prompt_id=calls.string(data, "parentID"))  # fmt: skip
+                self._teller.reply(values.string(part, "text"), _time(part, "end") or at,
+                                   prompt_id=values.string(data, "parentID"))  # fmt: skip
             elif kind == "tool":
                 for one in self._tool(part, at):
                     cut_call = cut_call or one.payload.get("interrupted") is True
@@ -215,7 +215,7 @@ class _Reading:
             yield from self._teller.interrupt(ended, key=f"interrupt:{message_id}", for_tool=cut_call)
 
     def _tool(self, part: Part, at: Any) -> Iterator[Seen]:
-        state, tool, call_id = part.get("state"), calls.string(part, "tool"), calls.string(part, "callID", "callId")
+        state, tool, call_id = part.get("state"), values.string(part, "tool"), values.string(part, "callID", "callId")
         if not isinstance(state, Mapping) or not tool or not call_id:
             return
         tool_input = calls.parsed(state.get("input"))
@@ -230,7 +230,7 @@ class _Reading:
         if status == "completed":
             yield self._completed(call_id, tool, tool_input, state, ended)
         elif status == "error":
-            yield self._error(call_id, calls.string(state, "error"), state, ended)
+            yield self._error(call_id, values.string(state, "error"), state, ended)
 
     def _completed(
         self, call_id: str, tool: str, tool_input: Mapping[str, Any], state: Mapping[str, Any], at: Any
@@ -244,7 +244,7 @@ class _Reading:
 
     def _error(self, call_id: str, error: str, state: Mapping[str, Any], at: Any) -> Seen:
         if error.startswith(_RULE):
-            return self._teller.denied(call_id, "rule", at=at, reason=calls.short(error))
+            return self._teller.denied(call_id, "rule", at=at, reason=values.short(error))
         if rejected := _REJECTED.match(error):
             words = (rejected["words"] or "").strip()
             return self._teller.denied(call_id, "person", words, at)
@@ -262,4 +262,4 @@ def _metadata(state: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _time(fields: Mapping[str, Any], name: str) -> Any:
     time = fields.get("time")
-    return calls.moment(time.get(name)) if isinstance(time, Mapping) else None
+    return values.time(time.get(name)) if isinstance(time, Mapping) else None
