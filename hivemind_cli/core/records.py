@@ -22,14 +22,19 @@ NO_PROJECT = ""
 
 
 class EventKind(StrEnum):
-    """What happened. The payload's fields for each kind stand beside it."""
+    """What happened. The payload's fields for each kind stand beside it.
+
+    wrote   {path, written: [[hash, line]], after: [hash], was?}: an edit's own lines, the file after it, before it
+    stood   [as `wrote`, or {path, gone}]: files that the agent's commands left otherwise
+    edited  [{path, full_path, call_id, removed, added, above, below: [line], gone, by?, cut?}]: a person's changes
+    """
 
     SESSION_START = "session_start"  # source, model?
-    PROMPT = "prompt"  # text; rewound?; edited?: [{path, call_id, removed: [line], added: [line]}]
+    PROMPT = "prompt"  # text; rewound?; edited?
     STEER = "steer"  # text; call_id? (a note given with an approval); ran? (a command the person ran)
-    REPLY = "reply"  # text
+    REPLY = "reply"  # text; stood?
     TOOL_CALL = "tool_call"  # call_id, act (core/acts.py), input; asks? (the host may ask the person about it)
-    TOOL_RESULT = "tool_result"  # call_id, act, output, user_modified?; wrote?: {path, written: [[hash, line]], after}
+    TOOL_RESULT = "tool_result"  # call_id, act, output, user_modified?; wrote?; stood?
     TOOL_FAILURE = "tool_failure"  # call_id, act, error
     TOOL_DENIED = "tool_denied"  # call_id, act, by: person|rule|hivemind, words ("" if none were given)
     INTERRUPT = "interrupt"  # for_tool: bool

@@ -130,6 +130,7 @@ def test_an_edit_tells_its_lines_and_the_whole_file_after(payload: Payload) -> N
         "path": "/home/dev/project/hello.py",
         "written": "    print('hello')",
         "after": "def hello():\n    print('hello')\n",
+        "before": "def hello():\n    print('hi')\n",
     }
 
 
@@ -138,6 +139,7 @@ def test_a_new_file_is_all_the_agents(payload: Payload) -> None:
         "path": "/home/dev/project/d.txt",
         "written": "d\n",
         "after": "d\n",
+        "before": "",
     }
 
 

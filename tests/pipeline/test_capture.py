@@ -223,9 +223,11 @@ class TestHandEdits:
         path = wire.writes("a.py", "import os\nx = 'one'\ny = 2\n")
         if content is None:
             path.unlink()
+            wire.at = datetime.now(UTC)
         else:
             path.write_text(content, "utf-8")
             os.utime(path, (time.time(), wire.at.timestamp() + at))
+            wire.at += timedelta(seconds=max(at, 0))
         event = wire.says("now run it", "p2")
         found: list[dict[str, Any]] = event.payload.get("edited", [])
         return found
@@ -264,7 +266,17 @@ class TestHandEdits:
         wire.restarts()
         path.write_text("x = 2\n", "utf-8")
         os.utime(path, (time.time(), wire.at.timestamp() + 60))
+        wire.at += timedelta(seconds=60)
         assert wire.says("go", "p2").payload["edited"]
+
+    def test_what_changed_after_the_person_spoke_is_left_for_the_next_time(self, wire: Wire) -> None:
+        """A delivery may wait for days: what stands there now may be the agent's own later work."""
+        path = wire.writes("a.py", "x = 1\n")
+        path.write_text("x = 2\n", "utf-8")
+        os.utime(path, (time.time(), wire.at.timestamp() + 60))
+        assert "edited" not in wire.says("said before it", "p2").payload
+        wire.at += timedelta(seconds=60)
+        assert wire.says("said after it", "p3").payload["edited"][0]["removed"] == ["x = 1"]
 
     def test_what_is_stored_of_the_file_is_hashes_of_this_machine(self, wire: Wire) -> None:
         wire.writes("a.py", "x = 1\n")

@@ -103,6 +103,7 @@ def wrote(tool: str, tool_input: Mapping[str, Any], response: object) -> dict[st
     path     absolute, as the host gives it
     written  the lines the agent wrote, joined by newlines
     after    the whole file after the edit; absent where the host did not show the file, or it is over 1 MB
+    before   the whole file before the edit, "" for a new file; absent likewise
     """
     if tool not in EDITS or tool == "NotebookEdit" or not isinstance(response, dict):
         return None
@@ -113,6 +114,9 @@ def wrote(tool: str, tool_input: Mapping[str, Any], response: object) -> dict[st
     after = _after(tool, tool_input, response)
     if after is not None and len(after) <= FILE_BYTES_MAX:
         found["after"] = after
+    before = "" if response.get("type") == "create" else response.get("originalFile")
+    if isinstance(before, str) and len(before) <= FILE_BYTES_MAX:
+        found["before"] = before
     return found
 
 

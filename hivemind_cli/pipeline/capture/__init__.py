@@ -44,6 +44,10 @@ INJECTION_EVENT = "hivemind:injection"
 REASON_CHARS_MAX = 300
 CLOCK_BACK_MIN = timedelta(seconds=2)
 _TAIL_KINDS = frozenset({EventKind.PROMPT, EventKind.REPLY, EventKind.SESSION_START, EventKind.SESSION_END})
+_READY = ("stood", "edited")
+"""Fields that our own hands filled: redacted, and bounded."""
+_AGENTS_KINDS = frozenset({EventKind.TOOL_RESULT, EventKind.TOOL_FAILURE, EventKind.REPLY, EventKind.SUBAGENT_STOP})
+"""What is told once the agent has moved: whatever files its commands changed are as they left them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,7 @@ class Capture:
         outputs.extend(self._clock(session, where, at, delivery))
         for n, one in enumerate(seen):
             if not _forged(one, session):
-                outputs.append(self._own(host, one, session, where, delivery, first=n == 0, at=at))
+                outputs.append(self._own(host, one, session, where, delivery, store, first=n == 0, at=at))
         return outputs
 
     def _is_ours(self, cwd: str) -> bool:
@@ -168,13 +172,26 @@ class Capture:
         return bool(cwd) and Path(cwd).is_relative_to(self._paths.work)
 
     def _own(
-        self, host: Host, one: Seen, session: Session, where: Where, delivery: Delivery, *, first: bool, at: datetime
+        self,
+        host: Host,
+        one: Seen,
+        session: Session,
+        where: Where,
+        delivery: Delivery,
+        store: Store,
+        *,
+        first: bool,
+        at: datetime,
     ) -> Event:
         key = _counted(one.native_key, session.hook_counts)
         if one.kind is EventKind.PROMPT and key not in session.prompt_keys:
-            edited = self._hands.edited(session, where.root)
+            edited = self._hands.edited(session, where.root, at, store)
             if edited:
                 one = replace(one, payload={**one.payload, "edited": edited})
+        elif one.kind in _AGENTS_KINDS and key not in session.keys:
+            stood = self._hands.settled(session, one.payload.get("act") or {}, at)
+            if stood:
+                one = replace(one, payload={**one.payload, "stood": stood})
         event_id = delivery.id if first else derived_id(at, delivery.id, key)
         event = self._event(
             host, one, key, where, turn=session.turn_of(one.kind, key), source="hook", at=at, id=event_id
@@ -233,9 +250,11 @@ class Capture:
         when = one.occurred_at or at
         payload = dict(one.payload)
         wrote = payload.pop("wrote", None)
+        ready: dict[str, Any] = {name: payload.pop(name) for name in _READY if name in payload}
         clean = cut_fields(payload, self._config.capture.field_kb_max * 1024, redact.tree)
         if isinstance(wrote, Mapping) and not redact.found(str(wrote.get("path", ""))):
-            clean["wrote"] = self._hands.hashed(wrote)
+            clean["wrote"] = self._hands.hashed(wrote, at if source == "hook" else None)
+        clean |= ready
         return Event(
             id=id or derived_id(when, host.NAME, one.session_id, key),
             workspace_id=where.workspace_id,

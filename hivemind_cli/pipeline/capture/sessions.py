@@ -1,19 +1,55 @@
 """What capture remembers of the sessions it sees: derived from the store, so a restart loses nothing."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from hivemind_cli.core.acts import SHELL
 from hivemind_cli.core.records import Event, EventKind, Project, TranscriptMark
+from hivemind_cli.pipeline.capture.repo import Mark, Repo, repo_of
 from hivemind_cli.storage.base import Store
 
 SESSIONS_MAX = 64
 """Sessions kept in memory; the least recently used is read again from the store when it comes back."""
 EVENTS_MAX = 4000
 """Of one session, the newest looked at when it is read from the store."""
+TURNS_KEPT = 6
+"""Turns for which what the agent wrote is watched."""
+FILES_MAX = 200
+"""Files of a session that are watched; the one written longest ago goes first."""
+LINES_MAX = 2000
+"""Lines of the agent in one file that are watched; the newest stay."""
 _COUNTED = (EventKind.PROMPT, EventKind.STEER, EventKind.SESSION_START, EventKind.SESSION_END, EventKind.COMPACT)
 """Kinds whose keys are counted."""
+
+
+@dataclass(slots=True)
+class Own:
+    """A line of the agent's."""
+
+    text: str
+    """As it may be shown."""
+    call_id: str
+
+
+@dataclass(slots=True)
+class Watched:
+    """A file the agent wrote to, as it stood when the agent last touched it."""
+
+    path: str
+    at: datetime
+    """When the agent is known to have left it so."""
+    turn: int
+    own: dict[str, Own]
+    """Hash of a line -> the line."""
+    lines: list[str]
+    """Hashes of all lines, in order; [] if the host did not show the file."""
+    was: set[str] = field(default_factory=set)
+    """Digests of the whole file before each write; "" for no file."""
+    seen: tuple[int, int, int] | None = None
+    """Time, size and number of the file when it was last looked at; None after a restart."""
 
 
 class Session:
@@ -30,10 +66,13 @@ class Session:
         self.latest_hook_at: datetime | None = None
         self.latest_hook_name = ""
         """Names of deliveries sort by a clock that cannot go back (but at a restart of the machine)."""
-        self.wrote: dict[str, Event] = {}
-        """Path -> the last tool_result of this turn that wrote it."""
-        self.shell_at: datetime | None = None
-        """When the agent last ran a command: it may have moved or removed files."""
+        self.watched: OrderedDict[str, Watched] = OrderedDict()
+        """Path -> what the agent wrote there in the last turns; the newest last."""
+        self.marks: dict[str, Mark] = {}
+        """Working tree -> how long git's logs were when the agent last moved; empty after a restart."""
+        self._repos: dict[Path, Repo | None] = {}
+        self.person_ran: tuple[datetime, str] | None = None
+        """The command a person last ran within the session, and when."""
         self.agent_at: datetime | None = None
         """When the agent last did or said anything."""
 
@@ -45,15 +84,59 @@ class Session:
         if event.kind is EventKind.PROMPT:
             self.prompt_keys.add(event.native_key)
             self.turns += 1
-            self.wrote.clear()
+            self._prompt(event)
+        elif event.kind is EventKind.STEER and event.payload.get("ran"):
+            self.person_ran = (event.occurred_at, str(event.payload["ran"]))
         elif event.kind not in (EventKind.STEER, EventKind.SESSION_START, EventKind.SESSION_END):
             self.agent_at = max(self.agent_at or event.occurred_at, event.occurred_at)
-        act = event.payload.get("act")
-        if isinstance(act, dict) and act.get("kind") == SHELL:
-            self.shell_at = max(self.shell_at or event.occurred_at, event.occurred_at)
         wrote = event.payload.get("wrote")
         if isinstance(wrote, dict) and wrote.get("path"):
-            self.wrote[str(wrote["path"])] = event
+            self._wrote(event, wrote)
+        for stood in event.payload.get("stood", ()):
+            if stood.get("gone"):
+                self.watched.pop(str(stood["path"]), None)
+            else:
+                self._wrote(event, stood)
+
+    def _prompt(self, event: Event) -> None:
+        for path in [path for path, one in self.watched.items() if one.turn <= event.turn - TURNS_KEPT]:
+            del self.watched[path]
+        for edit in event.payload.get("edited", ()):
+            watched = self.watched.get(str(edit.get("full_path", "")))
+            if watched is None:
+                continue
+            told = set(edit.get("removed", ()))
+            watched.own = {digest: own for digest, own in watched.own.items() if own.text not in told}
+            if edit.get("cut") or edit.get("gone"):
+                del self.watched[watched.path]
+
+    def _wrote(self, event: Event, wrote: Mapping[str, Any]) -> None:
+        """The agent left a file so: by an edit, or by a command it ran."""
+        path, lines = str(wrote["path"]), list(wrote.get("after", ()))
+        before = self.watched.pop(path, None)
+        call_id = str(wrote.get("call_id") or event.payload.get("call_id", ""))
+        stands = set(lines)
+        own = dict(before.own) if before else {}
+        own |= {digest: Own(text, call_id) for digest, text in wrote.get("written", ())}
+        if lines:
+            own = {digest: one for digest, one in own.items() if digest in stands}
+        self.watched[path] = Watched(
+            path=path,
+            at=event.occurred_at,
+            turn=event.turn,
+            own=dict(list(own.items())[-LINES_MAX:]),
+            lines=lines,
+            was=(before.was if before else set()) | ({str(wrote["was"])} if "was" in wrote else set()),
+        )
+        while len(self.watched) > FILES_MAX:
+            self.watched.popitem(last=False)
+
+    def repo(self, path: str) -> Repo | None:
+        """The repository that holds a watched file; looked for once a folder."""
+        folder = Path(path).parent
+        if folder not in self._repos:
+            self._repos[folder] = repo_of(Path(path))
+        return self._repos[folder]
 
     def turn_of(self, kind: EventKind, key: str) -> int:
         """The turn of an event that comes next."""
