@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from hivemind_cli.core.clock import Clock, system_clock
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.paths import Paths
+from hivemind_cli.embedding import Setting as EmbeddingSetting
 from hivemind_cli.hosts import HOSTS
 from hivemind_cli.hosts.claude.headless import headless
 from hivemind_cli.llm import Setting, choose
@@ -21,7 +22,7 @@ from hivemind_cli.llm import Setting, choose
 if TYPE_CHECKING:
     from hivemind_cli.app.owned import OwnedHivemind
 
-__all__ = ["Hivemind", "OwnedHivemind", "llm_setting"]
+__all__ = ["Hivemind", "OwnedHivemind", "embedding_setting", "llm_setting"]
 
 
 class Hivemind:
@@ -63,6 +64,11 @@ class Hivemind:
 def llm_setting(paths: Paths, config: Config, env: Mapping[str, str]) -> Setting:
     """What providers are made of: settings, environment, and how hosts are called headless."""
     return Setting(config=config.llm, env=env, work=paths.work, commands={"claude": headless})
+
+
+def embedding_setting(paths: Paths, config: Config, env: Mapping[str, str]) -> EmbeddingSetting:
+    """What embedders are made of."""
+    return EmbeddingSetting(config=config.embedding, models=paths.models, work=paths.work, home=paths.home, env=env)
 
 
 def __getattr__(name: str) -> object:

@@ -62,6 +62,7 @@ class Status:
     waiting: dict[str, int]
     recall_tier: str
     provider: str
+    embeddings: str
     untracked: tuple[str, ...] = ()
     """Folders of live project skills that git does not know: they stay on this machine."""
     trouble: tuple[Notice, ...] = field(default=())
@@ -75,6 +76,7 @@ def status(
     env: Mapping[str, str],
     *,
     provider: str,
+    embeddings: str,
     now: datetime,
 ) -> Status:
     """Everything `hivemind status` shows, from the store and the hosts' own files."""
@@ -106,6 +108,7 @@ def status(
         },
         recall_tier=_tier(config),
         provider=provider,
+        embeddings=embeddings,
         untracked=tuple(_untracked(store)),
         trouble=tuple(trouble(store, now)),
     )

@@ -16,6 +16,7 @@ from hivemind_cli.cli import (
     daemon,
     demo,
     doctor,
+    embeddings,
     importing,
     install,
     recall,
@@ -39,6 +40,7 @@ _ORDER = (
     "why",
     "recall",
     "sessions",
+    "embeddings",
     "config",
     "daemon",
 )
@@ -71,6 +73,7 @@ app.command("why")(why.why)
 app.add_typer(corrections.app, name="corrections")
 app.command("recall")(recall.recall)
 app.add_typer(sessions.app, name="sessions")
+app.add_typer(embeddings.app, name="embeddings")
 app.add_typer(config.app, name="config")
 app.add_typer(daemon.app, name="daemon")
 

@@ -21,8 +21,9 @@ def status(
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")] = False,
 ) -> None:
     """See everything at a glance. Which agents are wired, what was learned, given and held, what waits."""
-    from hivemind_cli.app import llm_setting
+    from hivemind_cli.app import embedding_setting, llm_setting
     from hivemind_cli.app.status import status as read
+    from hivemind_cli.embedding import describe as describe_embeddings
     from hivemind_cli.llm import describe
 
     door = Door.open()
@@ -34,6 +35,7 @@ def status(
         door.hosts,
         os.environ,
         provider=describe(llm_setting(door.paths, door.config, os.environ)),
+        embeddings=describe_embeddings(embedding_setting(door.paths, door.config, os.environ)),
         now=now,
     )
     if json:
@@ -87,6 +89,7 @@ def _counts(found: "Status") -> None:
         "waiting": waiting or "nothing",
         "recall": found.recall_tier,
         "drafts by": found.provider,
+        "meaning": found.embeddings,
     }
     if untracked:
         rows["not in git"] = (

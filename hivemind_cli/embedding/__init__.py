@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 from hivemind_cli.core.config import EmbeddingConfig
@@ -16,7 +15,9 @@ __all__ = [
     "Choice",
     "Embedder",
     "Setting",
+    "advice",
     "choose",
+    "describe",
     "embed_stream",
     "exported_folder",
     "source_model",
@@ -44,6 +45,10 @@ class Choice:
 
     embedder: Embedder | None
     reason: str
+    runtime: str = "none"
+    """Which of RUNTIMES it is."""
+    folder: Path | None = None
+    """Where its model stands."""
 
 
 def choose(setting: Setting, *, in_worker: bool = False) -> Choice:
@@ -73,6 +78,32 @@ def choose(setting: Setting, *, in_worker: bool = False) -> Choice:
     return Choice(None, "; ".join(dict.fromkeys(missing)))
 
 
+def describe(setting: Setting) -> str:
+    """One line for `status`: which model compares by meaning, and how to get one, or a quicker one. Loads nothing."""
+    choice = choose(setting, in_worker=True)
+    if choice.embedder is None:
+        return f"no model: {choice.reason}. {advice(setting)}"
+    line = f"{choice.embedder.name} ({choice.reason})"
+    return f"{line}. Quicker once exported: hivemind embeddings export" if _slow(setting, choice) else line
+
+
+def advice(setting: Setting) -> str:
+    """What to do where there is no embedder."""
+    from hivemind_cli.embedding.export import missing
+
+    if setting.config.runtime == "none":
+        return "To turn it on: hivemind config set embedding.runtime auto"
+    if missing():
+        return f"To have one: {EXTRA}"
+    if source_model(setting) is not None:
+        return "To have it: hivemind embeddings export"
+    return "To have one from a sentence-transformers folder: hivemind embeddings export FOLDER"
+
+
+def _slow(setting: Setting, choice: Choice) -> bool:
+    return setting.config.runtime == "auto" and choice.runtime == "sentence_transformers"
+
+
 def exported_folder(setting: Setting) -> Path:
     """Where the model's export stands, or would."""
     model = setting.config.model
@@ -90,33 +121,37 @@ def source_model(setting: Setting) -> ModelFolder | None:
 def _onnx(setting: Setting, in_worker: bool) -> Choice:
     folder = exported_folder(setting)
     if not folder.is_dir():
-        return Choice(None, f"{setting.config.model} is not exported: hivemind embeddings export")
-    from hivemind_cli.embedding.onnx import Onnx
+        return Choice(None, f"{setting.config.model} is not exported")
+    from hivemind_cli.embedding.onnx import Onnx, missing
 
+    absent = missing()
+    if absent:
+        return Choice(None, absent)
     try:
         if not in_worker:
-            return Choice(Onnx(folder, threads=setting.config.threads), str(folder))
+            return Choice(Onnx(folder, threads=setting.config.threads), "exported", "onnx", folder)
         manifest = read_manifest(folder)
         check_files(folder, manifest)
     except ModelError as exc:
         return Choice(None, str(exc))
     worker = _worker(setting, "onnx", folder, manifest.model, manifest.name, manifest.dim)
-    return Choice(worker, f"{folder}, in a worker process")
+    return Choice(worker, "exported", "onnx", folder)
 
 
 def _sentence_transformers(setting: Setting, in_worker: bool) -> Choice:
     found = source_model(setting)
     if found is None:
         return Choice(None, f"{setting.config.model} is not on this machine")
-    if find_spec("sentence_transformers") is None:
-        return Choice(None, f"sentence_transformers is not installed: {EXTRA}")
+    from hivemind_cli.embedding.sentence_transformers import SUFFIX, missing
+
+    absent = missing()
+    if absent:
+        return Choice(None, absent)
     dim = model_dim(found.path)
     if not dim:
         return Choice(None, f"{found.path} does not say how long its vectors are")
-    from hivemind_cli.embedding.sentence_transformers import SUFFIX
-
     worker = _worker(setting, "sentence_transformers", found.path, found.name, f"{found.name}/{SUFFIX}", dim)
-    return Choice(worker, f"{found.origin}, in a worker process")
+    return Choice(worker, f"from {found.origin}", "sentence_transformers", found.path)
 
 
 def _worker(setting: Setting, runtime: str, folder: Path, model: str, name: str, dim: int) -> Embedder:
@@ -138,7 +173,7 @@ def _worker(setting: Setting, runtime: str, folder: Path, model: str, name: str,
 def _hashing(setting: Setting, in_worker: bool) -> Choice:
     from hivemind_cli.embedding.hashing import Hashing
 
-    return Choice(Hashing(), "asked for by name: words, not meaning")
+    return Choice(Hashing(), "asked for by name: it knows words, not meaning", "hashing")
 
 
 RUNTIMES: dict[str, Callable[[Setting, bool], Choice]] = {

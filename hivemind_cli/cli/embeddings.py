@@ -1,0 +1,124 @@
+"""`hivemind embeddings`: the model that compares texts by meaning."""
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hivemind_cli.cli.door import Door
+from hivemind_cli.cli.output import narration, note, print_json, quoted, say
+
+if TYPE_CHECKING:
+    from hivemind_cli.embedding import Setting
+    from hivemind_cli.embedding.exported import Manifest
+
+app = typer.Typer(
+    help="The local model that compares texts by meaning: see it, export it, remove it.", no_args_is_help=True
+)
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")]
+
+
+@app.command("status")
+def status(json: Json = False) -> None:
+    """Say which model runs and how, where it is from, and what to do if there is none."""
+    from hivemind_cli.app import embeddings
+
+    found = embeddings.status(_setting())
+    if json:
+        print_json(found)
+        return
+    exported = {"whole": f"whole, {_megabytes(found.exported_bytes)}", "none": "none"}.get(found.exported)
+    rows = {
+        "runtime": f"{found.runtime}  ({found.reason})",
+        "vectors": f"{found.name}, {found.dim} numbers" if found.name else "none: texts are compared by their words",
+        "model from": found.folder or "nowhere",
+        "exported": exported or found.exported,
+        "source": found.source or "not on this machine",
+    }
+    for name, value in rows.items():
+        say(f"  {name:<12}{quoted(value, 600)}", indent=14)
+    if found.advice:
+        note(quoted(found.advice, 300))
+
+
+@app.command("export")
+def export(
+    model_folder: Annotated[
+        Path | None, typer.Argument(help="A sentence-transformers folder; without it the model that is found.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make the quick form of the model (ONNX, 8 bits). Its vectors are compared with the model's before it is kept."""
+    _export(_setting(), model_folder, json=json)
+
+
+@app.command("install")
+def install(json: Json = False) -> None:
+    """Set the model up: say what to install, or export the model that is on this machine."""
+    from hivemind_cli.app import embeddings
+    from hivemind_cli.core.errors import ModelError
+
+    setting = _setting()
+    found = embeddings.status(setting)
+    if found.runtime == "onnx":
+        if json:
+            print_json(found)
+        else:
+            say(f"{quoted(found.name)} is set up already, in {quoted(found.folder, 300)}.")
+        return
+    if found.cannot_export:
+        what, _, command = found.cannot_export.partition(": ")
+        raise ModelError("Sentence embeddings need packages that are not here.", why=f"{what}.", fix=f"Run: {command}")
+    _export(setting, None, json=json)
+
+
+@app.command("uninstall")
+def uninstall(json: Json = False) -> None:
+    """Remove the exported model. The model it was made from stays."""
+    from hivemind_cli.app import embeddings
+
+    folder, size = embeddings.uninstall(_setting())
+    if json:
+        print_json({"folder": folder, "bytes": size})
+    else:
+        say(f"{quoted(str(folder), 300)} is gone; {_megabytes(size)} are free.")
+
+
+def _setting() -> "Setting":
+    from hivemind_cli.app import embedding_setting
+
+    door = Door.open()
+    return embedding_setting(door.paths, door.config, os.environ)
+
+
+def _export(setting: "Setting", folder: Path | None, *, json: bool) -> None:
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from hivemind_cli.app import embeddings
+
+    began = time.monotonic()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=narration, transient=True, disable=json) as bar:
+        task = bar.add_task("starting", total=None)
+        manifest, target = embeddings.export(setting, folder, progress=lambda step: bar.update(task, description=step))
+    if json:
+        print_json({"folder": target, "manifest": manifest})
+        return
+    _tell(manifest, target, time.monotonic() - began)
+    if folder is not None:
+        say(f"To use it: [bold]hivemind config set embedding.model {quoted(target.name)}[/]")
+
+
+def _tell(manifest: "Manifest", target: Path, seconds: float) -> None:
+    size = sum(path.stat().st_size for path in target.iterdir())
+    say(f"{quoted(manifest.name)} stands in {quoted(str(target), 300)}: {_megabytes(size)}, made in {seconds:.0f} s.")
+    say(
+        f"Its vectors agree with the model's: cosine {manifest.agreement_mean:.3f} on average, "
+        f"{manifest.agreement_min:.3f} at least."
+    )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
