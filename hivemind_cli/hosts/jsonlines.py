@@ -4,6 +4,7 @@ A line that is torn, strange or too long to hold is told in `reading().skipped`;
 """
 
 import json
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -47,9 +48,33 @@ def parse(line: bytes) -> Object | None:
     return value if isinstance(value, dict) else None
 
 
+class Once:
+    """Names that came before, the last of them: of a session of any length only so many are remembered."""
+
+    def __init__(self, names_max: int = 50_000) -> None:
+        self._names: OrderedDict[str, None] = OrderedDict()
+        self._max = names_max
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+    def new(self, name: str) -> bool:
+        """Did `name` not come before? Now it did."""
+        if name in self._names:
+            return False
+        self._names[name] = None
+        if len(self._names) > self._max:
+            self._names.popitem(last=False)
+        return True
+
+
 def told(path: Path, feed: Callable[[Object], list[Seen]], close: Callable[[], list[Seen]]) -> Iterator[Seen]:
-    """What `feed` sees in each line of the file, and `close` behind the last. OSError if it cannot be read."""
+    """What `feed` sees in each line of the file, and `close` behind the last. OSError if it cannot be read.
+
+    A line that stands there twice (a file edited by hand) is told once, as far as its keys are its own.
+    """
     said = reading()
+    once = Once()
     with path.open("rb") as file:
         for line, said.bytes_read in lines(file, to_the_end=True):
             if line is not None and not line.strip(b"\0 \t\r\n"):
@@ -62,7 +87,7 @@ def told(path: Path, feed: Callable[[Object], list[Seen]], close: Callable[[], l
             if found is None:
                 said.skipped["line too long" if line is None else "line torn or strange"] += 1
             else:
-                yield from found
+                yield from (seen for seen in found if once.new(seen.native_key))
     yield from close()
 
 

@@ -48,13 +48,19 @@ class Teller:
         return [*self.flush(), self._seen(EventKind.SESSION_END, key, at, reason=reason)]
 
     def prompt(
-        self, text: str, at: datetime | None = None, *, prompt_id: str = "", abandoned: Sequence[str] = ()
-    ) -> list[Seen]:
-        """What a person typed, behind the reply held back. `abandoned`: calls of edits that a rewind took back."""
+        self, text: str, at: datetime | None = None, *, prompt_id: str = "", abandoned: Sequence[str] = (),
+        steer: bool = False,
+    ) -> list[Seen]:  # fmt: skip
+        """What a person typed, behind the reply held back. `abandoned`: calls of edits that a rewind took back.
+
+        steer   typed while the agent worked, and given to it within the turn; hooks tell it as a prompt
+        """
         ended = self.flush()
         if self.agent_id:
             return [*ended, *self._subagent_start(text, at)]
         key = self._nth(prompt_key(prompt_id, text))
+        if steer:
+            return [*ended, self._seen(EventKind.STEER, key, at, text=text)]
         self._turn = prompt_id or key
         rewound: dict[str, Any] = {"rewound": True, "abandoned": list(abandoned)} if abandoned else {}
         return [*ended, self._seen(EventKind.PROMPT, key, at, text=text, **rewound)]
@@ -87,7 +93,7 @@ class Teller:
     def call_id(self, tool: str, tool_input: object) -> str:
         """A name for a call whose host gives none: of its tool and input, and the count of equal ones before."""
         told = json.dumps(tool_input, sort_keys=True, ensure_ascii=False, default=str)
-        return self._nth(f"{digest(f'{tool} {told}')}.").replace("#", "")
+        return self._nth(f"{digest(f'{self.agent_id}{tool} {told}')}.").replace("#", "")
 
     def call(
         self, call_id: str, tool: str, act: Act, tool_input: Mapping[str, Any], at: datetime | None = None
@@ -125,9 +131,13 @@ class Teller:
         named = key or self._nth(f"interrupt:{digest(self._turn)}:")
         return [*self.flush(aborted=True), self._seen(EventKind.INTERRUPT, named, at, for_tool=for_tool)]
 
-    def compact(self, trigger: str, at: datetime | None = None, *, key: str = "") -> Seen:
+    def compact(self, trigger: str, at: datetime | None = None, *, key: str = "", prompt_id: str = "") -> Seen:
         """The conversation was shortened."""
-        return self._seen(EventKind.COMPACT, key or self._nth("compact::"), at, trigger=trigger)
+        return self._seen(EventKind.COMPACT, key or self._nth(f"compact:{prompt_id}:"), at, trigger=trigger)
+
+    def unsay(self) -> None:
+        """Forget the reply held back: it was no answer to the person."""
+        self._reply = None
 
     def close(self) -> list[Seen]:
         """What is held back at the end of the file."""
