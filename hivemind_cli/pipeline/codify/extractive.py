@@ -144,9 +144,10 @@ def _sentences(text: str) -> list[str]:
 
 
 def _changed(correction: Correction) -> tuple[str, str]:
-    """(after, before): the first changed line of each."""
-    after = next((line for line in correction.after.splitlines() if line.strip()), "")
-    before = next((line for line in correction.before.splitlines() if line.strip() and line != after), "")
+    """(after, before): the first changed line of each; lines of both only show the place."""
+    new, old = correction.after.splitlines(), correction.before.splitlines()
+    after = next((line for line in new if line.strip() and line not in old), "")
+    before = next((line for line in old if line.strip() and line not in new), "")
     return fit_line(after), fit_line(before)
 
 

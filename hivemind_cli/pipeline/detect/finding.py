@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from hivemind_cli.core.acts import Act
+from hivemind_cli.core.acts import EDIT, Act
 from hivemind_cli.core.match import content
 from hivemind_cli.core.records import CorrectionKind, Event, EventKind
 
@@ -111,6 +111,12 @@ def act_of(event: Event) -> Act | None:
     """The act in a tool event."""
     value = event.payload.get("act")
     return Act.of(value) if isinstance(value, dict) and value else None
+
+
+def edited(event: Event) -> bool:
+    """Is it an edit of the agent's that went through?"""
+    act = act_of(event) if event.kind is EventKind.TOOL_RESULT else None
+    return act is not None and act.kind == EDIT
 
 
 def said_in(event: Event) -> str:

@@ -9,8 +9,9 @@ from functools import lru_cache
 from hivemind_cli.core.acts import EDIT, SHELL, Act
 from hivemind_cli.core.match import content
 from hivemind_cli.core.records import CorrectionKind, Event, EventKind
-from hivemind_cli.pipeline.detect.finding import Finding, History, Rule, act_of, said_in
+from hivemind_cli.pipeline.detect.finding import Finding, History, Rule, act_of, edited, said_in
 from hivemind_cli.pipeline.detect.said import judge
+from hivemind_cli.pipeline.detect.undo import ALL, COMMIT, NEW, commits, commits_named, names, taken_back
 
 REDO_SAME_MIN = 0.85
 """Share of the terms that two prompts have in common to be the same request."""
@@ -21,9 +22,6 @@ RETRY_CALLS_MAX = 6
 """Calls between an error and the call that worked."""
 _ENDS = (EventKind.TOOL_RESULT, EventKind.TOOL_FAILURE)
 _CHECK_WORDS = ("test", "spec", "check", "lint", "build", "compile", "verify", "typecheck")
-_UNDO_COMMANDS = frozenset(
-    {"git checkout", "git restore", "git revert", "git reset", "git stash", "hg revert", "jj undo"}
-)
 
 
 def rejected(event: Event, history: History) -> Iterator[Finding]:
@@ -71,38 +69,52 @@ def hand_edit(event: Event, history: History) -> Iterator[Finding]:
         )
     if event.kind is not EventKind.PROMPT:
         return
+    ran = [str(e.payload["ran"]) for e in history.since_prompt() if e.payload.get("ran")]
     for edit in event.payload.get("edited", []):
         written = history.call_result(edit.get("call_id", ""))
-        gone = bool(edit.get("gone"))
+        gone, path = bool(edit.get("gone")), str(edit.get("path", ""))
+        told = event.payload.get("rewound") or any(names(one, path) for command in ran for one in taken_back(command))
+        if gone and told:
+            continue  # the rewind, or the person's command, is the evidence
+        removed, added = list(edit.get("removed", ())), list(edit.get("added", ()))
+        above, below = (list(edit.get("above", ())), list(edit.get("below", ()))) if added else ([], [])
         yield Finding(
             kind=CorrectionKind.REVERTED if gone else CorrectionKind.HAND_EDIT,
             reaction=event,
             act_event=written,
-            act=act_of(written) if written else Act(EDIT, "", path=str(edit.get("path", ""))),
+            act=act_of(written) if written else Act(EDIT, "", path=path),
             quote="",
             task=history.task(),
-            confidence=0.8,
+            confidence=0.9 if gone else 0.8,
             durable=None,
-            cause="took back what the agent wrote" if gone else "changed lines that the agent wrote",
-            before="\n".join(edit.get("removed", [])),
-            after="\n".join(edit.get("added", [])),
+            cause=_hands_cause(gone, str(edit.get("by", ""))),
+            before="\n".join([*above, *removed, *below]),
+            after="\n".join([*above, *added, *below]),
         )
+
+
+def _hands_cause(gone: bool, by: str) -> str:
+    if not gone:
+        return "changed lines that the agent wrote"
+    return f"took back what the agent wrote with `{by}`" if by.startswith("git ") else "took back what the agent wrote"
 
 
 def reverted(event: Event, history: History) -> Iterator[Finding]:
     """The agent's own change taken back: by a command of the person, at their request, or by the host's rewind."""
     if event.kind is EventKind.STEER and event.payload.get("ran"):
         yield from _undone(event, Act(SHELL, "", command=str(event.payload["ran"])), history, history.events)
-    if event.kind is EventKind.TOOL_CALL:
+    if event.kind is EventKind.TOOL_RESULT:
         act = act_of(event)
         turn = {e.id for e in history.since_prompt()}
         earlier = [e for e in history.events if e.id not in turn]
         prompt = history.last(EventKind.PROMPT)
-        if act and act.kind == SHELL and prompt and judge(said_in(prompt), None, "", "").score > 0:
+        if act and taken_back(act.command) and prompt and judge(said_in(prompt), None, "", "").score > 0:
             yield from _undone(event, act, history, earlier)
     if event.kind is EventKind.PROMPT and event.payload.get("rewound"):
-        last = history.last_act()
-        if last and last[1].kind == EDIT:
+        lost = set(event.payload.get("abandoned", ()))
+        edit = history.last(EventKind.TOOL_RESULT, where=lambda e: edited(e) and e.payload.get("call_id") in lost)
+        last = (edit, act_of(edit)) if edit else history.last_act()
+        if last and last[1] and last[1].kind == EDIT:
             yield _spoken(
                 CorrectionKind.REVERTED, event, last[0], last[1], said_in(event), history, "rewound the conversation"
             )
@@ -151,7 +163,7 @@ def red_after_done(event: Event, history: History) -> Iterator[Finding]:
         if earlier.kind in _ENDS and before and (before.kind == EDIT or _is_check(before)):
             return
         if earlier.kind is EventKind.REPLY:
-            last = next((e for e in reversed(history.events) if _edited(e)), None)
+            last = next((e for e in reversed(history.events) if edited(e)), None)
             if last and last.turn < event.turn and not said_in(earlier).rstrip().endswith(("?", "？")):
                 yield Finding(
                     kind=CorrectionKind.RED_AFTER_DONE,
@@ -258,21 +270,18 @@ def _spoken(
 
 
 def _undone(event: Event, ran: Act, history: History, among: Sequence[Event]) -> Iterator[Finding]:
-    if not _UNDO_COMMANDS & set(ran.heads):
+    targets = taken_back(ran.command)
+    written = _reach(targets, ran.command, among) if targets else []
+    if not written:
         return
-    written = [e for e in among if _edited(e)]
-    named = [e for e in written if (act := act_of(e)) and act.path and act.path.rsplit("/", 1)[-1] in ran.command]
-    whole = "--hard" in ran.command or "git stash" in ran.heads or ran.command.rstrip().endswith((" .", " -- ."))
-    if not named and not (whole and written):
-        return
-    last = (named or written)[-1]
+    last = written[-1]
     act = act_of(last)
     yield Finding(
         kind=CorrectionKind.REVERTED,
         reaction=event,
         act_event=last,
         act=act,
-        quote=history.task() if event.kind is EventKind.TOOL_CALL else "",
+        quote=history.task() if event.kind is EventKind.TOOL_RESULT else "",
         task="",
         confidence=0.9,
         durable=None,
@@ -282,9 +291,45 @@ def _undone(event: Event, ran: Act, history: History, among: Sequence[Event]) ->
     )
 
 
-def _edited(event: Event) -> bool:
+def _reach(targets: Sequence[str], command: str, among: Sequence[Event]) -> list[Event]:
+    """The agent's edits that a command takes back: those it names; of all, those that no commit has, or only those."""
+    found: list[Event] = []
+    committed: list[Event] = []
+    for event in among:
+        if edited(event):
+            found.append(event)
+        elif commits(_command(event)):
+            committed += found
+            found = []
+    paths = [target for target in targets if target not in (NEW, COMMIT)]
+    reached = [one for one in found if any(names(path, _path(one)) for path in paths)]
+    if NEW in targets:
+        reached += [one for one in found if (one.payload.get("wrote") or {}).get("was") == ""]
+    if COMMIT in targets and _named(commits_named(command), among):
+        reached = committed + reached
+    if ALL not in targets:  # a path can be taken from any commit
+        reached = [one for one in committed if any(names(path, _path(one)) for path in paths)] + reached
+    return reached
+
+
+def _named(commits_: Sequence[str], among: Sequence[Event]) -> bool:
+    """Is one of these the newest commit, or one that a command of the session told of?"""
+    if any(name.startswith(("HEAD", "@")) for name in commits_):
+        return True
+    told = [str(e.payload.get("output", "")) for e in among if commits(_command(e))]
+    return any(len(name) >= 7 and name[:7] in output for name in commits_ for output in told)
+
+
+def _command(event: Event) -> str:
+    if event.kind is EventKind.STEER:
+        return str(event.payload.get("ran", ""))
+    act = act_of(event) if event.kind is EventKind.TOOL_RESULT else None
+    return act.command if act else ""
+
+
+def _path(event: Event) -> str:
     act = act_of(event)
-    return event.kind is EventKind.TOOL_RESULT and act is not None and act.kind == EDIT
+    return act.path if act else ""
 
 
 def _silently_denied(event: Event) -> bool:
