@@ -1,11 +1,19 @@
-"""When to codify: a session with uncodified corrections has ended, gone silent, or run for many turns."""
+"""When to codify: a session with uncodified corrections has ended, gone silent, or run for many turns.
+
+What an import found is never due by itself: it may be years of corrections, and each skill costs a model's time and
+is written into a working tree. A person says when (`hivemind skillify run`).
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.records import Correction, Event, EventKind
+from hivemind_cli.pipeline.codify.evidence import of_history
 from hivemind_cli.storage.base import Store
+
+BATCH = 200
+"""Corrections looked at: those of codify's next batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,21 +23,25 @@ class Due:
     now: bool = False
     waiting: bool = False
     in_seconds: float | None = None
+    passing: bool = False
+    """All that codify reads next is of imported history: it only has to pass over it."""
 
 
 def codify_due(store: Store, config: Config, now: datetime) -> Due:
     """Look at the sessions of the corrections that codify has not read."""
-    rows = store.find(Correction, after=store.cursor("codify"), limit=200)
+    rows = store.find(Correction, after=store.cursor("codify"), limit=BATCH)
+    past = of_history([row.record for row in rows], store)
     sessions: dict[tuple[str, str], Correction] = {}
     for row in rows:
-        sessions.setdefault((row.record.host, row.record.session_id), row.record)
+        if row.record.id not in past:
+            sessions.setdefault((row.record.host, row.record.session_id), row.record)
     if not sessions:
-        return Due()
+        return Due(passing=bool(rows))
     idle = timedelta(minutes=config.codify.idle_minutes)
     waits = []
     for (host, session_id), correction in sessions.items():
         last = store.find(Event, host=host, session_id=session_id, newest_first=True, limit=1)
-        if not last or last[0].record.kind is EventKind.SESSION_END or last[0].record.source == "import":
+        if not last or last[0].record.kind is EventKind.SESSION_END:
             return Due(now=True)
         newest = last[0].record
         if now - newest.occurred_at >= idle:

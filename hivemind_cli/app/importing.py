@@ -1,153 +1,314 @@
-"""Past sessions from a host's own files. What hooks captured is not doubled; twice changes nothing."""
+"""Past sessions from the agents' own files and kept histories, into the store.
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import islice
+What hooks captured is not doubled; twice changes nothing; what was pruned stays pruned; of a session that several
+files tell, one counts. An import that ends early, however it ends, goes on where it was: a session's mark is stored
+together with the last of its events, and a session without one is read again from its beginning.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from hivemind_cli.app.finding import Finding, Found, find, kept_in
+from hivemind_cli.app.imported import (
+    KEPT,
+    PRUNED,
+    Imported,
+    Session,
+    Tally,
+    copies_told,
+    joined,
+    mark_of,
+    path_key,
+    remembered,
+    stamp_of,
+)
 from hivemind_cli.app.installing import installed_dirs
 from hivemind_cli.app.machine import machine_key, this_person
-from hivemind_cli.core import acts
+from hivemind_cli.app.pruning import forget_copy
+from hivemind_cli.core import redact
+from hivemind_cli.core.clock import Clock, system_clock
 from hivemind_cli.core.config import Config
-from hivemind_cli.core.errors import HostError
+from hivemind_cli.core.errors import StoreError
 from hivemind_cli.core.paths import Paths
-from hivemind_cli.core.project import kept_workspaces
-from hivemind_cli.core.records import JSON, Event, EventKind, Record
-from hivemind_cli.hosts.base import Host
+from hivemind_cli.core.project import identify, kept_workspaces
+from hivemind_cli.core.records import Event, ImportMark, Project, Record, Tombstone
+from hivemind_cli.hosts import HOSTS, KEEPERS
+from hivemind_cli.hosts.base import Keeper, Reading, Seen, listening
 from hivemind_cli.pipeline.capture import Capture
 from hivemind_cli.storage.base import Store
 
+__all__ = ["Finding", "Found", "Import", "Imported", "Watch", "find", "import_sessions"]
+
+logger = logging.getLogger(__name__)
+
 BATCH = 500
+BATCH_CHARS = 4_000_000
+"""Of text, in one batch: fields are cut at 64 KB each, but a call may have many."""
+SHOWN_BYTES = 500_000
+"""A progress bar moves by so much, at least."""
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """What one session gave; the work of its subagents is stored with it, but not counted in it."""
+class Watch:
+    """Is told how an import gets on. This one does not care."""
 
-    path: Path
-    host: str
-    prompts: int
-    interrupts: int
-    tool_rejections: int
-    tool_uses: int
-    tool_errors: int
-    edits: int
-    new: int
-    """Records that were not known before."""
-    fault: str = ""
-    """Why it could not be read, or ""."""
+    def found(self, finding: Finding) -> None:
+        """These are about to be read."""
 
+    def reads(self, found: Found, bytes_read: int) -> None:
+        """So much of one is read."""
 
-def find(paths: Paths, hosts: dict[str, Host], path: Path | None) -> list[tuple[Host, Path]]:
-    """The session files at `path` (a file or a folder), or all of every host's. HostError: there is none."""
-    if path is None:
-        folders = installed_dirs(paths, hosts)
-        return [
-            (host, file)
-            for host in hosts.values()
-            for file in host.find_sessions(paths.home, config_dir=folders[host.NAME])
-        ]
-    if not path.exists():
-        raise HostError(f"{path} is not there.", fix="Give a session file or a folder that holds some.")
-    files = [path] if path.is_file() else sorted(path.rglob("*.jsonl"), key=lambda file: file.with_suffix("").parts)
-    if not files:
-        raise HostError(
-            f"{path} holds no session file.",
-            why="Session files end in .jsonl.",
-            fix="Give another folder, or --all for every session on this machine.",
-        )
-    host = hosts["claude"]
-    return [(host, file) for file in files]
+    def ends(self, found: Found, imported: Imported) -> None:
+        """One is done."""
 
 
 def import_sessions(
-    found: Iterable[tuple[Host, Path]],
+    finding: Finding,
     *,
     paths: Paths,
     config: Config,
-    hosts: dict[str, Host],
     store: Store | None,
     workspace: str = "",
-    progress: Callable[[Imported], None] = lambda imported: None,
+    keepers: Mapping[str, Keeper] = KEEPERS,
+    again: bool = False,
 ) -> list[Imported]:
-    """Read each file and store what is new; with no store, only count. One for each session, in the order found.
+    """Read each session and store what is new; with no store, only count. One for each session, in the order found."""
+    run = Import(paths, config, store, workspace=workspace, keepers=keepers, again=again)
+    run.take(finding)
+    return copies_told(run.done)
 
-    The file of a subagent, which stands behind its session's, adds to that session.
-    """
-    capture = Capture(
-        paths, config, hosts, this_person(), machine_key(paths), kept_workspaces(paths), installed_dirs(paths, hosts)
-    )
-    done: list[Imported] = []
-    for host, path in found:
+
+class Import:
+    """One import under way. With no store it only counts."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        config: Config,
+        store: Store | None,
+        *,
+        workspace: str = "",
+        keepers: Mapping[str, Keeper] = KEEPERS,
+        again: bool = False,
+        watch: Watch | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        """`again`: also what was read before and has not changed since."""
+        self.done: list[Imported] = []
+        """One for each session, in the order read. The file of a subagent, which stands behind its session's, adds
+        to that session."""
+        self.forgotten: set[Session] = set()
+        """Kept histories whose records gave way to the agent's own."""
+        self._paths = paths
+        self._store = store
+        self._workspace = workspace
+        self._keepers = keepers
+        self._again = again
+        self._watch = watch or Watch()
+        self._clock = clock
+        folders = installed_dirs(paths, HOSTS)
+        self._capture = Capture(
+            paths, config, HOSTS, this_person(), machine_key(paths), kept_workspaces(paths), folders
+        )
+        self._book = Book(store, keepers)
+        self._cwds: set[str] = set()
+
+    def take(self, finding: Finding) -> None:
+        """Read what was found. StoreError, DaemonError: the rest is not read."""
+        self._watch.found(finding)
+        for found in finding.sessions:
+            imported, subagents = self._one(found)
+            self._watch.ends(found, imported)
+            if self.done and subagents:
+                self.done[-1] = joined(self.done[-1], imported)
+            else:
+                self.done.append(imported)
+
+    def take_kept(self) -> Finding:
+        """Read the histories kept in every working tree that is known by now."""
+        home = self._paths.home
+        roots = {identity.root for cwd in self._cwds if (identity := identify(cwd, home)).id}
+        if self._store:
+            roots |= {row.record.root for row in self._store.find(Project)}
+        read = {one.path for one in self.done}
+        kept = kept_in((Path(root) for root in roots if root), self._keepers)
+        fresh = replace(kept, sessions=tuple(one for one in kept.sessions if one.path not in read))
+        self.take(fresh)
+        return fresh
+
+    def _one(self, found: Found) -> tuple[Imported, bool]:
+        """What it gave, and whether that was the work of subagents alone."""
+        host = found.reader.NAME
+        try:
+            stamp = stamp_of(found.path)
+            original = self._keepers[host].original(found.path) if host in self._keepers else None
+        except OSError as fault:
+            return Imported(found.path, host, fault=_told(fault), unread=True), False
+        stands = self._book.stands_for(original) if original else ""
+        if original and stands and self._store:
+            self._give_way(original)
+            return Imported(found.path, host, session_id=original[1], left_out=stands), False
+        mark = self._book.marks.get(path_key(found.path))
+        if mark and mark.stamp == stamp and not self._again:
+            imported, subagents = remembered(found.path, mark), bool(mark.told.get("subagents"))
+        else:
+            imported, subagents = self._read(found, stamp, original)
+        self._book.read.add((host, imported.session_id))
+        if imported.new:
+            self._give_way((host, imported.session_id))
+        return replace(imported, left_out=imported.left_out or stands), subagents
+
+    def _read(self, found: Found, stamp: str, original: Session | None) -> tuple[Imported, bool]:
         tally = Tally()
-        imported = _one(host, path, capture, store, workspace, tally)
-        progress(imported)
-        if done and tally.only_subagents:
-            done[-1] = replace(done[-1], new=done[-1].new + imported.new, fault=done[-1].fault or imported.fault)
-        else:
-            done.append(imported)
-    return done
+        trouble: list[str] = []
+        new = 0
+        batch: list[Record] = []
+        with listening() as told:
+            seen = self._seen(found, told, tally, trouble)
+            if self._store is None:
+                for one in seen:
+                    tally.add(one)
+            else:
+                records = self._capture.read(found.reader, seen, self._store, workspace=self._workspace)
+                for full, batch in _batches(tally.watch(records)):
+                    new += self._append(self._store, batch, told) if full else 0
+        self._cwds |= tally.cwds
+        imported = Imported(
+            path=found.path,
+            host=found.reader.NAME,
+            **tally.counts,  # type: ignore[arg-type]
+            fault="; ".join([*trouble, *(f"{n} {what}" for what, n in told.skipped.items())]),
+            session_id=tally.session_id,
+            first_at=tally.first_at,
+            last_at=tally.last_at,
+            left_out=PRUNED if tally.pruned and not tally.session_id else "",
+            unread=bool(trouble),
+        )
+        if self._store:
+            last = mark_of(imported, stamp, subagents=tally.only_subagents, original=original, at=self._clock())
+            new += self._finish(self._store, batch, last, told, whole=not trouble)
+        return replace(imported, new=new), tally.only_subagents
+
+    def _finish(self, store: Store, batch: list[Record], mark: ImportMark, told: Reading, *, whole: bool) -> int:
+        """Store the last batch and, if it is the last, that the session is read to its end: both or neither."""
+        if not whole:
+            return self._append(store, batch, told)
+        known = self._book.marks.get(mark.path_sha256)
+        self._book.note(mark)
+        return self._append(store, [*batch, mark], told) - (known is None or known.id != mark.id)
+
+    def _seen(self, found: Found, told: Reading, tally: Tally, trouble: list[str]) -> Iterator[Seen]:
+        """What the reader sees, to its end or to what stops it; nothing of sessions that were pruned."""
+        host = found.reader.NAME
+        shown = 0
+        try:
+            for one in found.reader.read_transcript(found.path):
+                if told.bytes_read - shown > SHOWN_BYTES:
+                    shown = told.bytes_read
+                    self._watch.reads(found, shown)
+                if self._book.buried(host, one.session_id):
+                    tally.pruned = True
+                else:
+                    yield one
+        except MemoryError:
+            raise
+        except Exception as fault:  # noqa: BLE001  one session, whatever is wrong with it, never stops the others
+            logger.info("reading a session of host=%s ends with %s", host, type(fault).__name__)
+            trouble.append(_told(fault))
+
+    def _append(self, store: Store, batch: list[Record], told: Reading) -> int:
+        """Store a batch; where it is refused, what of it can be stored."""
+        if not batch:
+            return 0
+        try:
+            return store.append(batch)
+        except StoreError:
+            stored, refused = 0, 0
+            for record in batch:
+                try:
+                    stored += store.append([record])
+                except StoreError:
+                    refused += 1
+            if refused == len(batch):
+                raise
+            told.skipped["records that cannot be stored"] += refused
+            return stored
+
+    def _give_way(self, original: Session) -> None:
+        """The agent's own session is stored: what kept histories told of it goes."""
+        if self._store:
+            for history in self._book.histories_of(original):
+                forget_copy(self._store, *history, self._clock())
+                self.forgotten.add(history)
 
 
-def _one(host: Host, path: Path, capture: Capture, store: Store | None, workspace: str, tally: "Tally") -> Imported:
-    new = 0
-    fault = ""
-    try:
-        if store is None:
-            for one in host.read_transcript(path):
-                tally.add(one.kind, one.payload)
-        else:
-            records = capture.read(host, host.read_transcript(path), store, workspace=workspace)
-            watched = tally.watch(records)
-            while batch := list(islice(watched, BATCH)):
-                new += store.append(batch)
-    except (OSError, ValueError, KeyError, TypeError) as exc:
-        fault = f"{type(exc).__name__}: {exc}"
-    return Imported(
-        path=path,
-        host=host.NAME,
-        prompts=tally.prompts,
-        interrupts=tally.interrupts,
-        tool_rejections=tally.tool_rejections,
-        tool_uses=tally.tool_uses,
-        tool_errors=tally.tool_errors,
-        edits=tally.edits,
-        new=new,
-        fault=fault,
-    )
+class Book:
+    """What is known of sessions before and while they are imported."""
+
+    def __init__(self, store: Store | None, keepers: Mapping[str, Keeper]) -> None:
+        self.marks: dict[str, ImportMark] = {}
+        """path_sha256 -> the newest."""
+        self.read: set[Session] = set()
+        """Sessions that this import met in the agents' own files."""
+        self._store = store
+        self._keepers = keepers
+        self._buried: set[Session] = set()
+        self._histories: dict[Session, set[Session]] = {}
+        if store:
+            self._buried = {(row.record.host, row.record.session_id) for row in store.find(Tombstone)}
+            for row in store.find(ImportMark):
+                self.note(row.record)
+
+    def note(self, mark: ImportMark) -> None:
+        """A session is read to its end."""
+        self.marks[mark.path_sha256] = mark
+        original = mark.told.get("original")
+        if isinstance(original, (list, tuple)) and len(original) == 2:
+            self._histories.setdefault((original[0], original[1]), set()).add((mark.host, mark.session_id))
+
+    def buried(self, host: str, session_id: str) -> bool:
+        """Was the session pruned, itself or as a kept history of it?"""
+        return any((name, session_id) in self._buried for name in (host, *self._keepers))
+
+    def stands_for(self, original: Session) -> str:
+        """Why a history of `original` does not count; "" if it does."""
+        if self.buried(*original):
+            return PRUNED
+        if original in self.read:
+            return KEPT
+        host, session_id = original
+        stored = self._store and self._store.count(Event, host=host, session_id=session_id)
+        return KEPT if stored else ""
+
+    def histories_of(self, original: Session) -> set[Session]:
+        """Kept histories of `original` that are stored, once."""
+        return self._histories.pop(original, set())
 
 
-class Tally:
-    """Counts what passes by, without the work of subagents."""
+def _batches(records: Iterable[Record]) -> Iterator[tuple[bool, list[Record]]]:
+    """Lists to store, each with whether it is full; the last one, which may be empty, is not."""
+    batch: list[Record] = []
+    chars = 0
+    for record in records:
+        batch.append(record)
+        chars += _chars(record.payload) if isinstance(record, Event) else 0
+        if len(batch) >= BATCH or chars >= BATCH_CHARS:
+            yield True, batch
+            batch, chars = [], 0
+    yield False, batch
 
-    def __init__(self) -> None:
-        self.prompts = self.interrupts = self.tool_rejections = 0
-        self.tool_uses = self.tool_errors = self.edits = 0
-        self._own = self._subagents = 0
 
-    @property
-    def only_subagents(self) -> bool:
-        """Was there something, and all of it done by subagents?"""
-        return self._subagents > 0 and self._own == 0
+def _chars(value: object) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(map(_chars, value.values()))
+    return sum(map(_chars, value)) if isinstance(value, (list, tuple)) else 8
 
-    def watch(self, records: Iterable[Record]) -> Iterator[Record]:
-        """`records`, counted as they are taken."""
-        for record in records:
-            if isinstance(record, Event):
-                self.add(record.kind, record.payload)
-            yield record
 
-    def add(self, kind: EventKind, payload: JSON) -> None:
-        """Count one thing that was seen."""
-        if "agent_id" in payload:
-            self._subagents += 1
-            return
-        self._own += 1
-        denied = kind is EventKind.TOOL_DENIED
-        called = kind is EventKind.TOOL_CALL
-        self.prompts += kind is EventKind.PROMPT
-        self.interrupts += kind is EventKind.INTERRUPT
-        self.tool_uses += called
-        self.edits += called and payload["act"].get("kind") == acts.EDIT
-        self.tool_rejections += denied and payload.get("by") == "person"
-        self.tool_errors += denied or kind is EventKind.TOOL_FAILURE
+def _told(fault: Exception) -> str:
+    """In a line; of what it says, only what the system says: the rest may quote anything."""
+    if isinstance(fault, OSError) and fault.strerror:
+        return fault.strerror
+    return f"{type(fault).__name__}: {redact.cut(str(fault), 200)}" if str(fault) else type(fault).__name__

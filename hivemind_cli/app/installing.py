@@ -1,7 +1,7 @@
 """Wiring the hosts: copy the hook, write its settings, edit each host's files; and taking all of it back."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from hivemind_cli.core.hook_settings import HookSettings
 from hivemind_cli.core.hook_settings import write as write_hook_settings
 from hivemind_cli.core.paths import FILE_MODE, Paths
 from hivemind_cli.hosts.apply import UndoResult, apply, read_receipt, undo
-from hivemind_cli.hosts.base import Edit, Host
+from hivemind_cli.hosts.base import Edit, Host, Reader
 from hivemind_cli.hosts.command import base_python, hook_command
 from hivemind_cli.llm import ENVIRONMENT
 
@@ -145,7 +145,7 @@ def command_for(paths: Paths, host: Host) -> str:
     return hook_command(base_python(), paths.hook, host.NAME)
 
 
-def installed_dirs(paths: Paths, hosts: Mapping[str, Host]) -> dict[str, Path | None]:
+def installed_dirs(paths: Paths, hosts: Iterable[str]) -> dict[str, Path | None]:
     """Where each host's folder stood at its install, if the person's environment had moved it."""
     folders: dict[str, Path | None] = {}
     for name in hosts:
@@ -157,7 +157,7 @@ def installed_dirs(paths: Paths, hosts: Mapping[str, Host]) -> dict[str, Path | 
     return folders
 
 
-def config_dir(host: Host, env: Mapping[str, str]) -> Path | None:
+def config_dir(host: Reader, env: Mapping[str, str]) -> Path | None:
     """Where the person's environment has moved the host's folder, or None."""
     moved = env.get(host.CONFIG_ENV, "") if host.CONFIG_ENV else ""
     return Path(moved) if moved else None

@@ -3,6 +3,7 @@
 import errno
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -99,10 +100,11 @@ class OwnedHivemind:
         self._capture = Capture(
             paths, config, self._hosts, person, machine_key(paths), kept, installed_dirs(paths, self._hosts)
         )
-        self._codify = Codify(
-            provider,
-            publish=config.codify.publish,
-            applies_min=config.recall.applies_min,
+        self._codify, self._codify_history = (
+            Codify(
+                provider, publish=config.codify.publish, applies_min=config.recall.applies_min, history=history
+            )
+            for history in (False, True)
         )
         self._detecting = Detect()
         self._backtest = Backtest(store)
@@ -186,13 +188,13 @@ class OwnedHivemind:
         """Is a codification under way or soon due?"""
         running = self._codifying is not None and not self._codifying.done()
         due = codify_due(self.store, self.config, self._clock())
-        return running or due.waiting or due.now
+        return running or due.waiting or due.now or due.passing
 
     def next_due(self) -> float | None:
         """Seconds until there is something to codify."""
         now = self._clock()
         due = codify_due(self.store, self.config, now)
-        return max((self._codify_after - now).total_seconds(), 1.0) if due.now else due.in_seconds
+        return max((self._codify_after - now).total_seconds(), 1.0) if due.now or due.passing else due.in_seconds
 
     def tick(self, now: datetime) -> None:
         """Chores: sweep the spool, notice edited skills, expire memos, publish the snapshot."""
@@ -224,23 +226,31 @@ class OwnedHivemind:
 
     # What commands ask of the owner, through verbs.py
 
-    def codify(self) -> None:
-        """Turn new corrections into skills, and write those that are live."""
-        while run_once(self._codify, self.store, clock=self._clock):
-            pass  # each batch may take a model's time: nothing is locked
+    def codify(self, *, history: bool = False) -> None:
+        """Turn new corrections into skills, and write those that are live. `history`: also those that imports found."""
+        for stage in (self._codify, self._codify_history) if history else (self._codify,):
+            while run_once(stage, self.store, clock=self._clock):
+                pass  # each batch may take a model's time: nothing is locked
         with self._turning:
             self._detect()
             self._publishing.run()
         self._publish_snapshot()
 
-    def settle(self) -> None:
-        """Capture and work until nothing is left, codification included."""
+    def settle(self, seconds: float | None = None) -> bool:
+        """Capture and work until nothing is left, codification included, or for so long; is nothing left?"""
+        until = None if seconds is None else time.monotonic() + seconds
         while self.drain() or self.work():
-            pass
-        if self._codifying is not None:
-            self._codifying.result(timeout=600)
+            if until is not None and time.monotonic() >= until:
+                return False
+        if self._codifying is not None and not self._codifying.done():
+            left = 600.0 if until is None else max(until - time.monotonic(), 0.0)
+            if wait([self._codifying], timeout=left).not_done and until is not None:
+                return False
+            self._codifying.result(timeout=0)
         while self.drain() or self.work():
-            pass
+            if until is not None and time.monotonic() >= until:
+                return False
+        return True
 
     def touched(self) -> None:
         """Somebody may have stored records past us."""
@@ -271,7 +281,10 @@ class OwnedHivemind:
         now = self._clock()
         if self._closed or now < self._codify_after or (self._codifying and not self._codifying.done()):
             return
-        if codify_due(self.store, self.config, now).now:
+        due = codify_due(self.store, self.config, now)
+        while due.passing and run_once(self._codify, self.store, clock=self._clock):
+            due = codify_due(self.store, self.config, now)
+        if due.now:
             self._codifying = self._pool.submit(self._codify_guarded)
 
     def _codify_guarded(self) -> None:

@@ -55,15 +55,15 @@ class Verbs:
         }
 
     def _settle(self, args: dict[str, Any]) -> dict[str, Any]:
-        self._owner.settle()
-        return {}
+        seconds = args.get("seconds")
+        return {"done": self._owner.settle(None if seconds is None else float(seconds))}
 
     def _codify(self, args: dict[str, Any]) -> dict[str, Any]:
         store = self._owner.store
         before = store.count(SkillRevision), store.count(GateSkip)
         self._owner.drain()
         self._owner.work()
-        self._owner.codify()
+        self._owner.codify(history=True)
         return {
             "revisions": store.count(SkillRevision) - before[0],
             "skipped": store.count(GateSkip) - before[1],

@@ -1,89 +1,124 @@
 """`hivemind import`: past sessions from the agents' own files."""
 
+import json as jsonlib
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import counted, narration, note, plain, quoted, say
+from hivemind_cli.cli.output import counted, note, plain
 
 if TYPE_CHECKING:
-    from hivemind_cli.app.importing import Imported
+    from hivemind_cli.app.importing import Finding, Import
+    from hivemind_cli.cli.import_bar import Bar
+
+STOPPED = 130
+"""Exit code after Ctrl-C."""
+SETTLE_STEP_S = 2.0
+"""The daemon is asked to go on for so long at a time, so that a long run is seen to move and none is cut off."""
 
 
 def import_(
     path: Annotated[Path | None, typer.Argument(help="A session file, or a folder of them.")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Every past session on this machine.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Every past session of every agent on this machine.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Read unchanged files again, too.")] = False,
+    codify: Annotated[
+        bool, typer.Option("--codify", help="Then make skills of what was found, as `hivemind skillify run` does.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count; store nothing.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="A line of JSON for each session.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="A line of JSON for each session, and then one of what was learned.")
+    ] = False,
 ) -> None:
-    """Learn from past sessions. Twice changes nothing; what hooks captured is not doubled."""
-    import os
+    """Learn from past sessions. Twice changes nothing; what hooks captured is not doubled.
 
-    from hivemind_cli.app.importing import find, import_sessions
+    An import that is stopped goes on where it was when it is run again.
+    """
+    from hivemind_cli.app.importing import Import, find
+    from hivemind_cli.cli.import_bar import Bar
     from hivemind_cli.core.errors import ConfigError
-    from hivemind_cli.core.records import Correction
+    from hivemind_cli.hosts import READERS
 
     if all_ == (path is not None):
         raise ConfigError("Import what?", fix="Give a session file or folder, or --all for every one on this machine.")
     door = Door.open()
     door.paths.make()
-    found = find(door.paths, door.hosts, path)
-    store = None if dry_run else door.store
-    before = store.count(Correction) if store else 0
-    with Progress(len(found), shown=not json) as advance:
-        done = import_sessions(
-            found,
-            paths=door.paths,
-            config=door.config,
-            hosts=door.hosts,
-            store=store,
-            workspace=os.environ.get("HIVEMIND_WORKSPACE_ID", ""),
-            progress=advance,
+    finding = find(door.paths, READERS, path, env=door.env)
+    workspace = os.environ.get("HIVEMIND_WORKSPACE_ID", "")
+    with Bar(shown=not json) as bar:
+        run = Import(
+            door.paths,
+            door.config,
+            None if dry_run else door.store,
+            workspace=workspace,
+            again=again,
+            watch=bar,
         )
-    if store:
-        door.ask("settle", timeout_s=3600.0)
+        try:
+            findings = [finding]
+            run.take(finding)
+            if all_:
+                findings.append(run.take_kept())
+            if not dry_run:
+                _settle(door, run, bar)
+        except KeyboardInterrupt:
+            bar.__exit__()
+            _stopped(run, bar)
+            raise typer.Exit(STOPPED) from None
+    _tell(door, run, findings, dry_run=dry_run, json=json, codify=codify)
+
+
+def _settle(door: Door, run: "Import", bar: "Bar") -> None:
+    """Have the daemon look for corrections in all that is stored."""
+    from hivemind_cli.core.records import Event
+
+    newest = door.store.find(Event, newest_first=True, limit=1)
+    total = newest[0].seq if newest else 0
+    begun = door.store.cursor("detect")
+    bar.notices(total - begun)
+    while not door.ask("settle", timeout_s=600.0, seconds=SETTLE_STEP_S)["done"]:
+        bar.noticed(door.store.cursor("detect") - begun)
+    if run.forgotten:
+        door.ask("reindex", timeout_s=600.0)
+
+
+def _stopped(run: "Import", bar: "Bar") -> None:
+    note(
+        f"Stopped. {counted(len(run.done), 'session')} of {bar.total} {'are' if len(run.done) != 1 else 'is'} stored; "
+        "nothing is half done. Run the same command again to go on."
+    )
+
+
+def _tell(
+    door: Door, run: "Import", findings: "list[Finding]", *, dry_run: bool, json: bool, codify: bool
+) -> None:
+    from hivemind_cli.app.imported import copies_told
+    from hivemind_cli.app.learned import learned
+    from hivemind_cli.cli.import_report import show
+
+    done = copies_told(run.done)
     if json:
-        _print_lines(done)
-        return
-    for one in done:
-        if one.fault:
-            note(f"[yellow]{quoted(str(one.path), 200)} could not be read:[/] {quoted(one.fault, 200)}")
-    prompts, uses = sum(one.prompts for one in done), sum(one.tool_uses for one in done)
-    if not done:
-        note("No past session was found on this machine. Give a session file, or a folder of them.")
-        return
-    say(f"{counted(len(done), 'session')} read: {counted(prompts, 'prompt')}, {counted(uses, 'tool call')}.")
-    if store:
-        new = sum(one.new for one in done)
-        noticed = store.count(Correction) - before
-        say(f"{counted(new, 'record')} new; {counted(noticed, 'correction')} noticed in them.")
-        say("`hivemind corrections` shows them, `hivemind skillify` what became of them.")
+        for one in done:
+            _line(one.line() if dry_run else {**one.line(), "left_out": one.left_out})
+        if dry_run:
+            return
+    report = learned(
+        done,
+        None if dry_run else door.store,
+        door.paths,
+        door.config,
+        door.env,
+        strangers=sum(one.strangers for one in findings),
+        faults=[fault for one in findings for fault in one.faults],
+    )
+    made = door.ask("codify", timeout_s=6 * 3600.0) if codify and not dry_run else None
+    if json:
+        _line({"report": {**plain(report), **({"codified": made} if made else {})}})
+    else:
+        show(report, made, dry_run=dry_run)
 
 
-class Progress:
-    """A bar on stderr, for people only."""
-
-    def __init__(self, total: int, *, shown: bool) -> None:
-        from rich import progress
-
-        self._bar = progress.Progress(console=narration, transient=True, disable=not shown or total < 2)
-        self._task = self._bar.add_task("reading", total=total)
-
-    def __enter__(self) -> "Progress":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._bar.stop()
-
-    def __call__(self, imported: "Imported") -> None:
-        self._bar.advance(self._task)
-
-
-def _print_lines(done: "list[Imported]") -> None:
-    from json import dumps
-
-    for one in done:
-        print(dumps(plain(one), ensure_ascii=False))
+def _line(value: Any) -> None:
+    print(jsonlib.dumps(plain(value), ensure_ascii=False))

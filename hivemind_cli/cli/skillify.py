@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List the skills; show, accept, undo or retire one.", invoke_without_command=True)
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")]
 Name = Annotated[str, typer.Argument(help="A skill's name.")]
+CODIFY_WAIT_S = 6 * 3600.0
+"""A model may be asked for each mistake of years of history."""
 
 
 @app.callback()
@@ -52,8 +54,8 @@ def skillify(context: typer.Context, json: Json = False) -> None:
 
 @app.command("run")
 def run(json: Json = False) -> None:
-    """Make skills now of what was put right since the last time."""
-    done = Door.open().ask("codify", timeout_s=600.0)
+    """Make skills now of what was put right since the last time, in imported sessions too."""
+    done = Door.open().ask("codify", timeout_s=CODIFY_WAIT_S)
     if json:
         print_json(done)
     else:

@@ -4,13 +4,15 @@ import difflib
 
 from hivemind_cli.core.errors import HostError
 from hivemind_cli.hosts import claude
-from hivemind_cli.hosts.base import Host, Reader
+from hivemind_cli.hosts.base import Host, Keeper, Reader
 
 HOSTS: dict[str, Host] = {"claude": claude}
 """Agents we plug into."""
 READERS: dict[str, Reader] = {"claude": claude}
 """Agents, and keepers of histories, whose past sessions can be imported. Agents first: a history that another
 program kept of the same session adds nothing to it."""
+KEEPERS: dict[str, Keeper] = {}
+"""Those of READERS that keep histories of others' sessions."""
 
 
 def known_host(name: str) -> Host:

@@ -116,6 +116,16 @@ class Reader(Protocol):
         """
 
 
+class Keeper(Reader, Protocol):
+    """A program that keeps histories of agents' sessions within the projects."""
+
+    def histories_in(self, root: Path) -> Sequence[Path]:
+        """The sessions kept in the working tree `root`."""
+
+    def original(self, path: Path) -> tuple[str, str] | None:
+        """(host, session_id) of the agent's own session that `path` is a history of; None if it does not say."""
+
+
 class Host(Reader, Protocol):
     """An agent program we plug into.
 

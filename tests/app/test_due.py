@@ -1,12 +1,15 @@
 """When corrections become skills: at a session's end, after silence, or after many turns; and not before."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from hivemind_cli.app.due import Due, codify_due
 from hivemind_cli.core.config import CodifyConfig, Config
-from hivemind_cli.core.records import Event, EventKind
+from hivemind_cli.core.records import Event, EventKind, SkillRevision
+from hivemind_cli.pipeline.codify import Codify
+from hivemind_cli.pipeline.runner import run_once
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.pipeline.session import START, Session
 
@@ -99,15 +102,39 @@ def test_what_was_codified_is_not_due_again(session: Session) -> None:
     assert due(session, timedelta(days=1)) == Due()
 
 
-def test_an_imported_session_is_over(session: Session) -> None:
-    event = corrected(session)
+def told_by_an_import(session: Session) -> InMemoryStore:
+    """The same events, as an import finds them; detect has seen them."""
     store = InMemoryStore()
-    for row in session.store.find(Event):
-        fields = {name: getattr(row.record, name) for name in row.record.__slots__}
-        store.append([Event(**{**fields, "source": "import"})])
-    again = Session(store, at=START)
-    assert again.corrections()
-    assert codify_due(store, CONFIG, event.occurred_at).now
+    store.append([replace(row.record, source="import") for row in session.store.find(Event)])
+    assert Session(store, at=START).corrections()
+    return store
+
+
+def test_what_an_import_found_waits_for_a_person(session: Session) -> None:
+    """It may be years of corrections, and each skill is written into a working tree."""
+    corrected(session)
+    session.ends()
+    store = told_by_an_import(session)
+    assert codify_due(store, CONFIG, session.at + timedelta(days=1)) == Due(passing=True)
+    assert run_once(Codify(), store)
+    assert not store.find(SkillRevision)
+    assert codify_due(store, CONFIG, session.at + timedelta(days=1)) == Due()
+    assert run_once(Codify(history=True), store)
+    assert store.find(SkillRevision)
+
+
+def test_what_an_import_found_does_not_hide_a_session_of_now(session: Session) -> None:
+    corrected(session)
+    store = told_by_an_import(session)
+    now = Session(store, "s2", at=session.at)
+    corrected(now)
+    assert not codify_due(store, CONFIG, now.at).now
+    now.ends()
+    assert codify_due(store, CONFIG, now.at).now
+    run_once(Codify(), store)
+    (made,) = (row.record for row in store.find(SkillRevision))
+    # A mistake that came back is told by both; alone, the past one would have waited.
+    assert len({one for line in made.lines for one in line.correction_ids}) == 2
 
 
 def test_a_pruned_session_is_over(session: Session) -> None:

@@ -14,14 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hivemind_cli.app import OwnedHivemind
-from hivemind_cli.app.importing import Imported, find, import_sessions
+from hivemind_cli.app.importing import Finding, Found, Imported, find, import_sessions
 from hivemind_cli.app.machine import this_person
 from hivemind_cli.app.pruning import prune_session
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.errors import HostError
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Correction, Event, EventKind, Notice, Project, TranscriptMark
-from hivemind_cli.hosts import HOSTS
+from hivemind_cli.hosts import HOSTS, READERS
 from hivemind_cli.pipeline.capture import Capture
 from hivemind_cli.storage.base import Store
 from hivemind_cli.storage.inmemory import InMemoryStore
@@ -43,7 +43,7 @@ ONLY_THE_TRANSCRIPT_TELLS = {
 
 
 def imported(paths: Paths, store: Store | None, path: Path | None) -> list[Imported]:
-    return import_sessions(find(paths, HOSTS, path), paths=paths, config=Config(), hosts=HOSTS, store=store)
+    return import_sessions(find(paths, READERS, path), paths=paths, config=Config(), store=store)
 
 
 def contents(store: Store) -> dict[str, list[Any]]:
@@ -125,11 +125,12 @@ def test_imports_of_a_growing_file_end_in_the_same_history(paths: Paths, tmp_pat
     """However often, and at whatever length of the file, it was imported before: even a line cut in two."""
     whole = transcript("interactive-reject-with-feedback-and-interrupts").read_bytes()
     growing = tmp_path / "433c9e4a-bf06-49b2-9c3d-403adb363699.jsonl"
+    known = Finding((Found(READERS["claude"], growing),))
     once, often = InMemoryStore(), InMemoryStore()
     for cut in (*sorted(cuts), 1.0):
         growing.write_bytes(whole[: int(len(whole) * cut)])
-        imported(paths, often, growing)
-    imported(paths, once, growing)
+        import_sessions(known, paths=paths, config=Config(), store=often)
+    import_sessions(known, paths=paths, config=Config(), store=once)
     wanted = {row.record.native_key for row in once.find(Event)}
     found = [row.record.native_key for row in often.find(Event)]
     # The reply that was the turn's last when the file was read may turn out not to be; it was said all the same.
@@ -214,7 +215,7 @@ def test_subagents_are_stored_with_their_session_and_not_counted(
 def test_a_path_that_is_not_there_or_holds_no_session_is_refused_with_advice(paths: Paths, tmp_path: Path) -> None:
     for path in (tmp_path / "none", paths.root):
         with pytest.raises(HostError) as refused:
-            find(paths, HOSTS, path)
+            find(paths, READERS, path)
         assert refused.value.fix or refused.value.why
 
 

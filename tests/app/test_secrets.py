@@ -15,7 +15,7 @@ from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Correction, Event, Outcome, Recall, SkillRevision
 from hivemind_cli.daemon.crash import report_crash
 from hivemind_cli.daemon.log import open_log
-from hivemind_cli.hosts import HOSTS
+from hivemind_cli.hosts import READERS
 from tests.app.conftest import make_tree
 from tests.app.leaks import Hunt, leaks
 from tests.app.talk import Talk
@@ -276,7 +276,7 @@ def test_none_from_an_import(paths: Paths, tree: Path, own_home: Path, hunt: Hun
     for n, secret in enumerate(CORPUS):
         transcript_of(past / f"t{n}.jsonl", f"t{n}", tree, secret)
     hive = own(paths)
-    done = import_sessions(find(paths, HOSTS, past), paths=paths, config=Config(), hosts=HOSTS, store=hive.store)
+    done = import_sessions(find(paths, READERS, past), paths=paths, config=Config(), store=hive.store)
     hive.touched()
     hive.settle()
     assert sum(one.new for one in done) > len(CORPUS) * 8

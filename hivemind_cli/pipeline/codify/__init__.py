@@ -22,13 +22,16 @@ from hivemind_cli.core.records import (
 from hivemind_cli.llm.base import Provider
 from hivemind_cli.pipeline.codify import extractive, model
 from hivemind_cli.pipeline.codify.draft import Draft
-from hivemind_cli.pipeline.codify.evidence import Group, Shelf, carried, groups, turns
+from hivemind_cli.pipeline.codify.evidence import Group, Shelf, carried, groups, of_history, turns
 from hivemind_cli.pipeline.codify.gate import CONFLICT, KEEP, MERGE, Place, immature, place, refusal
 from hivemind_cli.pipeline.codify.moments import failing
 from hivemind_cli.pipeline.codify.revise import first_revision, next_revision
 from hivemind_cli.storage.base import Row, Store
 
-__all__ = ["Codify"]
+__all__ = ["CODIFY", "CODIFY_HISTORY", "Codify"]
+
+CODIFY, CODIFY_HISTORY = "codify", "codify_history"
+"""Cursors: of what was captured as it happened, and of what imports found in past sessions."""
 
 BESIDE = "beside"
 """A Place: lines for a live skill that must wait for a person, kept as a skill of their own until then."""
@@ -42,13 +45,22 @@ class Codify:
 
     publish      auto: project skills that pass their moments go live; review: they wait for a person
     applies_min  score, 0..1, from which recall speaks (`recall.applies_min`)
+    history      only what imports found in past sessions, else only what was captured as it happened
     """
 
-    name = "codify"
     reads = Correction
     batch_size = 200
 
-    def __init__(self, provider: Provider | None = None, *, publish: str = "auto", applies_min: float = 0.3) -> None:
+    def __init__(
+        self,
+        provider: Provider | None = None,
+        *,
+        publish: str = "auto",
+        applies_min: float = 0.3,
+        history: bool = False,
+    ) -> None:
+        self.name = CODIFY_HISTORY if history else CODIFY
+        self._history = history
         self._provider = provider
         self._publish = publish
         self._applies_min = applies_min
@@ -58,7 +70,9 @@ class Codify:
 
         A provider that fails is no failure of the stage: the skill is drafted without it, and a Notice says so.
         """
-        return self.look_at(batch, store)
+        past = of_history([row.record for row in batch], store)
+        mine = [row for row in batch if (row.record.id in past) == self._history]
+        return self.look_at(mine, store, until=batch[-1].seq) if mine else []
 
     def look_at(self, batch: Sequence[Row[Correction]], store: Store, *, until: int = 0) -> list[Record]:
         """As `step`, for corrections that may have been read before; `until`: how far all of them were, if farther."""

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from hivemind_cli.core.acts import SHELL, Act
 from hivemind_cli.core.match import content
-from hivemind_cli.core.records import Correction, CorrectionKind, SkillRevision, SkillState
+from hivemind_cli.core.records import Correction, CorrectionKind, Event, SkillRevision, SkillState
 from hivemind_cli.core.terms import terms
 from hivemind_cli.pipeline import judged
 from hivemind_cli.storage.base import Row, Store
@@ -52,6 +52,14 @@ def groups(batch: Sequence[Row[Correction]], store: Store, until: int = 0) -> li
         found.append(Group(fresh, tuple(known.values())))
         pending = [one for one in pending if one not in fresh]
     return found
+
+
+def of_history(corrections: Sequence[Correction], store: Store) -> set[str]:
+    """Ids of the corrections that an import found in past sessions: codified only when a person says so."""
+    reactions = sorted({one.reaction_event_id for one in corrections if one.reaction_event_id})
+    rows = store.find(Event, id=reactions) if reactions else []
+    past = {row.record.id for row in rows if row.record.source == "import"}
+    return {one.id for one in corrections if one.reaction_event_id in past}
 
 
 def same_lesson(a: Correction, b: Correction) -> bool:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.records import Correction, Judgement, Record, SkillRevision, SkillState
 from hivemind_cli.pipeline import judged
-from hivemind_cli.pipeline.codify import Codify
-from hivemind_cli.pipeline.codify.evidence import carried
+from hivemind_cli.pipeline.codify import CODIFY, CODIFY_HISTORY, Codify
+from hivemind_cli.pipeline.codify.evidence import carried, of_history
 from hivemind_cli.pipeline.codify.revise import rebuilt
 from hivemind_cli.storage.base import Row, Store
 from hivemind_cli.storage.forgetting import falls, is_blank
@@ -52,9 +52,11 @@ class Reconsider:
         """What codify makes of the corrections that `batch` says are some. Those it has not read yet wait for it."""
         touched = judged.touched(store, [row.record for row in batch])
         yes = [one.id for one in touched if judged.is_called(one)]
-        read_to = store.cursor(Codify.name)
-        rows = store.find(Correction, id=sorted(yes), until=read_to) if yes else []
-        return self._codify.look_at(rows, store, until=read_to) if rows else []
+        rows = store.find(Correction, id=sorted(yes)) if yes else []
+        past = of_history([row.record for row in rows], store)
+        read_to, past_to = store.cursor(CODIFY), store.cursor(CODIFY_HISTORY)
+        rows = [row for row in rows if row.seq <= (past_to if row.record.id in past else read_to)]
+        return self._codify.look_at(rows, store, until=max(read_to, past_to)) if rows else []
 
 
 def _following(history: list[SkillRevision], store: Store, cause: Judgement) -> SkillRevision | None:
