@@ -128,4 +128,4 @@ def shuffled(sayings: list[Saying], seed: int) -> list[Saying]:
 
 
 def _near(a: Saying, b: Saying) -> bool:
-    return a.mistake != b.mistake and (a.near in (b.mistake, b.near) and bool(a.near) or b.near == a.mistake)
+    return a.mistake != b.mistake and ((a.near in (b.mistake, b.near) and bool(a.near)) or b.near == a.mistake)

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from hivemind_cli.core.acts import EDIT, READ, SHELL, Act
 from hivemind_cli.core.records import Correction
-from hivemind_cli.pipeline.detect.wording import Wording, wording
+from hivemind_cli.pipeline.detect.wording import QUOTE_CHARS_MAX, Wording, wording
 
 JOIN_MIN = 0.62
 """Nearness from which two corrections are one mistake. This and what follows: tests/pipeline/recurrence_dev.jsonl."""
@@ -19,17 +19,22 @@ EVIDENCE_MIN = 0.4
 SAME_ACT, LIKE_ACT, NO_ACT, OTHER_ACT = 0.18, 0.1, 0.04, -0.12
 """Added for what the two acts are to each other."""
 OTHER_PROJECT = -0.05
-OTHER_TARGET = -0.2
+OTHER_TARGET = -0.45
 """... where both name paths or numbers, and none the other's."""
 SAME_BAN = 0.1
 """... where both forbid the same thing that both calls hold."""
+ONE_TERM = -0.12
+"""... where they share one term, and not what they say of it."""
 HEAD_FACTOR = 0.5
 """A term of the command's own head, or of the path, may stand in every correction of such a call."""
 CROSSED_FACTOR = 0.7
 """A term that only one of the calls holds plays another part in the words about each."""
 SLIP_FACTOR = 0.8
 SLIP_CHARS_MIN = 5
-SHORTER_SHARE = 0.6
+COSINE_FACTOR = 0.4
+COSINE_EVEN = 0.42
+"""Of two texts' vectors: from here on it speaks for one mistake."""
+SHORTER_SHARE = 0.7
 """How much the lighter wording counts in the measure by which the shared weight is divided."""
 
 
@@ -46,6 +51,11 @@ class Entry:
         """`correction` taken apart."""
         return cls(correction, Act.of(correction.act) if correction.act else None, wording(correction))
 
+    @property
+    def said(self) -> str:
+        """What the person said, as far as it is compared."""
+        return self.correction.quote[:QUOTE_CHARS_MAX]
+
 
 def nearness(a: Entry, b: Entry, rarity: Callable[[str], float], cosine: float | None = None) -> float:
     """From JOIN_MIN on the two are the same mistake; 0 for nothing in common.
@@ -55,7 +65,7 @@ def nearness(a: Entry, b: Entry, rarity: Callable[[str], float], cosine: float |
     """
     one, two = a.words, b.words
     if one.silent != two.silent:
-        return 0.0
+        return 0.0  # a diff and words have different terms for the same thing
     head = one.head_terms | two.head_terms
     weigh = {
         term: max(one.terms.get(term, 0.0), two.terms.get(term, 0.0))
@@ -64,19 +74,26 @@ def nearness(a: Entry, b: Entry, rarity: Callable[[str], float], cosine: float |
         for term in {*one.terms, *two.terms}
     }
     shared = _shared(a, b, weigh)
-    if shared < EVIDENCE_MIN:
+    if shared < EVIDENCE_MIN and cosine is None:
         return 0.0
     own, other = (math.fsum(weigh[term] for term in words.terms) for words in (one, two))
     measure = min(own, other) ** SHORTER_SHARE * max(own, other) ** (1 - SHORTER_SHARE)
-    return min(shared / measure, 1.0) + _circumstances(a, b)
+    meant = 0.0 if cosine is None else COSINE_FACTOR * (cosine - COSINE_EVEN)
+    near: float = min(shared / max(measure, 2 * EVIDENCE_MIN), 1.0) + meant + _circumstances(a, b)
+    return near
 
 
 def opposite(a: Entry, b: Entry) -> bool:
     """Does the one want what the other does not want?"""
     one, two = a.words, b.words
-    against = (one.wanted & two.unwanted) | (one.unwanted & two.wanted)
-    agreed = (one.wanted & two.wanted) | (one.unwanted & two.unwanted)
-    return bool(against) and len(against) >= len(agreed)
+    forth, back = one.wanted & two.unwanted, one.unwanted & two.wanted
+    if forth and back:
+        return True
+    against = forth | back
+    if not against or (one.wanted & two.wanted) | (one.unwanted & two.unwanted):
+        return False
+    # What is told apart by a further word may be another half of the same rule: "no default exports", "named exports".
+    return not all((words.wanted | words.unwanted) - against for words in (one, two))
 
 
 def _shared(a: Entry, b: Entry, weigh: dict[str, float]) -> float:
@@ -96,11 +113,17 @@ def _circumstances(a: Entry, b: Entry) -> float:
     added = _acts(a, b)
     if a.correction.project_id != b.correction.project_id:
         added += OTHER_PROJECT
-    if one.targets and two.targets and not one.targets & two.targets:
+    if one.targets and two.targets and not _names(one.targets) & _names(two.targets):
         added += OTHER_TARGET
     if one.unwanted & two.unwanted & one.mentions & two.mentions:
         added += SAME_BAN
+    elif len(one.terms.keys() & two.terms.keys()) == 1 and not (one.wanted & two.wanted | one.unwanted & two.unwanted):
+        added += ONE_TERM
     return added
+
+
+def _names(targets: frozenset[str]) -> frozenset[str]:
+    return frozenset(PurePosixPath(target).stem for target in targets)
 
 
 def _acts(a: Entry, b: Entry) -> float:

@@ -10,9 +10,10 @@ import math
 import re
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from hivemind_cli.core.acts import Act
@@ -21,11 +22,18 @@ from hivemind_cli.pipeline.detect.nearness import JOIN_MIN, Entry, nearness, opp
 from hivemind_cli.storage.base import Store
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from hivemind_cli.embedding.base import Embedder
 
 BOOK_MAX = 3000
 """Corrections of a workspace that a new one is compared with, the newest."""
 CANDIDATES_MAX = 200
+AROUND_MAX = 48
+"""Of each: those that share terms, those of the same act, those of the same project."""
+VECTORS_MAX = 4096
+EMBEDDED_TOKENS = 64
 RARITY_MIN = 0.3
 RARITY_MISTAKES_MIN = 10
 """With fewer different mistakes no term is known to be common."""
@@ -53,6 +61,7 @@ class Keys:
         self._store: Store | None = None
         self._read_to = 0
         self._books: defaultdict[str, _Book] = defaultdict(_Book)
+        self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
 
     def give(self, corrections: Sequence[Correction], store: Store) -> list[Correction]:
         """`corrections` in their order, each with its key. One that is stored already keeps the key it has there."""
@@ -92,11 +101,44 @@ class Keys:
         if one.kind is CorrectionKind.TOOL_RETRY:
             return retry_key(one)
         entry = Entry.of(one)
-        while found := _nearest(entry, book):
+        while found := self._nearest(entry, book):
             if found.id in fresh or store.find(Correction, id=found.id, limit=1):
                 return found.recurrence_key
             book.drop(found.id)  # it was pruned
         return _new_key(entry, book)
+
+    def _nearest(self, entry: Entry, book: "_Book") -> Correction | None:
+        """The nearest earlier correction of the same mistake."""
+        others = book.sharing(entry) if self._embedder is None else book.around(entry)
+        cosines = self._cosines(entry, others)
+        scored = [
+            (nearness(entry, other, book.rarity, cosine), other) for other, cosine in zip(others, cosines, strict=True)
+        ]
+        near = sorted((one for one in scored if one[0] >= JOIN_MIN), key=lambda one: (-one[0], one[1].correction.id))
+        for _, other in near:
+            if not any(opposite(entry, member) for member in book.of_key(other.correction.recurrence_key)):
+                return other.correction
+        return None
+
+    def _cosines(self, entry: Entry, others: Sequence[Entry]) -> list[float | None]:
+        """Of the person's words; None without a model, or where nothing was said."""
+        if self._embedder is None or not entry.said or not others:
+            return [None] * len(others)
+        self._embed([entry.said, *(other.said for other in others)])
+        own = self._vectors[entry.said]
+        return [float(own @ self._vectors[other.said]) if other.said else None for other in others]
+
+    def _embed(self, texts: Iterable[str]) -> None:
+        assert self._embedder is not None
+        wanted = list(dict.fromkeys(text for text in texts if text))
+        unknown = [text for text in wanted if text not in self._vectors]
+        if unknown:
+            vectors = self._embedder.embed(unknown, tokens_max=EMBEDDED_TOKENS)
+            self._vectors.update(zip(unknown, vectors, strict=True))
+        for text in wanted:
+            self._vectors.move_to_end(text)
+        while len(self._vectors) > max(VECTORS_MAX, len(wanted)):
+            self._vectors.popitem(last=False)
 
 
 class _Book:
@@ -106,6 +148,8 @@ class _Book:
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._pages: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._keys: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._acts: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        """By project, and by act."""
 
     def key_of(self, correction_id: str) -> str:
         """ "" if the correction does not stand here."""
@@ -122,6 +166,8 @@ class _Book:
         self._keys[correction.recurrence_key][correction.id] = None
         for term in entry.words.terms:
             self._pages[term][correction.id] = None
+        for place in _places(entry):
+            self._acts[place][correction.id] = None
         while len(self._entries) > BOOK_MAX:
             self.drop(next(iter(self._entries)))
 
@@ -129,7 +175,11 @@ class _Book:
         entry = self._entries.pop(correction_id, None)
         if entry is None:
             return
-        places = [(self._keys, entry.correction.recurrence_key), *((self._pages, term) for term in entry.words.terms)]
+        places = [
+            (self._keys, entry.correction.recurrence_key),
+            *((self._pages, term) for term in entry.words.terms),
+            *((self._acts, place) for place in _places(entry)),
+        ]
         for pages, name in places:
             pages[name].pop(correction_id, None)
             if not pages[name]:
@@ -144,6 +194,14 @@ class _Book:
         best = sorted(weights, key=lambda one: (-weights[one], one))[:CANDIDATES_MAX]
         return [self._entries[one] for one in best]
 
+    def around(self, entry: Entry) -> list[Entry]:
+        """As `sharing`, fewer, and the newest of the same act or project, whatever their words."""
+        found = {other.correction.id: other for other in self.sharing(entry)[:AROUND_MAX]}
+        for place in _places(entry):
+            for one in islice(reversed(self._acts.get(place, {})), AROUND_MAX):
+                found.setdefault(one, self._entries[one])
+        return list(found.values())
+
     def rarity(self, term: str) -> float:
         """RARITY_MIN for what stands in most mistakes, 1 for what stands in none or one."""
         mistakes = len(self._keys)
@@ -153,14 +211,9 @@ class _Book:
         return max(RARITY_MIN, min(1.0, 1.0 - math.log(max(holding, 1)) / math.log(mistakes + 1)))
 
 
-def _nearest(entry: Entry, book: _Book) -> Correction | None:
-    """The nearest earlier correction of the same mistake."""
-    scored = [(nearness(entry, other, book.rarity), other) for other in book.sharing(entry)]
-    near = sorted((one for one in scored if one[0] >= JOIN_MIN), key=lambda one: (-one[0], one[1].correction.id))
-    for _, other in near:
-        if not any(opposite(entry, member) for member in book.of_key(other.correction.recurrence_key)):
-            return other.correction
-    return None
+def _places(entry: Entry) -> tuple[str, ...]:
+    act = entry.act.signature if entry.act else ""
+    return (f"project {entry.correction.project_id}", f"act {act}")
 
 
 def retry_key(correction: Correction) -> str:

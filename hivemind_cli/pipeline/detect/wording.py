@@ -34,36 +34,54 @@ TASK_FACTOR = 0.6
 """Words of the task come back in a correction without telling what was wrong."""
 
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 def _stems(words: str) -> frozenset[str]:
     return frozenset(stem(word) for word in words.split())
 
 
-_SAYING = frozenset(
+_SAYING = _words(
     # en
-    "use using used uses user run running runs ran put write writes wrote writing keep make makes made making take took give "
-    "need needs want wants wanted tell told telling ask asked asking say said saying please pls again still stop stopped "
-    "wrong right correct already time times way thing things file files code project projects repo repos repository base "
-    "rule rules first then forget forgot forgotten didn did does doing done don dont doesn isn shouldn change changed changing "
-    "add added adding remove removed move moved create created edit edited keep seriously really actually how often often "
+    "use using used uses user run running runs ran put write writes wrote writing keep make makes made "
+    "making take took give "
+    "need needs want wants wanted tell told telling ask asked asking say said saying please pls again "
+    "still stop stopped "
+    "wrong right correct already time times way thing things file files code project projects repo repos "
+    "repository base "
+    "rule rules first then forget forgot forgotten didn did does doing done don dont doesn isn shouldn "
+    "change changed changing "
+    "add added adding remove removed move moved create created edit edited keep seriously really actually "
+    "how often often "
     "see look try know think thank thanks sorry okay ever leave set get got go going goes work works working "
     "call called start started begin proper properly should supposed instead rather without avoid prefer preferred "
-    "like sure mean means meant every each everything anything something nothing nobody real "
+    "like sure mean means meant every each everything anything something nothing nobody real belong "
+    "belongs live lives "
     # de
-    "benutz benutze benutzen benutzt nutze nutzen verwende verwenden nimm nehmen mach machen schreib schreiben datei code projekt "
-    "wieder falsch richtig schon bitte danke soll sollst sollen muss musst müssen immer habe gesagt vergessen ohne statt "
+    "benutz benutze benutzen benutzt nutze nutzen verwende verwenden nimm nehmen mach machen schreib "
+    "schreiben datei code projekt "
+    "wieder falsch richtig schon bitte danke soll sollst sollen muss musst müssen immer habe gesagt "
+    "vergessen ohne statt "
     # fr
-    "utilise utiliser utilisez utilisons mets mettre écris écrire fais faire fichier encore faux merci toujours sans lieu plutôt "
+    "utilise utiliser utilisez utilisons mets mettre écris écrire fais faire fichier encore faux merci "
+    "toujours sans lieu plutôt "
     # es, pt, it
-    "usa usar usamos uses utiliza pon poner escribe escribir haz hacer archivo proyecto otra vez gracias siempre sin lugar "
-    "coloque coloca escreva escrever faça fazer arquivo projeto obrigado sem usare usiamo metti scrivi file progetto grazie senza "
+    "usa usar usamos uses utiliza pon poner escribe escribir haz hacer archivo proyecto otra vez gracias "
+    "siempre sin lugar "
+    "coloque coloca escreva escrever faça fazer arquivo projeto obrigado sem usare usiamo metti scrivi "
+    "file progetto grazie senza "
     "invece "
     # nl, sv, da
-    "gebruik gebruiken zet schrijf bestand weer fout zonder bedankt använd använda skriv fil igen utan tack brug bruge uden "
+    "gebruik gebruiken zet schrijf bestand weer fout zonder bedankt använd använda skriv fil igen utan "
+    "tack brug bruge uden "
     # ru, uk, pl, cs
-    "используй используйте использовать используем пиши писать делай делать файл файлы опять снова спасибо пожалуйста "
-    "используем використовуй пиши файл знову będzie użyj używaj używamy pisz plik znowu proszę použij používej piš soubor "
+    "используй используйте использовать используем пиши писать делай делать файл файлы опять снова "
+    "спасибо пожалуйста "
+    "используем використовуй пиши файл знову będzie użyj używaj używamy pisz plik znowu proszę použij "
+    "používej piš soubor "
     # tr
-    "kullan kullanın kullanma yaz dosya yine lütfen ".split()
+    "kullan kullanın kullanma yaz dosya yine lütfen "
 )
 """Whole words: a stem of one may be that of a topic ("change", "changelog")."""
 _NEGATORS = _stems(
@@ -73,13 +91,28 @@ _NEGATORS = _stems(
     "niet geen nooit zonder plaats не никогда без вместо ні ніколи замість nie nigdy bez zamiast "
     "inte aldrig utan istället ikke aldrig uden stedet nikdy místo hands away"
 )
+_CONTRASTING = _stems(
+    "not no nicht kein keine keinen pas non não nao niet geen не ні nie inte ikke ne instead rather statt "
+    "anstatt lieu vez invece "
+    "plaats вместо замість zamiast istället stedet místo"
+)
+"""Between what is wanted and what is not: "tabs, not spaces"."""
+_PLEASE = _stems("please pls plz bitte plaît favor favore prego graag пожалуйста ласка proszę prosím lütfen")
+_AGAIN = _stems("again wieder encore nuevo novamente ancora weer опять снова знову znowu yine igen znovu")
+_REMOVING = _stems(
+    "remove delete drop undo revert kill entferne lösche supprime enlève elimina quita remove retire "
+    "rimuovi togli verwijder удали "
+    "убери видали usuń sil ta fjern odstraň"
+)
 _OMISSIONS = _stems(
     "forget forgot skip skipped omit omitted miss missed missing missing ignore lack lacks lacking "
-    "vergiss vergessen fehlt fehlen oublie oublié manque olvides olvidaste falta esqueça esqueceu manca dimenticare "
+    "vergiss vergessen fehlt fehlen oublie oublié manque olvides olvidaste falta esqueça esqueceu manca "
+    "dimenticare "
     "vergeet ontbreekt забудь забыл нет brakuje zapomnij unutma eksik glöm saknas glem mangler"
 )
 _OUTLAWED = _stems(
-    "wrong forbidden deprecated banned prohibited disallowed frozen off verboten falsch tabu interdit prohibido proibido "
+    "wrong forbidden deprecated banned prohibited disallowed frozen off verboten falsch tabu interdit "
+    "prohibido proibido "
     "vietato verboden запрещено запрещён zabronione yasak förbjudet forbudt değil yerine"
 )
 _WANTING = _stems(
@@ -88,7 +121,11 @@ _WANTING = _stems(
     "используй всегда użyj zawsze använd alltid brug altid kullan"
 )
 _TURNS = _stems(
-    "but and or sondern aber und mais et pero sino y mas e ma maar en но а и ale lecz i men och og ama ve because since"
+    "but and or sondern aber und mais et pero sino y mas e ma maar en но а и ale lecz i men och og ama ve "
+    "because since "
+)
+_MODALS = _stems(
+    "must should may can shall could will would darf dürfen soll sollen doit debe deve puede pode può moet mag mogą "
 )
 _COPULAS = frozenset({"is", "are", "was", "were", "isn", "aren", "wasn"})
 _CLAUSE = re.compile(r"[.!?](?=\s|$)|[,;:\n()\u2013\u2014…。、！？，]| - ")
@@ -194,7 +231,7 @@ def polarity(text: str) -> tuple[frozenset[str], frozenset[str]]:
     silent = _only_saying(text) | STOPWORDS | FEEDBACK
     for clause in _clauses(text):
         yes, no = _of_clause(clause, silent)
-        if no and not yes and before and clause[0] in _NEGATORS:
+        if no and not yes and before and clause[0] in _CONTRASTING:
             wanted.update(before)  # "tabs, not spaces"
         wanted |= yes
         unwanted |= no
@@ -213,34 +250,36 @@ def _clauses(text: str) -> Iterator[list[str]]:
 def _of_clause(clause: list[str], silent: frozenset[str]) -> tuple[set[str], set[str]]:
     wanted: set[str] = set()
     unwanted: set[str] = set()
-    open_scope = 0
+    reach = 0
     sign = 0
+    if clause[0] == "you" and not set(clause) & (_NEGATORS | _OMISSIONS | _WANTING):
+        sign, reach = -1, SCOPE_TERMS  # "you indented with spaces"
     for place, term in enumerate(clause):
-        if term in _OUTLAWED and place:
-            unwanted.update(_behind(clause, place, silent))
-            wanted -= unwanted
-        if term in _NEGATORS:
-            behind = _behind(clause, place, silent)
-            if place and clause[place - 1] in _COPULAS and behind:
-                unwanted.update(behind)
-                wanted -= unwanted
-                sign = 0
-                continue
-            if behind and sign >= 0:
+        behind = [one for one in clause[max(place - SCOPE_TERMS, 0) : place] if one not in silent]
+        negates = term in _NEGATORS
+        if behind and not sign and (term in _OUTLAWED | _AGAIN or (negates and _looks_back(clause, place))):
+            unwanted.update(behind)
+            wanted.difference_update(behind)
+        elif negates:
+            if behind and sign >= 0 and term in _CONTRASTING and clause[place - 1] not in _MODALS:
                 wanted.update(behind)
-            sign, open_scope = (1 if sign < 0 and open_scope else -1), SCOPE_TERMS
+            sign, reach = (1 if sign < 0 and reach else -1), SCOPE_TERMS
+        elif term in _REMOVING:
+            sign, reach = (1 if sign < 0 and reach else -1), SCOPE_TERMS
         elif term in _OMISSIONS:
-            sign, open_scope = 1, SCOPE_TERMS
+            sign, reach = 1, SCOPE_TERMS
         elif term in _TURNS:
             sign = 0
-        elif term in _WANTING and not (sign < 0 and open_scope == SCOPE_TERMS):
-            sign, open_scope = 1, SCOPE_TERMS
-        elif term not in silent and sign and open_scope:
+        elif term in _PLEASE and not sign and place == len(clause) - 1:
+            wanted.update(behind)
+        elif term in _WANTING and not (sign < 0 and reach == SCOPE_TERMS):
+            sign, reach = 1, SCOPE_TERMS
+        elif term not in silent and sign and reach:
             (wanted if sign > 0 else unwanted).add(term)
-            open_scope -= 1
+            reach -= 1
     return wanted, unwanted
 
 
-def _behind(clause: list[str], place: int, silent: frozenset[str]) -> list[str]:
-    """The telling terms just before a place in the clause."""
-    return [term for term in clause[max(place - SCOPE_TERMS, 0) : place] if term not in silent]
+def _looks_back(clause: list[str], place: int) -> bool:
+    """Does a negation speak of what stands before it: "that is not how", "apply never"?"""
+    return clause[place - 1] in _COPULAS or place == len(clause) - 1
