@@ -1,0 +1,158 @@
+"""The report of `hivemind import`, for people."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from hivemind_cli.cli.output import counted, note, quoted, row, say
+from hivemind_cli.core.records import CorrectionKind
+
+if TYPE_CHECKING:
+    from hivemind_cli.app.learned import Cost, Learned
+
+FAULTS_SHOWN = 5
+KINDS = {
+    CorrectionKind.SAID: "said",
+    CorrectionKind.REJECTED: "refused a call",
+    CorrectionKind.INTERRUPTED: "stopped the agent",
+    CorrectionKind.REVERTED: "took a change back",
+    CorrectionKind.HAND_EDIT: "changed it by hand",
+    CorrectionKind.REDO: "asked again",
+    CorrectionKind.RED_AFTER_DONE: "red after “done”",
+}
+"""As a person would say it."""
+
+
+def show(report: "Learned", codified: Mapping[str, int] | None, *, dry_run: bool) -> None:
+    """The whole of it, and what to type next."""
+    _sessions(report, dry_run=dry_run)
+    if not dry_run:
+        _corrections(report)
+        _recurring(report)
+    _left_out(report)
+    _faults(report)
+    if report.hosts and not dry_run:
+        _next(report, codified)
+
+
+def _sessions(report: "Learned", *, dry_run: bool) -> None:
+    if not report.hosts:
+        if not report.left_out:
+            note("No past session was found. Give a session file, or a folder of them.")
+        return
+    sessions, prompts = (sum(getattr(one, what) for one in report.hosts) for what in ("sessions", "prompts"))
+    period = _period(report.first_at, report.last_at)
+    say(f"[bold]{_n(sessions, 'session')}[/] with {_n(prompts, 'prompt')}{f', {period}' if period else ''}")
+    widest = max(len(one.host) for one in report.hosts)
+    for one in report.hosts:
+        new = "" if dry_run else f"  {_n(one.new, 'new record'):>18}" if one.new else "         nothing new"
+        row(f"  {one.host:<{widest}}  {_n(one.sessions, 'session'):>15}  {_n(one.prompts, 'prompt'):>15}[dim]{new}[/]")
+    if report.unchanged and not dry_run:
+        note(
+            f"{_n(report.unchanged, 'session')} had been read before and not changed since "
+            "(`--again` reads them all the same)."
+        )
+
+
+def _corrections(report: "Learned") -> None:
+    say()
+    total = sum(one.certain + one.likely for one in report.kinds)
+    if not report.kinds:
+        say("No correction was noticed in them.")
+        return
+    say(f"[bold]You put the agent right {counted(total, 'time')}[/]")
+    widest = max(len(KINDS.get(one.kind, one.kind.value)) for one in report.kinds)
+    row(f"  [dim]{'':<{widest}}  {'certain':>9}  {'likely':>9}  {'perhaps':>9}[/]")
+    for one in report.kinds:
+        numbers = "  ".join(f"{number or '·':>9}" for number in (one.certain, one.likely, one.candidates))
+        row(f"  {KINDS.get(one.kind, one.kind.value):<{widest}}  {numbers}")
+    if report.retries:
+        say(f"  [dim]besides {_n(report.retries, 'error')} with what then worked[/]", indent=2)
+
+
+def _recurring(report: "Learned") -> None:
+    if not report.recurring:
+        return
+    say()
+    say("[bold]What keeps coming back[/]")
+    places = [_names(one.projects) for one in report.recurring]
+    widest = min(max(map(len, places)), 20)
+    for one, place in zip(report.recurring, places, strict=True):
+        skill = f" [green]({one.skill})[/]" if one.skill else ""
+        row(
+            f"  [bold]{one.count:>4}×[/]  [dim]since {one.since.astimezone():%Y-%m-%d}[/]  "
+            f"{quoted(place, widest):<{widest}}  {quoted(one.quote, 160)}{skill}"
+        )
+
+
+def _left_out(report: "Learned") -> None:
+    said = [f"{_n(number, 'file')}: {why}" for why, number in sorted(report.left_out.items())]
+    if report.strangers:
+        said.append(f"{_n(report.strangers, 'file')} of no agent")
+    if said:
+        say()
+        say(f"[dim]Left out: {'; '.join(said)}.[/]")
+
+
+def _faults(report: "Learned") -> None:
+    for faults, what in ((report.unread, "could not be read"), (report.torn, "in part")):
+        for path, why in faults[:FAULTS_SHOWN]:
+            note(f"[yellow]{quoted(path, 200)} {what}:[/] {quoted(why, 200)}")
+        if len(faults) > FAULTS_SHOWN:
+            note(f"[yellow]{len(faults) - FAULTS_SHOWN} more {what}[/] (`--json` names them all).")
+
+
+def _next(report: "Learned", codified: Mapping[str, int] | None) -> None:
+    say()
+    if codified is not None:
+        say(
+            f"{counted(codified['revisions'], 'skill revision')} written, "
+            f"{counted(codified['skipped'], 'correction')} skipped. `hivemind skillify` lists them."
+        )
+        return
+    if report.cost and report.cost.skills:
+        say(_price(report.cost))
+        say("No skill is made of past sessions until you say so:")
+        _command("hivemind skillify run", "writes them into the working trees they come from")
+    if any(one.certain for one in report.kinds):
+        _command("hivemind corrections --recurring", "shows them with the words behind them")
+
+
+def _price(cost: "Cost") -> str:
+    ripe = f"[bold]{counted(cost.skills, 'mistake')}[/] {'is' if cost.skills == 1 else 'are'} ripe for a skill. "
+    if not cost.model:
+        return f"{ripe}Made of your own words, without a model: [bold]$0[/]."
+    price = f"about [bold]${max(cost.usd, 0.01):,.2f}[/]" if cost.drafter == "anthropic" else _by_login(cost)
+    tokens = f"{_short(cost.tokens_in)} tokens in, {_short(cost.tokens_out)} out"
+    capped = ""
+    if cost.skills > cost.calls_day_max:
+        capped = f" Beyond {cost.calls_day_max} calls a day (`llm.calls_day_max`) they are made without a model: $0."
+    return f"{ripe}{_n(cost.skills, 'call')} of {quoted(cost.model, 60)} ({tokens}): {price}.{capped}"
+
+
+def _by_login(cost: "Cost") -> str:
+    return f"on your own {quoted(cost.drafter, 40)} login (${max(cost.usd, 0.01):,.2f} at list prices)"
+
+
+def _command(command: str, what: str) -> None:
+    say(f"  [cyan]{command:<33}[/]  {what}", indent=4)
+
+
+def _period(first: datetime | None, last: datetime | None) -> str:
+    if not first or not last:
+        return ""
+    days = [f"{one.astimezone():%Y-%m-%d}" for one in (first, last)]
+    return days[0] if days[0] == days[1] else f"{days[0]} to {days[1]}"
+
+
+def _names(projects: Any) -> str:
+    named = [one or "no project" for one in projects]
+    return named[0] if len(named) == 1 else f"{named[0]} and {len(named) - 1} more" if named else ""
+
+
+def _n(number: int, what: str) -> str:
+    return f"{number:,} {what if number == 1 else f'{what}s'}"
+
+
+def _short(tokens: int) -> str:
+    return f"{tokens / 1e6:.1f}M" if tokens >= 1e6 else f"{tokens / 1e3:.0f}k" if tokens >= 1e3 else str(tokens)
