@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hivemind_cli.core.config import Config
-from hivemind_cli.core.records import Correction, Event, EventKind
+from hivemind_cli.core.records import Correction, Event, EventKind, Judgement
 from hivemind_cli.pipeline.codify.evidence import of_history
+from hivemind_cli.pipeline.codify.reconsider import RECONSIDER
 from hivemind_cli.storage.base import Store
 
 BATCH = 200
 """Corrections looked at: those of codify's next batch."""
+JUDGED_QUIET = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,29 @@ class Due:
 
 
 def codify_due(store: Store, config: Config, now: datetime) -> Due:
-    """Look at the sessions of the corrections that codify has not read."""
+    """Look at the sessions of the corrections that codify has not read, and at what was judged of those it has."""
+    fresh, again = _fresh_due(store, config, now), _judged_due(store, now)
+    waits = [one.in_seconds for one in (fresh, again) if one.in_seconds is not None]
+    return Due(
+        now=fresh.now or again.now,
+        waiting=fresh.waiting or again.waiting,
+        in_seconds=min(waits, default=None),
+        passing=fresh.passing,
+    )
+
+
+def _judged_due(store: Store, now: datetime) -> Due:
+    """Once a person has stopped labelling for a moment: each label may be the last word on a skill."""
+    newest = store.find(Judgement, newest_first=True, limit=1)
+    if not newest or newest[0].seq <= store.cursor(RECONSIDER):
+        return Due()
+    left = (JUDGED_QUIET - (now - newest[0].record.occurred_at)).total_seconds()
+    if left <= 0:
+        return Due(now=True)
+    return Due(waiting=True, in_seconds=min(left, JUDGED_QUIET.total_seconds()))
+
+
+def _fresh_due(store: Store, config: Config, now: datetime) -> Due:
     rows = store.find(Correction, after=store.cursor("codify"), limit=BATCH)
     past = of_history([row.record for row in rows], store)
     sessions: dict[tuple[str, str], Correction] = {}

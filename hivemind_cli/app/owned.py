@@ -44,8 +44,10 @@ from hivemind_cli.llm.base import Provider
 from hivemind_cli.pipeline import indexing
 from hivemind_cli.pipeline.capture import Capture, Person
 from hivemind_cli.pipeline.codify import Codify
+from hivemind_cli.pipeline.codify.reconsider import Reconsider, Withdraw
 from hivemind_cli.pipeline.detect import Detect
 from hivemind_cli.pipeline.feedback import Feedback, judge_session
+from hivemind_cli.pipeline.judging import Judge
 from hivemind_cli.pipeline.recall.acts import ActBook
 from hivemind_cli.pipeline.runner import run_once
 from hivemind_cli.pipeline.spool import Delivery, Spool, SpoolFault
@@ -101,11 +103,11 @@ class OwnedHivemind:
             paths, config, self._hosts, person, machine_key(paths), kept, installed_dirs(paths, self._hosts)
         )
         self._codify, self._codify_history = (
-            Codify(
-                provider, publish=config.codify.publish, applies_min=config.recall.applies_min, history=history
-            )
+            Codify(provider, publish=config.codify.publish, applies_min=config.recall.applies_min, history=history)
             for history in (False, True)
         )
+        calls = config.llm.judge_calls_day_max
+        self.judge = Judge(provider, calls_day_max=calls, clock=clock) if provider and calls else None
         self._detecting = Detect()
         self._backtest = Backtest(store)
         self._publishing = Publishing(paths, store, index, self._hosts, clock)
@@ -158,7 +160,7 @@ class OwnedHivemind:
         """Detect, index, feed back, publish; start codifying if it is due. How many records moved."""
         with self._turning:
             moved = self._detect()
-            moved += run_once(Feedback(), self.store)
+            moved += run_once(Withdraw(), self.store) + run_once(Feedback(), self.store)
             moved += self._publishing.run()
             cold, self._cold = self._cold, []
         self._backtest.warm(cold)  # reads much: neither locked, nor while a hook waits
@@ -188,13 +190,14 @@ class OwnedHivemind:
         """Is a codification under way or soon due?"""
         running = self._codifying is not None and not self._codifying.done()
         due = codify_due(self.store, self.config, self._clock())
-        return running or due.waiting or due.now or due.passing
+        return running or due.waiting or due.now or due.passing or self._judge_due()
 
     def next_due(self) -> float | None:
-        """Seconds until there is something to codify."""
+        """Seconds until there is something to codify or to judge."""
         now = self._clock()
         due = codify_due(self.store, self.config, now)
-        return max((self._codify_after - now).total_seconds(), 1.0) if due.now or due.passing else due.in_seconds
+        at_once = due.now or due.passing or self._judge_due()
+        return max((self._codify_after - now).total_seconds(), 1.0) if at_once else due.in_seconds
 
     def tick(self, now: datetime) -> None:
         """Chores: sweep the spool, notice edited skills, expire memos, publish the snapshot."""
@@ -227,10 +230,18 @@ class OwnedHivemind:
     # What commands ask of the owner, through verbs.py
 
     def codify(self, *, history: bool = False) -> None:
-        """Turn new corrections into skills, and write those that are live. `history`: also those that imports found."""
+        """Judge what is unsure, turn new corrections into skills, and write those that are live.
+
+        history  also those corrections that imports found
+        """
+        if self.judge is not None:
+            self.judge.run(self.store)
+        reconsider = Reconsider(self._codify)
         for stage in (self._codify, self._codify_history) if history else (self._codify,):
             while run_once(stage, self.store, clock=self._clock):
                 pass  # each batch may take a model's time: nothing is locked
+        while run_once(reconsider, self.store, clock=self._clock):
+            pass
         with self._turning:
             self._detect()
             self._publishing.run()
@@ -284,8 +295,11 @@ class OwnedHivemind:
         due = codify_due(self.store, self.config, now)
         while due.passing and run_once(self._codify, self.store, clock=self._clock):
             due = codify_due(self.store, self.config, now)
-        if due.now:
+        if due.now or self._judge_due():
             self._codifying = self._pool.submit(self._codify_guarded)
+
+    def _judge_due(self) -> bool:
+        return self.judge is not None and self.judge.due()
 
     def _codify_guarded(self) -> None:
         try:

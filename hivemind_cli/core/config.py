@@ -73,6 +73,8 @@ class LLMConfig:
     """Once so much was spent in a day (UTC), no further call is begun."""
     calls_day_max: int = 50
     """Calls a day, at most; with `claude`, programs started."""
+    judge_calls_day_max: int = 20
+    """Of these, calls that decide what the detector is unsure of (up to 20 turns each). 0: it decides alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
 
 A call that fails leaves no Judgement: it is neither a yes nor a no. New corrections come before old ones, and of the
 old ones the newest first; two cursors remember how far it came in both directions, so that each turn is sent once.
+What an import found in past sessions is sent only when a person says so (`run_on`): it may be years.
 """
 
 import logging
@@ -19,6 +20,7 @@ from hivemind_cli.core.records import DEFAULT_WORKSPACE, Correction, CorrectionK
 from hivemind_cli.llm.base import Provider
 from hivemind_cli.llm.meter import CapReached
 from hivemind_cli.pipeline import judged
+from hivemind_cli.pipeline.codify.evidence import of_history
 from hivemind_cli.pipeline.judge_prompt import PURPOSE, Asked, answers_in, asked, batches, request_for
 from hivemind_cli.storage.base import Row, Store
 
@@ -228,6 +230,8 @@ class Judge:
     def _first(self, rows: Sequence[Row[Correction]], stage: str, start: int, store: Store) -> _Batch:
         """As many of `rows` as one request holds; the cursor goes behind the last that was looked at."""
         unsure = self._unsure(rows, store)
+        past = of_history([row.record for row in rows if row.seq in unsure], store)
+        unsure -= {row.seq for row in rows if row.record.id in past}
         turns: list[Asked] = []
         end = start
         for row in rows:

@@ -5,12 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from hivemind_cli.app.due import Due, codify_due
+from hivemind_cli.app.due import JUDGED_QUIET, Due, codify_due
 from hivemind_cli.core.config import CodifyConfig, Config
 from hivemind_cli.core.records import Event, EventKind, SkillRevision
 from hivemind_cli.pipeline.codify import Codify
 from hivemind_cli.pipeline.runner import run_once
 from hivemind_cli.storage.inmemory import InMemoryStore
+from tests.pipeline.judging_loop import judgement_
 from tests.pipeline.session import START, Session
 
 CONFIG = Config(codify=CodifyConfig(idle_minutes=10, every_n_turns=5))
@@ -143,3 +144,15 @@ def test_a_pruned_session_is_over(session: Session) -> None:
     store = InMemoryStore()
     store.append(session.corrections())
     assert codify_due(store, CONFIG, session.at).now
+
+
+def test_what_was_judged_since_is_due_once_the_labelling_rests(session: Session) -> None:
+    event = corrected(session)
+    session.store.commit("codify", [], cursor_from=0, cursor_to=1)
+    (correction,) = session.corrections()
+    said = judgement_(correction, occurred_at=event.occurred_at)
+    session.store.append([said])
+    assert codify_due(session.store, CONFIG, said.occurred_at) == Due(waiting=True, in_seconds=30.0)
+    assert codify_due(session.store, CONFIG, said.occurred_at + JUDGED_QUIET).now
+    session.store.commit("reconsider", [], cursor_from=0, cursor_to=1)
+    assert codify_due(session.store, CONFIG, said.occurred_at + JUDGED_QUIET) == Due()

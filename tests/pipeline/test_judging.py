@@ -4,6 +4,7 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -388,3 +389,13 @@ def test_what_a_request_will_cost_is_about_what_it_costs() -> None:
     (request,) = told.provider.requests
     assert tokens_in == pytest.approx((len(request.system) + len(request.prompt)) / 4, rel=0.3)
     assert 0 < tokens_out <= request.tokens_max
+
+
+def test_what_an_import_found_is_sent_only_when_a_person_says_so() -> None:
+    told = Told(saying())
+    past = Session(told.store, "s1")
+    words = past.says("rather with make")
+    imported = replace(words, id="past", native_key="past", source="import")
+    told.store.append([imported, unsure(1, reaction_event_id=imported.id)])
+    assert told.run().calls == 0
+    assert told.judge.run_on(told.store, told.judge.pending(told.store, 10)).judged == 1

@@ -17,6 +17,8 @@ from hivemind_cli.storage.forgetting import falls, is_blank
 
 JUDGED_AWAY = "its evidence was judged to be no correction"
 """`reason` of a version that a judgement made; it is undone if the judgement is."""
+RECONSIDER = "reconsider"
+"""The cursor's name."""
 RESTORED = "what was judged to be no correction counts again"
 
 
@@ -41,7 +43,7 @@ class Withdraw:
 class Reconsider:
     """The stage. Gives `codify` again what it has read, and what was judged since."""
 
-    name = "reconsider"
+    name = RECONSIDER
     reads = Judgement
     batch_size = 200
 
