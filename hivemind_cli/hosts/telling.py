@@ -25,9 +25,14 @@ _NO_CALL: Call = ("", Act(OTHER, ""), {})
 
 
 class Teller:
-    """Makes the events of one session, in order. With an `agent_id` it is a subagent's: its words are no person's."""
+    """Makes the events of one session, in order. With an `agent_id` it is a subagent's: its words are no person's.
 
-    def __init__(self, session_id: str, *, cwd: str = "", agent_id: str = "", at: datetime | None = None) -> None:
+    by_input    the host's hooks carry no call ids: tool events are keyed by tool, input and the count of equal ones
+    """
+
+    def __init__(
+        self, session_id: str, *, cwd: str = "", agent_id: str = "", at: datetime | None = None, by_input: bool = False
+    ) -> None:
         self.session_id = session_id
         self.cwd = cwd
         self.agent_id = agent_id
@@ -37,14 +42,15 @@ class Teller:
         self._calls: OrderedDict[str, Call] = OrderedDict()
         self._reply: Seen | None = None
         self._started = False
+        self._by_input = by_input
 
     def start(self, at: datetime | None = None, *, source: str = "startup", **fields: Any) -> Seen:
         """The session's beginning, or (`source`) another of its beginnings."""
-        return self._seen(EventKind.SESSION_START, self._nth(f"session_start:{source}:"), at, source=source, **fields)
+        return self._seen(EventKind.SESSION_START, self.nth(f"session_start:{source}:"), at, source=source, **fields)
 
     def end(self, reason: str, at: datetime | None = None) -> list[Seen]:
         """The session's end."""
-        key = self._nth(f"session_end:{reason}:")
+        key = self.nth(f"session_end:{reason}:")
         return [*self.flush(), self._seen(EventKind.SESSION_END, key, at, reason=reason)]
 
     def prompt(
@@ -58,7 +64,7 @@ class Teller:
         ended = self.flush()
         if self.agent_id:
             return [*ended, *self._subagent_start(text, at)]
-        key = self._nth(prompt_key(prompt_id, text))
+        key = self.nth(prompt_key(prompt_id, text))
         if steer:
             return [*ended, self._seen(EventKind.STEER, key, at, text=text)]
         self._turn = prompt_id or key
@@ -68,7 +74,7 @@ class Teller:
     def steer(self, text: str, at: datetime | None = None, *, key: str = "", **fields: Any) -> list[Seen]:
         """Words given while the agent works, or (`ran`) a command the person ran."""
         said = text or str(fields.get("ran", ""))
-        return [*self.flush(), self._seen(EventKind.STEER, key or self._nth(f"steer:{digest(said)}:"), at,
+        return [*self.flush(), self._seen(EventKind.STEER, key or self.nth(f"steer:{digest(said)}:"), at,
                                           text=text, **fields)]  # fmt: skip
 
     def reply(self, text: str, at: datetime | None = None, *, prompt_id: str = "", key: str = "") -> None:
@@ -93,7 +99,7 @@ class Teller:
     def call_id(self, tool: str, tool_input: object) -> str:
         """A name for a call whose host gives none: of its tool and input, and the count of equal ones before."""
         told = json.dumps(tool_input, sort_keys=True, ensure_ascii=False, default=str)
-        return self._nth(f"{digest(f'{self.agent_id}{tool} {told}')}.").replace("#", "")
+        return self.nth(f"{digest(f'{self.agent_id}{tool} {told}')}.").replace("#", "")
 
     def call(
         self, call_id: str, tool: str, act: Act, tool_input: Mapping[str, Any], at: datetime | None = None
@@ -104,7 +110,7 @@ class Teller:
         if len(self._calls) > _CALLS_MAX:
             self._calls.popitem(last=False)
         fields = {"call_id": call_id, "act": act.as_json(), "input": dict(tool_input)}
-        return self._seen(EventKind.TOOL_CALL, f"{call_id}:{EventKind.TOOL_CALL}", at, tool=tool, **fields)
+        return self._seen(EventKind.TOOL_CALL, self._call_key(EventKind.TOOL_CALL, call_id), at, tool=tool, **fields)
 
     def called(self, call_id: str) -> Call:
         """Tool, act and input of a call still without its end."""
@@ -128,12 +134,12 @@ class Teller:
 
     def interrupt(self, at: datetime | None = None, *, key: str = "", for_tool: bool = False) -> list[Seen]:
         """The person stopped the agent."""
-        named = key or self._nth(f"interrupt:{digest(self._turn)}:")
+        named = key or self.nth(f"interrupt:{digest(self._turn)}:")
         return [*self.flush(aborted=True), self._seen(EventKind.INTERRUPT, named, at, for_tool=for_tool)]
 
     def compact(self, trigger: str, at: datetime | None = None, *, key: str = "", prompt_id: str = "") -> Seen:
         """The conversation was shortened."""
-        return self._seen(EventKind.COMPACT, key or self._nth(f"compact:{prompt_id}:"), at, trigger=trigger)
+        return self._seen(EventKind.COMPACT, key or self.nth(f"compact:{prompt_id}:"), at, trigger=trigger)
 
     def unsay(self) -> None:
         """Forget the reply held back: it was no answer to the person."""
@@ -162,9 +168,16 @@ class Teller:
     def _ended(self, kind: EventKind, call_id: str, at: datetime | None, **fields: Any) -> Seen:
         tool, act, _ = self.called(call_id)
         named = {"call_id": call_id, "act": act.as_json()}
-        return self._seen(kind, f"{call_id}:{kind}", at, tool=tool, **named, **fields)
+        return self._seen(kind, self._call_key(kind, call_id), at, tool=tool, **named, **fields)
 
-    def _nth(self, key: str) -> str:
+    def _call_key(self, kind: EventKind, call_id: str) -> str:
+        if not self._by_input:
+            return f"{call_id}:{kind}"
+        tool, _, tool_input = self.called(call_id)
+        told = json.dumps(tool_input, sort_keys=True, ensure_ascii=False, default=str)
+        return self.nth(f"{kind}:{tool}:{digest(told)}:")
+
+    def nth(self, key: str) -> str:
         """`key` with the count of equal keys before it."""
         if len(self._keys) > _KEYS_MAX:
             self._keys.clear()
