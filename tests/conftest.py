@@ -1,6 +1,11 @@
-"""Guards that never sleep: every test has its own home, and no test reaches the network."""
+"""Guards that never sleep: every test has its own home, and no test reaches the network. And the real model."""
 
+import fcntl
+import hashlib
+import os
 import socket
+import tempfile
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +17,6 @@ _LOOPBACK = ("127.", "::1", "localhost")
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh HOME and HIVEMIND_HOME; no HIVEMIND_* or host variable of the developer leaks in."""
-    import os
-
     for name in list(os.environ):
         if name.startswith(("HIVEMIND_", "CLAUDE", "ANTHROPIC_", "CODEX_")):
             monkeypatch.delenv(name)
@@ -35,3 +38,41 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+MODEL = "all-MiniLM-L6-v2"
+
+
+@pytest.fixture(scope="session")
+def model_folder() -> Path:
+    """The real sentence-embedding model, from the package of `.[dev,models]`; for tests marked `model`."""
+    from hivemind_cli.embedding import export
+    from hivemind_cli.embedding.found import find_model
+
+    found = find_model(MODEL, {}, Path("/nowhere"))
+    missing = export.missing() or ("" if found else f"{MODEL} is in no installed package")
+    if missing or found is None:
+        message = f"the real model is not here ({missing}): pip install -e '.[dev,models]'"
+        if os.environ.get("HIVEMIND_MODEL_REQUIRED"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return found.path
+
+
+@pytest.fixture(scope="session")
+def exported_model(model_folder: Path) -> Path:
+    """The real model, exported by the product; made once for all workers and runs that export the same way."""
+    from hivemind_cli.embedding import export, onnx, sentence_transformers
+    from hivemind_cli.embedding.found import ModelFolder
+
+    sources = [Path(str(module.__file__)).read_bytes() for module in (export, onnx, sentence_transformers)]
+    versions = [metadata.version(name) for name in ("onnxruntime", "torch", "sentence-transformers", "onnx")]
+    key = hashlib.sha256(b"\0".join(sources) + repr((versions, str(model_folder))).encode()).hexdigest()[:16]
+    kept = Path(tempfile.gettempdir(), f"hivemind-test-models-{os.getuid()}")
+    kept.mkdir(mode=0o700, exist_ok=True)
+    target = kept / key / MODEL
+    with (kept / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (target / "manifest.json").is_file():
+            export.export(ModelFolder(MODEL, model_folder, "a test"), target, env=os.environ, work=kept / "work")
+    return target

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 _GRAM = 3
-_GRAM_WEIGHT = 0.3
-"""Of a word's parts together, beside 1 for the word."""
+_GRAM_WEIGHT = 0.8
+"""Length of a word's parts together, beside 1 for the word."""
 _WORD_CHARS = 40
 
 

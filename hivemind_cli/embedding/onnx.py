@@ -70,6 +70,8 @@ class Onnx:
         with self._truncating:  # the limit is the tokenizer's state
             self._tokenizer.enable_truncation(tokens_max)
             encoded = self._tokenizer.encode(text)
+        if not encoded.ids:  # nothing but space, to a tokenizer without special tokens
+            return np.zeros(self.dim, np.float32)
         inputs = {name: np.array([getattr(encoded, _ENCODED[name])], np.int64) for name in self._inputs}
         try:
             vector: NDArray[np.float32] = self._session.run(None, inputs)[0][0]
