@@ -23,8 +23,8 @@ OTHER_TARGET = -0.45
 """... where both name paths or numbers, and none the other's."""
 SAME_BAN = 0.1
 """... where both forbid the same thing that both calls hold."""
-ONE_TERM = -0.12
-"""... where they share one term, and not what they say of it."""
+THIN = -0.12
+"""... where they share one term, or nothing but the name of the call, and not what they say of it."""
 HEAD_FACTOR = 0.5
 """A term of the command's own head, or of the path, may stand in every correction of such a call."""
 CROSSED_FACTOR = 0.7
@@ -79,6 +79,8 @@ def nearness(a: Entry, b: Entry, rarity: Callable[[str], float], cosine: float |
     own, other = (math.fsum(weigh[term] for term in words.terms) for words in (one, two))
     measure = min(own, other) ** SHORTER_SHARE * max(own, other) ** (1 - SHORTER_SHARE)
     meant = 0.0 if cosine is None else COSINE_FACTOR * (cosine - COSINE_EVEN)
+    if a.correction.project_id != b.correction.project_id:
+        meant = min(meant, 0.0)  # from project to project only the words themselves are the rule
     near: float = min(shared / max(measure, 2 * EVIDENCE_MIN), 1.0) + meant + _circumstances(a, b)
     return near
 
@@ -89,11 +91,13 @@ def opposite(a: Entry, b: Entry) -> bool:
     forth, back = one.wanted & two.unwanted, one.unwanted & two.wanted
     if forth and back:
         return True
-    against = forth | back
-    if not against or (one.wanted & two.wanted) | (one.unwanted & two.unwanted):
+    if not (forth or back) or one.wanted & two.wanted or one.unwanted & two.unwanted:
         return False
-    # What is told apart by a further word may be another half of the same rule: "no default exports", "named exports".
-    return not all((words.wanted | words.unwanted) - against for words in (one, two))
+    # A further word may make it another half of the same rule: "no default exports", "named exports".
+    for wants, refuses, turned in ((one, two, forth), (two, one, back)):
+        if turned and not (wants.wanted - turned and refuses.unwanted - turned):
+            return True
+    return False
 
 
 def _shared(a: Entry, b: Entry, weigh: dict[str, float]) -> float:
@@ -117,9 +121,18 @@ def _circumstances(a: Entry, b: Entry) -> float:
         added += OTHER_TARGET
     if one.unwanted & two.unwanted & one.mentions & two.mentions:
         added += SAME_BAN
-    elif len(one.terms.keys() & two.terms.keys()) == 1 and not (one.wanted & two.wanted | one.unwanted & two.unwanted):
-        added += ONE_TERM
+    elif not _agree(one, two):
+        added += THIN
     return added
+
+
+def _agree(one: Wording, two: Wording) -> bool:
+    """Do they share more than one term or the call's name, or else what they want or do not want?"""
+    shared = one.terms.keys() & two.terms.keys()
+    head = one.head_terms | two.head_terms
+    if len(shared) > 1 and shared - head:
+        return True
+    return bool(((one.wanted & two.wanted) - head) | (one.unwanted & two.unwanted))
 
 
 def _names(targets: frozenset[str]) -> frozenset[str]:

@@ -22,6 +22,8 @@ QUOTE_CHARS_MAX = 2000
 DIFF_CHARS_MAX = 4000
 SCOPE_TERMS = 4
 """Telling terms after a negation that it may reach, within its clause."""
+BRIEF_TERMS = 2
+"""So few words after a complaint say what is wanted."""
 WORD_WEIGHT_MIN = 0.6
 """Of a word that is no function word: short ones are names of tools and flags as often as anything."""
 LETTER_WEIGHT = 0.25
@@ -116,7 +118,7 @@ _OUTLAWED = _stems(
     "vietato verboden запрещено запрещён zabronione yasak förbjudet forbudt değil yerine"
 )
 _WANTING = _stems(
-    "use using prefer always only must should need have want take keep run write put add "
+    "we wir nous мы use using prefer always only must should need have want take keep run write put add "
     "nimm benutze benutzen benutz verwende immer nur nutze utilise toujours usa siempre sempre use gebruik altijd "
     "используй всегда użyj zawsze använd alltid brug altid kullan"
 )
@@ -176,7 +178,7 @@ def _spoken(quote: str, act: Act, task: str) -> Wording:
     targets = _targets(quote)
     folders = {term for path in targets for part in path.split("/")[:-1] for term in terms(part)}
     asked = content(task)
-    saying = _only_saying(quote)
+    saying = _only_saying(quote) | _REMOVING
     weights = {term: _weight(term, term in marked, term in saying) for term in content(quote) - FEEDBACK}
     weights = {
         term: value * (TASK_FACTOR if term in asked else FOLDER_FACTOR if term in folders else 1.0)
@@ -233,6 +235,8 @@ def polarity(text: str) -> tuple[frozenset[str], frozenset[str]]:
         yes, no = _of_clause(clause, silent)
         if no and not yes and before and clause[0] in _CONTRASTING:
             wanted.update(before)  # "tabs, not spaces"
+        if unwanted and not yes and not no and len(clause) <= BRIEF_TERMS:
+            yes = {term for term in clause if term not in silent | unwanted}  # "a notebook again. Scripts!"
         wanted |= yes
         unwanted |= no
         before = [term for term in clause if term not in silent | no]
