@@ -5,13 +5,15 @@ so looking twice finds the same record.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.records import Correction, Event, Record
 from hivemind_cli.pipeline.detect.finding import Finding, History
 from hivemind_cli.pipeline.detect.recurrence import Keys
-from hivemind_cli.pipeline.detect.structural import RULES
+from hivemind_cli.pipeline.detect.said import Judged
+from hivemind_cli.pipeline.detect.structural import RULES, words_of
 from hivemind_cli.storage.base import Row, Store
 
 if TYPE_CHECKING:
@@ -60,7 +62,36 @@ class Detect:
                     correction = _correction(finding, row.record)
                     found[correction.id] = (row.seq, correction)
         in_order = [correction for _, correction in sorted(found.values(), key=lambda one: one[0])]
-        return list(self._keys.give(in_order, store))
+        return list(self.keyed(in_order, store))
+
+    def keyed(self, corrections: Sequence[Correction], store: Store) -> list[Correction]:
+        """`corrections` with their recurrence keys."""
+        return self._keys.give(corrections, store)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of a person as the detector sees it, whether or not it finds a correction there."""
+
+    event: Event
+    history: History
+    read: Correction
+    """Its words as a correction, with the detector's confidence; without a recurrence key."""
+    judged: Judged
+
+
+def turn_at(event_id: str, store: Store) -> Turn | None:
+    """The turn that event is; None if it is gone, says nothing, or nothing came before it."""
+    found = store.find(Event, id=event_id, limit=1)
+    if not found:
+        return None
+    event, until = found[0].record, found[0].seq - 1
+    before = store.find(
+        Event, host=event.host, session_id=event.session_id, until=until, newest_first=True, limit=LOOK_BACK
+    )
+    history = History([row.record for row in reversed(before)])
+    words = words_of(event, history)
+    return Turn(event, history, _correction(words[0], event), words[1]) if words else None
 
 
 def _strongest(findings: list[Finding]) -> list[Finding]:

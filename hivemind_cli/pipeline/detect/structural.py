@@ -10,7 +10,7 @@ from hivemind_cli.core.acts import EDIT, SHELL, Act
 from hivemind_cli.core.match import content
 from hivemind_cli.core.records import CorrectionKind, Event, EventKind
 from hivemind_cli.pipeline.detect.finding import Finding, History, Rule, act_of, edited, said_in
-from hivemind_cli.pipeline.detect.said import judge
+from hivemind_cli.pipeline.detect.said import Judged, judge
 from hivemind_cli.pipeline.detect.undo import ALL, COMMIT, NEW, commits, commits_named, names, taken_back
 
 REDO_SAME_MIN = 0.85
@@ -210,8 +210,15 @@ def tool_retry(event: Event, history: History) -> Iterator[Finding]:
 
 def said(event: Event, history: History) -> Iterator[Finding]:
     """Words that put the last act right: in the next prompt, while it works, or as a note on an approval."""
+    found = words_of(event, history)
+    if found and found[1].correction:
+        yield found[0]
+
+
+def words_of(event: Event, history: History) -> tuple[Finding, Judged] | None:
+    """A turn's words as a finding, whatever they come to; None where nothing was said, or nothing before to put right."""
     if event.kind not in (EventKind.PROMPT, EventKind.STEER) or not said_in(event):
-        return
+        return None
     call_id = event.payload.get("call_id")
     noted = history.last(EventKind.TOOL_CALL, where=lambda e: e.payload.get("call_id") == call_id) if call_id else None
     if noted:
@@ -221,23 +228,23 @@ def said(event: Event, history: History) -> Iterator[Finding]:
         last = history.act_named(words) or history.last_act()
     reply = history.reply()
     if not last and not reply:
-        return
+        return None
     act_event, act = last or (history.last(EventKind.REPLY), None)
     judged = judge(said_in(event), act, reply, history.task())
-    if judged.correction:
-        yield Finding(
-            kind=CorrectionKind.SAID,
-            reaction=event,
-            act_event=act_event,
-            act=act,
-            quote=said_in(event),
-            task=history.task(),
-            confidence=judged.score,
-            durable=judged.durable,
-            cause=judged.cause,
-            mentions=judged.mentions,
-            language=judged.language,
-        )
+    finding = Finding(
+        kind=CorrectionKind.SAID,
+        reaction=event,
+        act_event=act_event,
+        act=act,
+        quote=said_in(event),
+        task=history.task(),
+        confidence=judged.score,
+        durable=judged.durable,
+        cause=judged.cause,
+        mentions=judged.mentions,
+        language=judged.language,
+    )
+    return finding, judged
 
 
 RULES: tuple[Rule, ...] = (rejected, interrupted, reverted, hand_edit, redo, red_after_done, tool_retry, said)
