@@ -128,7 +128,7 @@ class _Session:
         elif kind == "session.compaction_complete" and data.get("success") is not False:
             return [self._tell.compact(values.text(data.get("trigger")), at, key=f"compact:{named}" if named else "")]
         elif kind == "session.snapshot_rewind":
-            self._abandoned += self._places.back_to(values.text(data.get("upToEventId")))
+            self._abandoned += self._places.behind(values.text(data.get("upToEventId")))
         elif kind == "hook.start" and data.get("hookType") == "sessionEnd":
             self._ended_because = values.text(values.mapping(data.get("input")).get("reason"))
         elif kind == "session.shutdown":

@@ -27,8 +27,15 @@ class Places:
         self._edits.append((self._here, call_id))
 
     def back_to(self, name: str) -> list[str]:
-        """Calls of the edits made at or behind `name`, which the session goes back to; [] if it is not known."""
+        """Calls of the edits made at or behind `name`, which is taken back itself; [] if it is not known."""
+        return self._lost(self._places.get(name))
+
+    def behind(self, name: str) -> list[str]:
+        """Calls of the edits made behind `name`, which the session goes on from; [] if it is not known."""
         place = self._places.get(name)
+        return self._lost(None if place is None else place + 1)
+
+    def _lost(self, place: int | None) -> list[str]:
         if place is None:
             return []
         lost = [call_id for at, call_id in self._edits if at >= place]
