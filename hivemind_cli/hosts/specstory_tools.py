@@ -29,6 +29,7 @@ _FILE = re.compile(
     r"|File created successfully at: (?P<made>/[^\n]+?)(?: \(|\n)",
     re.MULTILINE,
 )
+_PATTERN = re.compile(r"(?:^|\s)pattern `([^`\n]+)`")
 _FENCED = re.compile(r"^(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
 _FAILED = re.compile(
     r"\A\s*(?:<tool_use_error>|Exit code [1-9]|Error(?::| calling| executing))|^Process exited with code [1-9]",
@@ -99,7 +100,8 @@ def _act(block: Block, head: str, fences: list[tuple[str, str]], outside: str, c
     if block.kind == acts.EDIT:
         return acts.Act(acts.EDIT, block.tool, path=path, text=values.short(_written(fences)))
     if block.kind == acts.READ:
-        return acts.Act(acts.READ, block.tool, path=path)
+        sought = _PATTERN.search(body)
+        return acts.Act(acts.READ, block.tool, path=path, text=values.short(sought.group(1)) if sought else "")
     return acts.Act(acts.OTHER, block.tool, text=values.short(said or body.strip().split("\n\n", 1)[0]))
 
 
