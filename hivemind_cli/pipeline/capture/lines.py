@@ -21,48 +21,14 @@ _DROPPED = frozenset("\"'`,;\\")
 _PROSE = frozenset({".md", ".markdown", ".mdx", ".rst", ".txt"})
 _PROSE_MARKS = frozenset("*-+|_=~")
 _NUMBER = re.compile(r"\d\w*$|[0-9a-fA-F]{3,8}$")
-_BEFORE_EXPRESSION = frozenset(
-    (
-        "return",
-        "in",
-        "not",
-        "and",
-        "or",
-        "if",
-        "elif",
-        "else",
-        "while",
-        "until",
-        "unless",
-        "assert",
-        "yield",
-        "await",
-        "del",
-        "case",
-        "when",
-        "typeof",
-        "throw",
-        "raise",
-        "new",
-        "from",
-        "import",
-        "export",
-        "with",
-        "for",
-        "switch",
-        "match",
-        "lambda",
-        "is",
-        "as",
-        "do",
-        "then",
-        "print",
-    )
+_BEFORE_EXPRESSION = re.compile(
+    r"(?:return|in|if|elif|else|while|until|unless|assert|yield|await|async|del|case|when|typeof|throw|raise|new|from"
+    r"|import|export|with|for|switch|match|lambda|is|as|do|then|print)$"
 )
 """Words of programming languages after which parentheses only group."""
 _CALLED = re.compile(r"\w")
-_JOINS_BEFORE = frozenset("+-*/%.<&|^!~?@)]}")
-_JOINS_AFTER = frozenset("+-*/%.[(<>&|^!?@")
+_JOINS_BEFORE = frozenset(("and", "or", "not", *"+-*/%.<&|^!~?@)]}"))
+_JOINS_AFTER = frozenset(("and", "or", "is", *"+-*/%.[(<>&|^!?@"))
 _IMPORT = re.compile(
     r"\s*(?:import|from|use|using|#\s*include|require|require_once|require_relative|extern|@import|alias|open)\b"
     r"|\s*(?:const|let|var)\b.*=\s*require\b"
@@ -115,11 +81,11 @@ def _bound(found: Sequence[str], start: int, before: str, *, listed: bool) -> bo
     """Does what stands before the parenthesis give it a meaning: a call, an operator, a list within a list?"""
     if before == ">":  # an arrow
         return start < 2 or found[start - 2] not in "=-"
-    if before in _JOINS_BEFORE and before:
+    if before in _JOINS_BEFORE:
         return True
     if listed and before in ("(", "[", ","):
         return True
-    return bool(_CALLED.match(before)) and before not in _BEFORE_EXPRESSION
+    return bool(_CALLED.match(before)) and not _BEFORE_EXPRESSION.match(before)
 
 
 def same_code(old: Sequence[str], new: Sequence[str], suffix: str = "") -> bool:
@@ -193,13 +159,13 @@ class Changes:
         if not missing:
             return []
         stands = dict(zip(self._new.hashes[j1:j2], new, strict=True))
-        texts = [stands.get(digest, self._owned.get(digest)) for digest in old]
-        if all(text is not None for text in texts):
-            if same_code([text for text in texts if text is not None], new, self._suffix):
-                return []
-            gone = self._unformatted(old, new) if len(old) == len(new) else missing
+        texts = [stands.get(digest, self._owned.get(digest, "")) for digest in old]
+        if all(texts) and same_code(_without_imports(texts), _without_imports(new), self._suffix):
+            gone = [one for one in missing if is_import(self._owned[one])]
         elif len(old) == len(new):
             gone = self._unformatted(old, new)
+        elif all(texts):
+            gone = missing
         else:  # a person's own lines stand among them, and their old text is not kept
             row = _row(tokens(new, self._suffix))
             gone = [one for one in missing if _row(tokens([self._owned[one]], self._suffix)) not in row]
@@ -223,13 +189,18 @@ class Changes:
             wanted <= Counter(tokens([line], self._suffix)) for line in imports
         ):
             return True
-        fresh = zip(self._new.lines, self._new.hashes, strict=True)
-        if any(is_import(line) and digest not in self._known for line, digest in fresh):
+        had = set(tokens(self._owned.values(), self._suffix))
+        fresh = [line for line, one in zip(self._new.lines, self._new.hashes, strict=True) if one not in self._known]
+        if any(is_import(line) and not set(tokens([line], self._suffix)) <= had for line in fresh):
             return False
         names = {name for name in wanted if name.isidentifier() and not is_import(name) and len(name) > 1}
         rest = (line for line in self._new.lines if not is_import(line))
         used = set(tokens(rest, self._suffix))
         return not names & used
+
+
+def _without_imports(lines: Sequence[str]) -> list[str]:
+    return [line for line in lines if not is_import(line)]
 
 
 def telling(text: str) -> bool:

@@ -92,7 +92,8 @@ class Repo:
 
     def clean(self, path: Path) -> bool:
         """Does the file stand as in the last commit?"""
-        return self.git(*_DIFF, "HEAD", "--", str(path)) == 0
+        tracked = self.git("ls-files", "--error-unmatch", "--", str(path)) == 0
+        return tracked and self.git(*_DIFF, "HEAD", "--", str(path)) == 0
 
     def ignored(self, path: Path) -> bool:
         """Does git ignore the file, or is it marked as generated or vendored for the forge?"""
