@@ -76,7 +76,7 @@ def status(
     env: Mapping[str, str],
     *,
     provider: str,
-    embeddings: str,
+    embeddings: str = "",
     now: datetime,
 ) -> Status:
     """Everything `hivemind status` shows, from the store and the hosts' own files."""

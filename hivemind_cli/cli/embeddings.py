@@ -15,9 +15,16 @@ if TYPE_CHECKING:
     from hivemind_cli.embedding.exported import Manifest
 
 app = typer.Typer(
-    help="The local model that compares texts by meaning: see it, export it, remove it.", no_args_is_help=True
+    help="The local model that compares texts by meaning: see it, export it, remove it.", invoke_without_command=True
 )
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")]
+
+
+@app.callback()
+def overview(context: typer.Context, json: Json = False) -> None:
+    """The local model that compares texts by meaning: see it, export it, remove it."""
+    if not context.invoked_subcommand:
+        status(json)
 
 
 @app.command("status")

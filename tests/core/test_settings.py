@@ -52,6 +52,28 @@ def test_the_nearest_wins_key_by_key(paths: Paths, tmp_path: Path) -> None:
     assert loaded.origin["recall.enabled"] == "default"
 
 
+@pytest.mark.parametrize(
+    ("said", "runtime", "model"),
+    [
+        ("false", "none", "all-MiniLM-L6-v2"),
+        ("ON", "auto", "all-MiniLM-L6-v2"),
+        ("hashing", "hashing", "all-MiniLM-L6-v2"),
+        ("~/models/mine", "auto", "~/models/mine"),
+        (" ", "auto", "all-MiniLM-L6-v2"),
+    ],
+)
+def test_one_variable_switches_embeddings_or_names_their_model(
+    paths: Paths, said: str, runtime: str, model: str
+) -> None:
+    found = settings.load(paths, {"HIVEMIND_EMBEDDINGS": said}).config.embedding
+    assert (found.runtime, found.model) == (runtime, model)
+
+
+def test_a_project_cannot_bring_its_own_model(paths: Paths, tmp_path: Path) -> None:
+    (tmp_path / ".hivemind.toml").write_text('[embedding]\nmodel = "./evil"\n')
+    assert "may not set `embedding.model`" in refused(settings.load, paths, {}, None, tmp_path)
+
+
 def test_the_originals_variables_are_understood(paths: Paths) -> None:
     env = {
         "HIVEMIND_WORKSPACE_ID": "team-a",

@@ -1,0 +1,42 @@
+"""`hivemind embeddings` as people and programs meet it."""
+
+import json
+import os
+import subprocess
+import sys
+
+from hivemind_cli.core.paths import Paths
+from tests.embedding import tiny
+
+
+def run(*words: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "hivemind_cli", "embeddings", *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **env},
+        timeout=60,
+        check=False,
+    )
+
+
+def test_status_then_uninstall_of_an_export() -> None:
+    folder = tiny.make(Paths.from_env(os.environ).models / "some-model")
+    shown = run("status", HIVEMIND_EMBEDDINGS="some-model")
+    assert shown.returncode == 0 and "tiny/onnx-int8, 8 numbers" in shown.stdout and "whole" in shown.stdout
+    assert "set up already" in run("install", HIVEMIND_EMBEDDINGS="some-model").stdout
+    gone = run("uninstall", "--json", HIVEMIND_EMBEDDINGS="some-model")
+    assert json.loads(gone.stdout)["folder"] == str(folder) and json.loads(gone.stdout)["bytes"] > 0
+    assert not folder.exists()
+
+
+def test_switched_off_it_says_how_to_switch_on() -> None:
+    said = json.loads(run("status", "--json", HIVEMIND_EMBEDDINGS="false").stdout)
+    assert said["runtime"] == "none"
+    assert "hivemind config set embedding.runtime auto" in said["advice"]
+
+
+def test_a_model_that_is_not_here_is_an_error_with_advice_not_a_traceback() -> None:
+    done = run("export", HIVEMIND_EMBEDDINGS="some-model")
+    assert done.returncode == 5 and done.stdout == ""
+    assert "some-model is not on this machine" in done.stderr and "Traceback" not in done.stderr
