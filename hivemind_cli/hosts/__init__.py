@@ -3,15 +3,26 @@
 import difflib
 
 from hivemind_cli.core.errors import HostError
-from hivemind_cli.hosts import claude, codex, copilot, gemini, pi
+from hivemind_cli.hosts import aider, claude, codex, copilot, cursor, gemini, hermes, opencode, pi, specstory
 from hivemind_cli.hosts.base import Host, Keeper, Reader
 
 HOSTS: dict[str, Host] = {"claude": claude}
 """Agents we plug into."""
-READERS: dict[str, Reader] = {"claude": claude, "codex": codex, "gemini": gemini, "copilot": copilot, "pi": pi}
+READERS: dict[str, Reader] = {
+    "claude": claude,
+    "codex": codex,
+    "gemini": gemini,
+    "copilot": copilot,
+    "pi": pi,
+    "cursor": cursor,
+    "opencode": opencode,
+    "hermes": hermes,
+    "specstory": specstory,
+    "aider": aider,
+}
 """Agents, and keepers of histories, whose past sessions can be imported. Agents first: a history that another
 program kept of the same session adds nothing to it."""
-KEEPERS: dict[str, Keeper] = {}
+KEEPERS: dict[str, Keeper] = {"specstory": specstory, "aider": aider}
 """Those of READERS that keep histories of others' sessions."""
 
 

@@ -31,6 +31,23 @@ def unnamed(path: Path) -> tuple[Path, str]:
     return (path.with_name(name), unquote(session_id)) if mark and name else (path, "")
 
 
+def families(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Ids of (id, parent's id or "") in their order, but each followed by its children. A ring of parents is cut."""
+    ids = {one for one, _ in pairs}
+    children: dict[str, list[str]] = {}
+    for one, parent in pairs:
+        children.setdefault(parent if parent in ids and parent != one else "", []).append(one)
+    ordered: dict[str, None] = {}
+    for first in (*children.get("", ()), *(one for one, _ in pairs)):
+        waiting = [first]
+        while waiting:
+            one = waiting.pop()
+            if one not in ordered:
+                ordered[one] = None
+                waiting.extend(reversed(children.get(one, ())))
+    return list(ordered)
+
+
 def is_database(path: Path) -> bool:
     """Does the file begin as an SQLite database does? Never raises."""
     try:

@@ -7,7 +7,7 @@ was seen to send, and its published schema. What a plugin is told carries the sa
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +60,14 @@ def sessions_in(path: Path) -> tuple[Path, ...]:
         with databases.opened(file) as database:
             if not _is_ours(database):
                 return ()
-            listed = list(databases.rows(database, "session", ("id", "parent_id", "time_created")))
+            order = "ORDER BY time_created, id" if "time_created" in databases.columns(database, "session") else ""
+            listed = [
+                (values.text(row["id"]), values.text(row["parent_id"]))
+                for row in databases.rows(database, "session", ("id", "parent_id"), order)
+            ]
     except OSError:
         return ()
-    ids = [one for one in _in_order(listed) if session_id in ("", one)]
+    ids = [one for one in databases.families(listed) if session_id in ("", one)]
     return tuple(databases.named(file, one) for one in ids)
 
 
@@ -109,22 +113,6 @@ def _is_ours(database: sqlite3.Connection) -> bool:
         return {"id", "message_id", "data"} <= part and {"id", "session_id", "data"} <= message
     except sqlite3.Error:
         return False
-
-
-def _in_order(listed: Sequence[databases.Row]) -> list[str]:
-    """Ids: each first-level session by its time, followed by its children."""
-    ids = {values.text(row["id"]) for row in listed}
-    children: dict[str, list[str]] = {}
-    for row in sorted(listed, key=lambda row: (row["time_created"] or 0, str(row["id"]))):
-        parent = values.text(row["parent_id"])
-        children.setdefault(parent if parent in ids else "", []).append(values.text(row["id"]))
-    ordered: list[str] = []
-    waiting = list(reversed(children.get("", ())))
-    while waiting:
-        one = waiting.pop()
-        ordered.append(one)
-        waiting.extend(reversed(children.pop(one, ())))
-    return ordered
 
 
 def _root(database: sqlite3.Connection, session_id: str) -> str:
