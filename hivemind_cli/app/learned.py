@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from hivemind_cli.app import llm_setting
 from hivemind_cli.app.imported import Imported
-from hivemind_cli.app.reading import Recurring, recurring
+from hivemind_cli.app.recurring import Recurring, recurring
 from hivemind_cli.core.assets import asset
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.paths import Paths
@@ -121,7 +121,7 @@ def learned(
         new=sum(one.new for one in done),
         kinds=_kinds(kinds),
         retries=len(corrections) - len(kinds),
-        recurring=tuple(recurring(store)[:RECURRING_MAX]) if store else (),
+        recurring=_lessons(store) if store else (),
         cost=_cost(store, paths, config, env) if store else None,
         left_out=dict(Counter(one.left_out for one in done if one.left_out)),
         unread=(
@@ -131,6 +131,11 @@ def learned(
         torn=tuple((str(one.path), one.fault) for one in done if one.fault and not one.unread),
         strangers=strangers,
     )
+
+
+def _lessons(store: Store) -> tuple[Recurring, ...]:
+    found = recurring(store, now=datetime.now(UTC))
+    return tuple(one for one in found if not one.retry)[:RECURRING_MAX]
 
 
 def _hosts(counting: Sequence[Imported]) -> tuple[OfHost, ...]:

@@ -1,13 +1,15 @@
 """What is known, as plain values for any door: corrections, skills, sessions, and the why behind a line."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
+from typing import Any
 
 from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.records import (
     Correction,
+    CorrectionKind,
     Event,
     EventKind,
     Project,
@@ -15,10 +17,13 @@ from hivemind_cli.core.records import (
     SkillRevision,
     SkillState,
 )
+from hivemind_cli.pipeline import judged
 from hivemind_cli.storage.base import Store
 
 LIKENESS_MIN = 0.6
 """Of two names, 0..1, below which none is offered (difflib's own cutoff)."""
+PAGE = 200
+"""Corrections looked at together, of which unsure ones are left out."""
 PROMPTS_A_SESSION = 20
 """Looked through for each session that is to be listed; a session of many prompts takes the place of others."""
 _BEGINNINGS = (EventKind.PROMPT, EventKind.SESSION_START)
@@ -37,20 +42,6 @@ class SessionSummary:
     tool_calls: int
     corrections: int
     recalls: int
-
-
-@dataclass(frozen=True, slots=True)
-class Recurring:
-    """Corrections that share a key."""
-
-    key: str
-    count: int
-    since: datetime
-    last_at: datetime
-    projects: tuple[str, ...]
-    quote: str
-    skill: str
-    """Name of the skill that carries one of them, or ""."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,35 +109,56 @@ def why(store: Store, revision: SkillRevision, line: int | None = None) -> list[
     return [Why(n, one.text, tuple(known[each] for each in one.correction_ids if each in known)) for n, one in numbered]
 
 
-def recurring(store: Store) -> list[Recurring]:
-    """What keeps coming back, most often first."""
-    groups: dict[str, list[Correction]] = {}
-    for row in store.find(Correction):
-        groups.setdefault(row.record.recurrence_key, []).append(row.record)
-    carried = {
-        one: revision.name
-        for revision in current_skills(store)
-        for each in revision.lines
-        for one in each.correction_ids
-    }
+def corrections(
+    store: Store,
+    *,
+    limit: int,
+    kinds: Sequence[CorrectionKind] = (),
+    project_ids: Collection[str] = (),
+    hosts: Collection[str] = (),
+    since: datetime | None = None,
+    sure_min: float = 0.0,
+) -> tuple[list[Correction], int]:
+    """(the newest as they count by now, how many newer than the oldest of them were left out as less sure).
+
+    Newest first, at most `limit`. What was judged to be no correction is left out without being counted.
+    """
+    filters: dict[str, Any] = {"kind": list(kinds), "project_id": sorted(project_ids), "host": sorted(hosts)}
+    equals = {name: value for name, value in filters.items() if value}
+    found: list[Correction] = []
+    unsure = 0
+    until: int | None = None
+    while len(found) < limit and until != 0:
+        rows = store.find(Correction, newest_first=True, limit=PAGE, until=until, since=since, **equals)
+        for one in judged.effective(store, [row.record for row in rows]):
+            if judged.refused(one):
+                continue
+            if one.confidence >= sure_min and len(found) < limit:
+                found.append(one)
+            elif len(found) < limit:
+                unsure += 1
+        until = rows[-1].seq - 1 if len(rows) == PAGE else 0
+    return found, unsure
+
+
+def projects_named(store: Store, name: str) -> set[str]:
+    """Ids of the projects called `name`, or of the one with that id. HivemindError with the nearest name if none is."""
     names = project_names(store)
-    found = []
-    for key, group in groups.items():
-        if len(group) < 2:
-            continue
-        last = max(group, key=lambda one: one.occurred_at)
-        found.append(
-            Recurring(
-                key=key,
-                count=len(group),
-                since=min(one.occurred_at for one in group),
-                last_at=last.occurred_at,
-                projects=tuple(sorted({names.get(one.project_id, one.project_id) for one in group})),
-                quote=last.quote or last.cause,
-                skill=next((carried[one.id] for one in group if one.id in carried), ""),
-            )
-        )
-    return sorted(found, key=lambda one: (-one.count, one.key))
+    found = {project_id for project_id, known in names.items() if name in (known, project_id)}
+    if found:
+        return found
+    near = max(names.values(), key=lambda one: _likeness(name, one), default="")
+    if near and _likeness(name, near) < LIKENESS_MIN:
+        near = ""
+    raise HivemindError(
+        f"No project is called {name!r}.",
+        why=f"Did you mean {near!r}?"
+        if near
+        else f"Known are {', '.join(sorted(set(names.values())))}."
+        if names
+        else "",
+        fix="`hivemind sessions` shows the projects that were captured.",
+    )
 
 
 def project_names(store: Store) -> dict[str, str]:

@@ -1,44 +1,100 @@
-"""`hivemind corrections`: what people put right."""
+"""`hivemind corrections`: what people put right, and what keeps coming back."""
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import ago, note, print_json, quoted, say
+from hivemind_cli.cli.output import ago, counted, note, print_json, quoted, say
 
 if TYPE_CHECKING:
-    from hivemind_cli.app.reading import Recurring
+    from collections.abc import Sequence
 
+    from hivemind_cli.app.recurring import Recurring
+    from hivemind_cli.core.records import Correction
 
-app = typer.Typer(help="List what you put right; label it yourself.", invoke_without_command=True)
+LISTED, RECURRING_LISTED = 30, 10
+BARS = "▁▂▃▄▅▆▇█"
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_SOME = "`hivemind import --all` looks for them in past sessions."
+
+app = typer.Typer(
+    help="List what you put right, and what keeps coming back; say yourself what was a correction.",
+    invoke_without_command=True,
+)
 
 
 @app.callback()
 def corrections(
     context: typer.Context,
-    recurring: Annotated[bool, typer.Option("--recurring", help="Only what was put right more than once.")] = False,
+    recurring: Annotated[
+        bool, typer.Option("--recurring", help="What was put right more than once, what hurts most first.")
+    ] = False,
     kind: Annotated[str, typer.Option("--kind", help="rejected, interrupted, said, hand_edit, ...")] = "",
-    limit: Annotated[int, typer.Option("--limit", help="How many, newest first.", min=1)] = 30,
+    project: Annotated[str, typer.Option("--project", help="Only of this project.")] = "",
+    host: Annotated[str, typer.Option("--host", help="Only of this agent.")] = "",
+    since: Annotated[str, typer.Option("--since", help="Only since then: 7d, 4w, 2026-11-01.")] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Unsure ones, and errors with what then worked, too.")
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", help=f"How many. [default: {LISTED}; {RECURRING_LISTED} recurring]", min=1)
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")] = False,
 ) -> None:
-    """List what you put right, newest first."""
+    """List what you put right, newest first; with --recurring what keeps coming back."""
     if context.invoked_subcommand:
         return
     from hivemind_cli.app import reading
-    from hivemind_cli.core.records import Correction, CorrectionKind
+    from hivemind_cli.app.recurring import recurring as what_recurs
+    from hivemind_cli.core.records import CorrectionKind
 
-    door = Door.open()
+    now = datetime.now(UTC)
+    kinds = [CorrectionKind(_known("kind", kind, [one.value for one in CorrectionKind]))] if kind else []
+    hosts = [_known("agent", host, _hosts())] if host else []
+    begins = _since(since, now) if since else None
+    store = Door.open().store
+    projects = reading.projects_named(store, project) if project else ()
     if recurring:
-        _recurring(reading.recurring(door.store)[:limit], json)
+        found = what_recurs(store, now=now, project_ids=projects, hosts=hosts, since=begins, candidates=everything)
+        _print_recurring(found, limit or RECURRING_LISTED, now, json)
         return
-    kinds = [CorrectionKind(_known(kind, [one.value for one in CorrectionKind]))] if kind else list(CorrectionKind)
-    found = [row.record for row in door.store.find(Correction, newest_first=True, limit=limit, kind=kinds)]
+    if not kinds and not everything:
+        kinds = [one for one in CorrectionKind if one is not CorrectionKind.TOOL_RETRY]
+    listed, unsure = reading.corrections(
+        store,
+        limit=limit or LISTED,
+        kinds=kinds,
+        project_ids=projects,
+        hosts=hosts,
+        since=begins,
+        sure_min=0.0 if everything or kind == CorrectionKind.TOOL_RETRY else _shown_min(),
+    )
     if json:
-        print_json(found)
+        print_json(listed)
         return
-    names = reading.project_names(door.store)
-    for one in found:
+    _print_list(listed, reading.project_names(store))
+    if not listed:
+        note(f"No corrections{f' of the kind {kind}' if kind else ''} yet. {_SOME}")
+    if unsure:
+        note(f"{counted(unsure, 'turn')} less sure to be a correction: `hivemind corrections --all` shows them, too.")
+
+
+def _shown_min() -> float:
+    from hivemind_cli.pipeline.judged import SHOWN_MIN
+
+    return SHOWN_MIN
+
+
+def _hosts() -> list[str]:
+    from hivemind_cli.hosts import HOSTS, READERS
+
+    return sorted({*HOSTS, *READERS})
+
+
+def _print_list(listed: "Sequence[Correction]", names: dict[str, str]) -> None:
+    for one in listed:
         lasting = {True: "lasting", False: "one-off", None: "unsure"}[one.durable]
         kind = one.kind.value.replace("_", " ")
         say(f"[bold]{kind}[/]  {ago(one.occurred_at)}  {quoted(names.get(one.project_id, 'no project'))}")
@@ -47,12 +103,62 @@ def corrections(
         if one.quote or one.after:
             say(f"  the person  {quoted(one.quote or one.after)}", indent=14)
         say(f"  [dim]noticed     {lasting} ({one.confidence:.2f}): {quoted(one.cause, 200)}[/]", indent=14)
+
+
+def _print_recurring(found: "Sequence[Recurring]", limit: int, now: datetime, json: bool) -> None:
+    if json:
+        lessons = [one for one in found if not one.retry][:limit]
+        print_json([*lessons, *[one for one in found if one.retry][:limit]])
+        return
+    for retry, title in (
+        (False, "What keeps coming back"),
+        (True, "Errors that keep coming back, and what then worked"),
+    ):
+        some = [one for one in found if one.retry is retry]
+        if not some:
+            continue
+        say(f"[bold]{title}[/]")
+        for one in some[:limit]:
+            say(f"[bold]{one.count:>4}×[/]  {quoted(one.quote, 160)}", indent=7)
+            say(f"       [dim]{_bars(one)}  {_when(one, now)}[/]", indent=7)
+            if not retry:
+                say(f"       {_skill(one)}", indent=7)
+        if len(some) > limit:
+            note(f"{len(some) - limit} more: `--limit {len(some)}`.")
+        say()
     if not found:
-        none = f"No correction of the kind {kind}." if kind else "No corrections yet."
-        note(f"{none} `hivemind import --all` looks for them in past sessions.")
+        note(f"Nothing came back so far: no mistake was put right twice. {_SOME}")
+    elif any(not one.retry and not one.skill for one in found):
+        note("`hivemind skillify run` makes skills of what was put right.")
 
 
-def _known(value: str, allowed: list[str]) -> str:
+def _bars(one: "Recurring") -> str:
+    """A bar a week, the newest last."""
+    top = max(*one.weeks, 1)
+    return "".join(BARS[-(-week * (len(BARS) - 1) // top)] for week in one.weeks) + f" {one.trend}"
+
+
+def _when(one: "Recurring", now: datetime) -> str:
+    places = ", ".join(quoted(name, 24) for name in one.projects) or "no project"
+    return (
+        f"in {counted(one.sessions, 'session')} since {one.since.astimezone():%Y-%m-%d}, last {ago(one.last_at, now)}; "
+        f"{places}; {', '.join(one.hosts)}"
+    )
+
+
+def _skill(one: "Recurring") -> str:
+    if not one.skill:
+        return "[yellow]no skill yet[/]"
+    name = f"skill [cyan]{quoted(one.skill)}[/]"
+    if one.live_since is None:
+        return f"{name} [yellow]({one.skill_state}, never live)[/]"
+    state = "live" if one.skill_state == "live" else f"{one.skill_state}, was live"
+    came = f"[red]came back {one.after_live}× since[/]" if one.after_live else "[green]not once since[/]"
+    held = f", held {one.held}×" if one.held else ""
+    return f"{name} ({state} since {one.live_since.astimezone():%Y-%m-%d}): {came}{held}"
+
+
+def _known(what: str, value: str, allowed: list[str]) -> str:
     from difflib import get_close_matches
 
     from hivemind_cli.core.errors import ConfigError
@@ -61,19 +167,22 @@ def _known(value: str, allowed: list[str]) -> str:
         return value
     near = get_close_matches(value, allowed, n=1)
     raise ConfigError(
-        f"There is no kind {value!r}.",
+        f"There is no {what} {value!r}.",
         why=f"Did you mean {near[0]!r}?" if near else "",
-        fix=f"Kinds are {', '.join(allowed)}.",
+        fix=f"Known are {', '.join(allowed)}.",
     )
 
 
-def _recurring(found: "list[Recurring]", json: bool) -> None:
-    if json:
-        print_json(found)
-        return
-    for one in found:
-        skill = f"skill {one.skill}" if one.skill else "no skill yet"
-        say(f"[bold]{one.count:>3}×[/]  {quoted(one.quote)}", indent=6)
-        say(f"      [dim]since {one.since:%Y-%m-%d}, {skill}[/]", indent=6)
-    if not found:
-        note("Nothing was corrected twice so far.")
+def _since(text: str, now: datetime) -> datetime:
+    """`7d` back from now, or the beginning of a day here."""
+    from hivemind_cli.core.errors import ConfigError
+
+    number, unit = text[:-1], text[-1:]
+    try:
+        if unit in _UNITS and number.isascii() and number.isdigit():
+            return now - int(number) * _UNITS[unit]
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as exc:
+        raise ConfigError(
+            f"{text!r} is no time.", why=str(exc), fix="Say 12h, 7d, 4w or a date such as 2026-11-01."
+        ) from exc
