@@ -41,6 +41,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 MODEL = "all-MiniLM-L6-v2"
+MODEL_REQUIRED = bool(os.environ.get("HIVEMIND_MODEL_REQUIRED"))
+"""Read before `own_home` takes it away."""
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +55,7 @@ def model_folder() -> Path:
     missing = export.missing() or ("" if found else f"{MODEL} is in no installed package")
     if missing or found is None:
         message = f"the real model is not here ({missing}): pip install -e '.[dev,models]'"
-        if os.environ.get("HIVEMIND_MODEL_REQUIRED"):
+        if MODEL_REQUIRED:
             pytest.fail(message)
         pytest.skip(message)
     return found.path

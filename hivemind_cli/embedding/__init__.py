@@ -8,7 +8,7 @@ from hivemind_cli.core.config import EmbeddingConfig
 from hivemind_cli.core.errors import ConfigError, ModelError
 from hivemind_cli.embedding.base import EXTRA, Embedder, embed_stream
 from hivemind_cli.embedding.exported import check_files, read_manifest
-from hivemind_cli.embedding.found import ModelFolder, find_model, model_dim, names_folder, safe_name
+from hivemind_cli.embedding.found import ModelFolder, fetch_command, find_model, model_dim, names_folder, safe_name
 
 __all__ = [
     "RUNTIMES",
@@ -97,7 +97,9 @@ def advice(setting: Setting) -> str:
         return f"To have one: {EXTRA}"
     if source_model(setting) is not None:
         return "To have it: hivemind embeddings export"
-    return "To have one from a sentence-transformers folder: hivemind embeddings export FOLDER"
+    if names_folder(setting.config.model):
+        return "To have one from a sentence-transformers folder: hivemind embeddings export FOLDER"
+    return f"To have it: {fetch_command(setting.config.model)}, or from a folder: hivemind embeddings export FOLDER"
 
 
 def _slow(setting: Setting, choice: Choice) -> bool:

@@ -56,6 +56,12 @@ def find_model(model: str, env: Mapping[str, str], home: Path) -> ModelFolder | 
     return None
 
 
+def fetch_command(model: str) -> str:
+    """How a person puts a model by name on this machine; hivemind itself downloads nothing."""
+    repository = model if "/" in model else f"{_ORGANISATION}/{model}"
+    return f"hf download {repository} --include '*.json' --include '*.txt' --include '*.safetensors'"
+
+
 def names_folder(model: str) -> bool:
     """Is it a path rather than a name?"""
     return model.startswith(("/", "~", ".")) or model.count("/") > 1

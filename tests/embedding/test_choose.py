@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hivemind_cli.core.errors import ConfigError
-from hivemind_cli.embedding import Setting, choose, describe, exported_folder, sentence_transformers
+from hivemind_cli.embedding import Setting, choose, describe, export, exported_folder, sentence_transformers
 from hivemind_cli.embedding.found import MARKS, find_model, is_model, model_dim
 from hivemind_cli.embedding.worker import InWorker
 
@@ -26,6 +26,7 @@ def no_packages(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(metadata, "distributions", without)
     monkeypatch.setattr(sentence_transformers, "missing", lambda: "")
+    monkeypatch.setattr(export, "missing", lambda: "")
 
 
 def _source(folder: Path, *, weights: bytes = b"weights", dim: int = 8) -> Path:
