@@ -78,7 +78,7 @@ def export(
     else:
         raise ModelError(
             f"The model {setting.config.model} is not on this machine.",
-            why="It stands neither in the Hugging Face cache nor in an installed package, and hivemind downloads nothing.",
+            why="It is neither in the Hugging Face cache nor in an installed package, and hivemind downloads nothing.",
             fix=advice(setting),
         )
     return export_model(source, target, env=setting.env, work=setting.work, progress=progress), target

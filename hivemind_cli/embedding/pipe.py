@@ -1,5 +1,6 @@
 """Frames between us and a child of ours: 4 bytes of length, a JSON header, and the raw bytes the header announces."""
 
+import contextlib
 import json
 import os
 import select
@@ -74,7 +75,10 @@ class Pipe:
         return frame
 
     def last_words(self) -> str:
-        """The end of what it said on stderr, for an error's reason."""
+        """The end of what it said on stderr, for an error's reason: of a child that is gone."""
+        with contextlib.suppress(BlockingIOError):  # a process of its own may still hold the other end
+            while chunk := os.read(self._stderr, _CHUNK):
+                self._said = (self._said + chunk)[-_STDERR_KEPT:]
         lines = self._said.decode("utf-8", "replace").strip().splitlines()
         return lines[-1][-300:] if lines else ""
 
