@@ -108,7 +108,7 @@ class OwnedHivemind:
         )
         calls = config.llm.judge_calls_day_max
         self.judge = Judge(provider, calls_day_max=calls, clock=clock) if provider and calls else None
-        self._detecting = Detect()
+        self.detecting = Detect()
         self._backtest = Backtest(store)
         self._publishing = Publishing(paths, store, index, self._hosts, clock)
         self._recent: OrderedDict[str, Delivery] = OrderedDict()
@@ -419,7 +419,7 @@ class OwnedHivemind:
         """Under the lock: detect and index what was stored since the last time."""
         before = set(self._undetected)
         moved = 0
-        while run := run_once(self._detecting, self.store):
+        while run := run_once(self.detecting, self.store):
             moved += run
         indexed = 0
         while seen := indexing.refresh(self.store, self.index):

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from hivemind_cli.app import judging, labelling
 from hivemind_cli.app.answering import Answering
+from hivemind_cli.app.own_figures import own_figures
 from hivemind_cli.core.errors import DaemonError
 from hivemind_cli.core.project import identify, kept_workspaces, workspace_for
-from hivemind_cli.core.records import GateSkip, SkillRevision
+from hivemind_cli.core.records import GateSkip, SaidKind, SkillRevision
 from hivemind_cli.index.base import Scope
 from hivemind_cli.storage import wire
 
@@ -27,6 +30,12 @@ class Verbs:
             "codify": self._codify,
             "reindex": self._reindex,
             "forget": self._forget,
+            "judge": self._judge,
+            "label.queue": self._label_queue,
+            "label.show": self._label_show,
+            "label.set": self._label_set,
+            "label.report": self._label_report,
+            "label.export": self._label_export,
         }
 
     def call(self, verb: str, args: dict[str, Any]) -> Any:
@@ -75,3 +84,56 @@ class Verbs:
     def _forget(self, args: dict[str, Any]) -> dict[str, Any]:
         self._owner.capture.forget(str(args["host"]), str(args["session_id"]))
         return {"documents": self._owner.reindex()}
+
+    def _judge(self, args: dict[str, Any]) -> dict[str, Any]:
+        owner, limit = self._owner, int(args.get("limit", judging.LIMIT))
+        if args.get("dry_run"):
+            return asdict(judging.estimate(owner.store, owner.judge, owner.config, limit=limit))
+        return judging.judge_now(owner.store, owner.judge, owner.config, limit=limit)
+
+    def _label_queue(self, args: dict[str, Any]) -> dict[str, Any]:
+        sample, all_turns = int(args.get("sample", labelling.SAMPLE)), bool(args.get("all_turns"))
+        found = labelling.queue(self._owner.store, _scope(args), sample=sample, all_turns=all_turns, now=_now())
+        return asdict(found)
+
+    def _label_show(self, args: dict[str, Any]) -> dict[str, Any] | None:
+        shown = labelling.show(self._owner.store, str(args["event_id"]))
+        return asdict(shown) | {"occurred_at": shown.occurred_at.isoformat()} if shown else None
+
+    def _label_set(self, args: dict[str, Any]) -> dict[str, Any]:
+        judgement = labelling.label(
+            self._owner.store,
+            self._owner.detecting,
+            str(args["event_id"]),
+            _said_kind(str(args["said"])),
+            durable=args.get("durable"),
+            reason=str(args.get("reason", labelling.PICKED)),
+            now=_now(),
+        )
+        self._owner.touched()
+        return {"judgement": judgement.id, "correction": judgement.correction_id}
+
+    def _label_report(self, args: dict[str, Any]) -> dict[str, Any]:
+        return asdict(own_figures(self._owner.store, _scope(args)))
+
+    def _label_export(self, args: dict[str, Any]) -> dict[str, Any]:
+        return {"rows": labelling.exported(self._owner.store, _scope(args))}
+
+
+def _scope(args: dict[str, Any]) -> labelling.Scope:
+    since = args.get("since")
+    return labelling.Scope(
+        project=str(args.get("project", "")),
+        session=str(args.get("session", "")),
+        since=datetime.fromisoformat(since) if since else None,
+    )
+
+
+def _said_kind(value: str) -> SaidKind:
+    if value not in list(SaidKind):
+        raise DaemonError(f"There is no kind {value!r}.", why=f"Kinds are {', '.join(SaidKind)}.")
+    return SaidKind(value)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -216,7 +216,7 @@ def said(event: Event, history: History) -> Iterator[Finding]:
 
 
 def words_of(event: Event, history: History) -> tuple[Finding, Judged] | None:
-    """A turn's words as a finding, whatever they come to; None where nothing was said, or nothing before to put right."""
+    """A turn's words as a finding, whatever they come to; None: nothing was said, or nothing before to put right."""
     if event.kind not in (EventKind.PROMPT, EventKind.STEER) or not said_in(event):
         return None
     call_id = event.payload.get("call_id")
