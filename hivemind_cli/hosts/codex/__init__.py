@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hivemind_cli.hosts import jsonlines
+from hivemind_cli.hosts import jsonlines, values
 from hivemind_cli.hosts.base import Seen
 from hivemind_cli.hosts.codex.reader import Reader
 
@@ -39,6 +39,7 @@ def read_transcript(path: Path) -> Iterator[Seen]:
 
 def _is_own(value: Mapping[str, Any]) -> bool:
     if isinstance(value.get("payload"), dict):
-        return value.get("type") in _LINES
+        return values.text(value.get("type")) in _LINES
     first = "instructions" in value and isinstance(value.get("id"), str)
-    return first or "record_type" in value or value.get("type") in ("function_call", "function_call_output")
+    kind = values.text(value.get("type"))
+    return first or "record_type" in value or kind in ("function_call", "function_call_output")
