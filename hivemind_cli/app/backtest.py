@@ -26,7 +26,7 @@ class Backtest:
         """Look up what a hold may be asked about, each project's history once. Not on a hook's time."""
         unknown: dict[tuple[str, str], list[Document]] = {}
         for document in documents:
-            if document.acts and (document.id, document.version) not in self._known:
+            if document.holds and document.acts and (document.id, document.version) not in self._known:
                 unknown.setdefault((document.workspace_id, document.project_id), []).append(document)
         for (workspace_id, project_id), group in unknown.items():
             calls = self._calls(workspace_id, project_id)

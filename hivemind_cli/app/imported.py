@@ -126,9 +126,7 @@ def _state(file: Path) -> str:
     return f"{found.st_size}@{found.st_mtime_ns}"
 
 
-def mark_of(
-    imported: Imported, stamp: str, *, subagents: bool, original: Session | None, at: datetime
-) -> ImportMark:
+def mark_of(imported: Imported, stamp: str, *, subagents: bool, original: Session | None, at: datetime) -> ImportMark:
     """What is remembered of a session that was read to its end."""
     key = path_key(imported.path)
     told: dict[str, Any] = {name: getattr(imported, name) for name in (*COUNTS, "fault", "left_out")}

@@ -9,7 +9,6 @@ from hivemind_cli.app.importing import Finding, Found, Imported, Watch
 from hivemind_cli.cli.output import narration
 
 
-
 class Bar(Watch):
     """A bar on stderr, for people at a terminal only."""
 

@@ -91,9 +91,7 @@ def _stopped(run: "Import", bar: "Bar") -> None:
     )
 
 
-def _tell(
-    door: Door, run: "Import", findings: "list[Finding]", *, dry_run: bool, json: bool, codify: bool
-) -> None:
+def _tell(door: Door, run: "Import", findings: "list[Finding]", *, dry_run: bool, json: bool, codify: bool) -> None:
     from hivemind_cli.app.imported import copies_told
     from hivemind_cli.app.learned import learned
     from hivemind_cli.cli.import_report import show

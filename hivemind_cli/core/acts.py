@@ -7,6 +7,7 @@ or any other tool. Hosts build it once, when they decode a tool event.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -96,12 +97,26 @@ class Act:
         return " ".join(said.split())[:200]
 
 
+_KEPT_CHARS_MAX = 1000
+"""Longer commands are not remembered."""
+
+
 def command_heads(command: str) -> tuple[str, ...]:
     """Program and subcommand of each simple command in a shell line, in order, without repeats.
 
     `cd app && FOO=1 sudo /usr/bin/git push -f origin` gives ("git push",), and so does `bash -lc "git push"`. Text
     that is no valid shell (an open quote) is split at white space.
     """
+    return _kept_heads(command) if len(command) <= _KEPT_CHARS_MAX else _heads(command)
+
+
+@lru_cache(maxsize=4096)
+def _kept_heads(command: str) -> tuple[str, ...]:
+    """The same few commands are compared again and again, with every skill and memo."""
+    return _heads(command)
+
+
+def _heads(command: str) -> tuple[str, ...]:
     heads: dict[str, None] = {}
     staged: dict[str, None] = {}
     for words in simple_commands(command):

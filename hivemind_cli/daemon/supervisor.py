@@ -9,6 +9,7 @@ import logging
 import os
 import resource
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -42,6 +43,8 @@ FAREWELL_S = 5.0
 FORMER_OWNER_S = 10.0
 """How long a starting daemon waits for one that has stopped listening but not closed its store."""
 _OPEN_FILES_MIN = 1024
+_M_ARENA_MAX = -8
+"""malloc.h."""
 
 
 class Supervisor:
@@ -289,6 +292,15 @@ class Supervisor:
                 ) from chore.error
 
 
+def _few_heaps() -> None:
+    """glibc gives every thread a heap of its own and never takes it back: 60 MB after an import (measured)."""
+    if sys.platform == "linux":
+        import ctypes
+
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+
+
 @contextlib.contextmanager
 def _locked(paths: Paths) -> Iterator[lock.Lock]:
     """The lock; StoreLocked at once if its holder listens, else after the former owner had its time."""
@@ -330,7 +342,8 @@ def _pid_file(paths: Paths) -> Iterator[None]:
 
 
 def _limits() -> None:
-    """No core dumps (they would hold what redaction took out), and files enough for the indexes."""
+    """No core dumps (they would hold what redaction took out), files enough for the indexes, and few heaps."""
+    _few_heaps()
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < _OPEN_FILES_MIN:

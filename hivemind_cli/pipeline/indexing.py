@@ -3,7 +3,9 @@
 Its cursor is the index's own and commits with it: three sequence numbers in one integer.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from hivemind_cli.core.acts import Act
@@ -84,27 +86,37 @@ def begin(store: Store, index: Index) -> bool:
 
 def expire_memos(store: Store, index: Index) -> int:
     """Drop memos that saw MEMO_SESSIONS_MAX later sessions of their project; how many."""
+    memos = [document.id for document in index.all() if document.kind == "memo"]
+    known = {row.record.id: row.record for row in store.find(Correction, id=memos)} if memos else {}
+    latest = {place: _latest_starts(store, *place) for place in {_place(one) for one in known.values()}}
     old = []
-    for document in index.all():
-        if document.kind != "memo":
+    for id in memos:
+        correction = known.get(id)
+        if correction is None:
+            old.append(id)
             continue
-        rows = store.find(Correction, id=document.id, limit=1)
-        if not rows:
-            old.append(document.id)
-            continue
-        correction = rows[0].record
-        starts = store.find(
-            Event,
-            kind=EventKind.SESSION_START,
-            project_id=correction.project_id,
-            workspace_id=correction.workspace_id,
-            since=correction.occurred_at,
-        )
-        if len({row.record.session_id for row in starts} - {correction.session_id}) >= MEMO_SESSIONS_MAX:
-            old.append(document.id)
+        starts = latest[_place(correction)]
+        later = starts[bisect_left(starts, (correction.occurred_at, "")) :]
+        others = [one for _, one in later[: MEMO_SESSIONS_MAX + 1] if one != correction.session_id]
+        if len(others) >= MEMO_SESSIONS_MAX:
+            old.append(id)
     if old:
         index.update([], old, cursor=index.cursor())
     return len(old)
+
+
+def _place(correction: Correction) -> tuple[str, str]:
+    return correction.workspace_id, correction.project_id
+
+
+def _latest_starts(store: Store, workspace_id: str, project_id: str) -> list[tuple[datetime, str]]:
+    """When each session of a project was last started, and which it was, in order."""
+    rows = store.find(Event, kind=EventKind.SESSION_START, project_id=project_id, workspace_id=workspace_id)
+    latest: dict[str, datetime] = {}
+    for row in rows:
+        at = row.record.occurred_at
+        latest[row.record.session_id] = max(latest.get(row.record.session_id, at), at)
+    return sorted((at, session_id) for session_id, at in latest.items())
 
 
 def is_memo(correction: Correction) -> bool:
