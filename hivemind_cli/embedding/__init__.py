@@ -1,7 +1,7 @@
 """Sentence embeddings: one port, one file per runtime; and the choice of one, which downloads nothing."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hivemind_cli.core.config import EmbeddingConfig
@@ -69,11 +69,12 @@ def choose(setting: Setting, *, in_worker: bool = False) -> Choice:
         return Choice(None, "`embedding.runtime` is none")
     if wanted != "auto":
         return RUNTIMES[wanted](setting, in_worker)
-    missing = []
+    missing: list[str] = []
     for name in ("onnx", "sentence_transformers"):
         choice = RUNTIMES[name](setting, in_worker)
         if choice.embedder is not None:
-            return choice
+            damaged = bool(missing) and exported_folder(setting).is_dir()
+            return replace(choice, reason=f"{choice.reason}; its export: {missing[0]}") if damaged else choice
         missing.append(choice.reason)
     return Choice(None, "; ".join(dict.fromkeys(missing)))
 
@@ -110,7 +111,7 @@ def exported_folder(setting: Setting) -> Path:
     """Where the model's export stands, or would."""
     model = setting.config.model
     if names_folder(model) and (Path(model).expanduser() / "manifest.json").is_file():
-        return Path(model).expanduser()
+        return Path(model).expanduser().absolute()
     found = source_model(setting) if names_folder(model) else None
     return setting.models / (found.name if found else safe_name(model))
 

@@ -115,7 +115,9 @@ def _in_child(
     deadline = time.monotonic() + wall_s
     pipe = Pipe(start([sys.executable, "-P", "-m", "hivemind_cli.embedding.export"], env=child_env(env), cwd=work))
     try:
-        pipe.send({"source": str(source.path), "name": source.name, "aside": str(aside)}, deadline)
+        pipe.send(
+            {"source": str(source.path.absolute()), "name": source.name, "aside": str(aside.absolute())}, deadline
+        )
         while True:
             said, _ = pipe.receive(deadline)
             if "step" in said and progress:

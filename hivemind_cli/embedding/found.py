@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 MARKS = ("modules.json", "config_sentence_transformers.json", "model.safetensors")
@@ -116,6 +115,8 @@ def _in_cache(model: str, env: Mapping[str, str], home: Path) -> Iterator[Path]:
 
 def _in_packages(name: str) -> Iterator[tuple[Path, str]]:
     """Installed distributions whose name holds the model's, and the folder in them that is a model."""
+    from importlib import metadata  # dear, and rarely needed
+
     wanted = _plain(name)
     for distribution in metadata.distributions():
         package = distribution.metadata["Name"] or ""

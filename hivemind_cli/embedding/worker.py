@@ -53,7 +53,7 @@ class InWorker:
         self.name, self.dim = name, dim
         self._opening = {
             "runtime": runtime,
-            "folder": str(folder),
+            "folder": str(folder.absolute()),  # its folder is another
             "model": model,
             "threads": threads,
             "idle_s": idle_s,
@@ -126,6 +126,9 @@ class InWorker:
                 if self._closed or stops() != stops_before:
                     raise ModelError(f"{self.name} was stopped.") from None
                 continue
+            except BaseException:  # interrupted: the answer still to come would be taken for the next one's
+                self._drop()
+                raise
             if "error" in said:
                 raise _error(said["error"])
             return body

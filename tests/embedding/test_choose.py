@@ -99,6 +99,7 @@ def test_a_damaged_export_is_a_reason_and_the_next_is_taken(
     choice = choose(one, in_worker=in_worker)
     assert choice.embedder is not None and choice.embedder.name == "all-MiniLM-L6-v2/sentence-transformers"
     assert choice.embedder.dim == 8
+    assert "is not the file that was exported" in choice.reason
 
 
 def test_without_the_library_its_command_is_named(

@@ -127,6 +127,22 @@ def test_a_hung_batch_is_ended_at_its_limit_and_the_next_is_answered(make: MakeW
     assert np.allclose(worker.embed(TEXTS), expected)
 
 
+def test_an_interrupted_caller_leaves_no_answer_for_the_next(
+    make: MakeWorker, expected: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = make()
+    worker.embed(TEXTS)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(worker._pipe, "receive", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            worker.embed(["green"] * 2)
+    assert np.allclose(worker.embed(TEXTS), expected)
+
+
 def test_stopped_at_shutdown_it_does_not_start_again(make: MakeWorker) -> None:
     worker = make()
     worker.embed(TEXTS)
@@ -182,6 +198,13 @@ def test_another_model_in_the_folder_is_noticed(tiny_model: Path, tmp_path: Path
     with pytest.raises(ModelError, match="is another model"):
         worker.embed(TEXTS)
     worker.close()
+
+
+def test_a_folder_may_be_given_from_where_we_stand(
+    make: MakeWorker, tiny_model: Path, expected: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_model.parent)
+    assert np.allclose(make(folder=Path(tiny_model.name)).embed(TEXTS), expected)
 
 
 def test_threads_share_it(make: MakeWorker, expected: np.ndarray) -> None:
