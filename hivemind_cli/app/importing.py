@@ -43,8 +43,8 @@ __all__ = ["Finding", "Found", "Import", "Imported", "Watch", "find", "import_se
 
 logger = logging.getLogger(__name__)
 
-BATCH = 500
-BATCH_CHARS = 1_000_000
+BATCH = 250
+BATCH_CHARS = 500_000
 """Of text, in one batch: fields are cut at 64 KB each, but a call may have many."""
 SHOWN_BYTES = 500_000
 """A progress bar moves by so much, at least."""
