@@ -139,6 +139,8 @@ def _lines(file: Path, offset: int, end: int | None) -> Iterator[str]:
 
 def _is_ours(file: Path) -> bool:
     try:
+        if not file.is_file():
+            return False
         with file.open("rb") as opened:
             first = next((line for line in opened.read(HEAD_BYTES).splitlines() if line.strip()), b"")
     except (OSError, ValueError):

@@ -236,7 +236,8 @@ def _read_store(path: Path) -> Iterator[Seen]:
         for raw in _messages(database, fields):
             message = calls.parsed(raw)
             if message:
-                yield from reader.message(values.text(message.get("role")), message.get("content"))
+                role = values.text(message.get("role"))
+                yield from databases.shown(reader.message, role, message.get("content"))
             else:
                 reading().skipped["message torn or strange"] += 1
         yield from teller.close()

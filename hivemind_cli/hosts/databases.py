@@ -4,11 +4,14 @@ A session in a file of many is named `file#id` (see hosts.base.Reader); the id i
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
+
+from hivemind_cli.hosts.base import Seen, reading
+from hivemind_cli.hosts.jsonlines import STRANGE
 
 FIELD_BYTES_MAX = 16_000_000
 """A longer field is read as None: it is no message."""
@@ -51,10 +54,21 @@ def families(pairs: Sequence[tuple[str, str]]) -> list[str]:
 def is_database(path: Path) -> bool:
     """Does the file begin as an SQLite database does? Never raises."""
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             return file.read(len(_MAGIC)) == _MAGIC
     except (OSError, ValueError):
         return False
+
+
+def shown(feed: Callable[..., Iterable[Seen]], *values: Any) -> list[Seen]:
+    """What `feed` sees in one row; nothing of a row that is not as its host writes it, which is told."""
+    try:
+        return list(feed(*values))
+    except STRANGE:
+        reading().skipped["message torn or strange"] += 1
+        return []
 
 
 @contextmanager

@@ -144,7 +144,7 @@ def _told(database: sqlite3.Connection, session_id: str, known: Mapping[str, dat
     rows = databases.rows(database, "messages", _MESSAGE, "WHERE session_id = ? ORDER BY id", (session_id,))
     for row in rows:
         if not (parent and _copied(database, parent, row)):
-            yield from reader.row(row)
+            yield from databases.shown(reader.row, row)
     yield from teller.close()
 
 

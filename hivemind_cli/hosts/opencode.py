@@ -132,7 +132,7 @@ def _root(database: sqlite3.Connection, session_id: str) -> str:
 def _told(database: sqlite3.Connection, session_id: str, info: databases.Row, teller: Teller) -> Iterator[Seen]:
     if not teller.agent_id:
         yield teller.start(values.time(info["time_created"]))
-    reading = _Reading(teller)
+    reader = _Reading(teller)
     there = databases.columns(database, "message")
     order = "time_created, id" if "time_created" in there else "id"
     messages = databases.rows(
@@ -145,7 +145,7 @@ def _told(database: sqlite3.Connection, session_id: str, info: databases.Row, te
             calls.parsed(row["data"])
             for row in databases.rows(database, "part", ("data",), "WHERE message_id = ? ORDER BY id", (message_id,))
         )
-        yield from reading.message(message_id, data, parts)
+        yield from databases.shown(reader.message, message_id, data, parts)
     yield from teller.close()
 
 
