@@ -16,6 +16,7 @@ KEPT = frozenset(
         *("HOME", "PATH", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SHELL", "TERM", "SSL_CERT_FILE", "SSL_CERT_DIR"),
         *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
         *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+        *("HF_HOME", "HF_HUB_CACHE", "CUDA_VISIBLE_DEVICES"),  # where models stand, and what runs them
     )
 )
 """Variables the daemon keeps, besides those of KEPT_STARTS and the one [llm] key_env names."""
