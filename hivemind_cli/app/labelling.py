@@ -7,12 +7,11 @@ figures are computed on turns drawn at random alone: the first so many in an ord
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from difflib import get_close_matches
 from hashlib import blake2b
 from itertools import chain, zip_longest
 from typing import Any
 
-from hivemind_cli.app.reading import project_names
+from hivemind_cli.app.reading import project_names, projects_named
 from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.records import Correction, Event, EventKind, Judgement, Record, SaidKind
@@ -197,7 +196,7 @@ def _did(turn: Turn) -> list[str]:
 
 def _natural(store: Store, scope: Scope) -> Iterator[Event]:
     """The turns in which a person answers an agent, in the order of storing: no first prompts of sessions."""
-    equals: dict[str, Any] = {"project_id": _project_ids(store, scope.project)} if scope.project else {}
+    equals: dict[str, Any] = {"project_id": sorted(projects_named(store, scope.project))} if scope.project else {}
     after = 0
     while rows := store.find(
         Event, kind=[EventKind.PROMPT, EventKind.STEER], since=scope.since, after=after, limit=_PAGE, **equals
@@ -208,19 +207,6 @@ def _natural(store: Store, scope: Scope) -> Iterator[Event]:
             said = str(event.payload.get("text", "")).strip()
             if answers and said and event.session_id.startswith(scope.session):
                 yield event
-
-
-def _project_ids(store: Store, wanted: str) -> list[str]:
-    names = project_names(store)
-    found = [project_id for project_id, name in names.items() if wanted in (name, project_id)]
-    if not found:
-        near = get_close_matches(wanted, names.values(), n=1)
-        raise HivemindError(
-            f"There is no project {wanted!r}.",
-            why=f"Did you mean {near[0]!r}?" if near else "",
-            fix="`hivemind sessions` shows the projects that were seen.",
-        )
-    return found
 
 
 def _unsure(store: Store) -> list[str]:

@@ -1,10 +1,11 @@
 """`hivemind corrections`: what people put right, and what keeps coming back."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hivemind_cli.cli import judging, labelling, when
 from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.output import ago, counted, note, print_json, quoted, say
 
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
 
 LISTED, RECURRING_LISTED = 30, 10
 BARS = "▁▂▃▄▅▆▇█"
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _SOME = "`hivemind import --all` looks for them in past sessions."
 
 app = typer.Typer(
     help="List what you put right, and what keeps coming back; say yourself what was a correction.",
     invoke_without_command=True,
 )
+app.command("label")(labelling.label)
+app.command("judge")(judging.judge)
 
 
 @app.callback()
@@ -53,7 +55,7 @@ def corrections(
     now = datetime.now(UTC)
     kinds = [CorrectionKind(_known("kind", kind, [one.value for one in CorrectionKind]))] if kind else []
     hosts = [_known("agent", host, _hosts())] if host else []
-    begins = _since(since, now) if since else None
+    begins = when.since(since, now) if since else None
     store = Door.open().store
     projects = reading.projects_named(store, project) if project else ()
     if recurring:
@@ -121,8 +123,7 @@ def _print_recurring(found: "Sequence[Recurring]", limit: int, now: datetime, js
         for one in some[:limit]:
             say(f"[bold]{one.count:>4}×[/]  {quoted(one.quote, 160)}", indent=7)
             say(f"       [dim]{_bars(one)}  {_when(one, now)}[/]", indent=7)
-            if not retry:
-                say(f"       {_skill(one)}", indent=7)
+            say(f"       [dim]{_where(one)}[/]{'' if retry else f'; {_skill(one)}'}", indent=7)
         if len(some) > limit:
             note(f"{len(some) - limit} more: `--limit {len(some)}`.")
         say()
@@ -139,11 +140,13 @@ def _bars(one: "Recurring") -> str:
 
 
 def _when(one: "Recurring", now: datetime) -> str:
+    when = f"since {one.since.astimezone():%Y-%m-%d}, last {ago(one.last_at, now)}"
+    return f"{counted(one.sessions, 'session')} {when}"
+
+
+def _where(one: "Recurring") -> str:
     places = ", ".join(quoted(name, 24) for name in one.projects) or "no project"
-    return (
-        f"in {counted(one.sessions, 'session')} since {one.since.astimezone():%Y-%m-%d}, last {ago(one.last_at, now)}; "
-        f"{places}; {', '.join(one.hosts)}"
-    )
+    return f"{places} ({', '.join(one.hosts)})"
 
 
 def _skill(one: "Recurring") -> str:
@@ -171,18 +174,3 @@ def _known(what: str, value: str, allowed: list[str]) -> str:
         why=f"Did you mean {near[0]!r}?" if near else "",
         fix=f"Known are {', '.join(allowed)}.",
     )
-
-
-def _since(text: str, now: datetime) -> datetime:
-    """`7d` back from now, or the beginning of a day here."""
-    from hivemind_cli.core.errors import ConfigError
-
-    number, unit = text[:-1], text[-1:]
-    try:
-        if unit in _UNITS and number.isascii() and number.isdigit():
-            return now - int(number) * _UNITS[unit]
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError) as exc:
-        raise ConfigError(
-            f"{text!r} is no time.", why=str(exc), fix="Say 12h, 7d, 4w or a date such as 2026-11-01."
-        ) from exc
