@@ -10,6 +10,7 @@ Source: session files and hook payloads of 0.61.0, and its recorder.
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -114,7 +115,8 @@ class _Session:
         self._abandoned: list[str] = []
         self._stopped = False
         self._refused = False
-        self._prompts = jsonlines.Once()
+        self._prompts: Counter[str] = Counter()
+        self._copies: Counter[str] = Counter()
         self._replay = False
 
     def feed(self, line: _Line) -> list[Seen]:
@@ -158,8 +160,9 @@ class _Session:
         for message in messages if isinstance(messages, list) else ():
             if isinstance(message, dict) and message.get("type") == "user":
                 found += self._context(_texts(message.get("content")), values.time(message.get("timestamp")))
-        if messages:
+        if isinstance(messages, list):
             self._told.new("context")
+            self._copies.clear()
             self._replay = False
         return found
 
@@ -191,21 +194,30 @@ class _Session:
         texts = _texts(line.get("content"))
         found = self._context(texts, at)
         if any(text.startswith("<session_context>") for text in texts) and not self._told.new("context"):
-            self._replay = True  # the whole history is written once more, under new ids
+            self._copies = self._prompts.copy()  # the whole history is written once more, under new ids
+            self._replay = True
         shown = _texts(line.get("displayContent")) or texts
         ran = [match.group(1) for text in texts if (match := _RAN.match(text))]
         if ran and self._told.new(f"ran:{digest(str(ran))}:{line['id']}") and not self._replay:
             return found + self._tell.steer("", at, ran="\n".join(ran))
         said = "\n".join(filter(None, (persons_words(text) for text in shown))) if not ran else ""
-        if not said or (self._replay and digest(said) in self._prompts):
+        if not said or self._is_copy(said):
             return found
         self._replay = False
-        self._prompts.new(digest(said))
+        self._prompts[digest(said)] += 1
         self._said()
         self._places.note(line["id"])
         self._stopped = self._refused = False
         lost, self._abandoned = self._abandoned, []
         return found + self._tell.prompt(said, at, abandoned=lost)
+
+    def _is_copy(self, said: str) -> bool:
+        """Is this a prompt of the history that is being written once more?"""
+        mark = digest(said)
+        if not self._replay or self._copies[mark] <= 0:
+            return False
+        self._copies[mark] -= 1
+        return True
 
     def _answer(self, line: _Line, at: datetime | None) -> list[Seen]:
         """A message of the agent's, which may have been told in part."""

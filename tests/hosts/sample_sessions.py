@@ -187,7 +187,7 @@ def copilot_start() -> Line:
 
 def copilot_call(call_id: str, tool: str, given: Line, agent: str = "") -> list[Line]:
     asked = {"toolCallId": call_id, "name": tool, "arguments": given, "type": "function"}
-    begun = {"toolCallId": call_id, "toolName": tool, "arguments": given}
+    begun: Line = {"toolCallId": call_id, "toolName": tool, "arguments": given}
     return [
         copilot_event(f"m-{call_id}", "assistant.message", agent=agent, content="", toolRequests=[asked]),
         copilot_event(f"b-{call_id}", "tool.execution_start", agent=agent, **begun),

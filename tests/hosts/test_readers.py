@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
@@ -221,10 +222,8 @@ def test_a_field_of_another_kind_never_raises(host: str, reader: Reader, session
         reader.sessions_in(session)
 
 
-WORDS = (
-    "type payload id data message content role user session_meta response_item event_msg $set $rewindTo messages "
-    "toolCalls call_id user.message session text"
-).split()
+WORDS = ["type", "payload", "id", "data", "message", "content", "role", "user", "session_meta", "response_item"]
+WORDS += ["event_msg", "$set", "$rewindTo", "messages", "toolCalls", "call_id", "user.message", "session", "text"]
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(WORDS),
     lambda inner: (
@@ -244,16 +243,16 @@ def test_whatever_stands_in_a_file_nothing_is_raised(reader: Reader, session: Pa
         one.sessions_in(session)
 
 
+NAMES = re.compile(r'"(?:id|call_id|toolCallId|parentId)": "')
+
+
 @pytest.mark.slow
 def test_a_large_session_is_read_in_bounded_memory(host: str, reader: Reader, session: Path) -> None:
     _, lines = sample.SESSIONS[host]
     text = "".join(json.dumps(line) + "\n" for line in lines()[1:])
     with session.open("a", encoding="utf-8") as file:
         for n in range(30_000_000 // len(text)):
-            renamed = text
-            for prefix in ("c", "g", "k", "p"):
-                for call in range(1, 5):
-                    renamed = renamed.replace(f'"{prefix}{call}"', f'"{prefix}{call}-{n}"')
+            renamed = NAMES.sub(rf"\g<0>{n}-", text)
             file.write(renamed.replace("the coins", f"the coins {n} {'x' * 2000}"))
     tracemalloc.start()
     try:
