@@ -134,7 +134,7 @@ class _Reading:
     def __init__(self, teller: Teller) -> None:
         self.teller = teller
         self._open: list[str] = []
-        """Calls without a result, of a transcript that gives them no ids."""
+        """Calls of the last message without a result, for a transcript that gives them no ids."""
 
     def line(self, line: Mapping[str, Any]) -> list[Seen]:
         """What one line of a transcript shows."""
@@ -146,6 +146,8 @@ class _Reading:
     def message(self, role: str, content: object) -> list[Seen]:
         """What one message shows."""
         blocks = content if isinstance(content, list) else [{"type": "text", "text": content}]
+        if role == "assistant":
+            self._open.clear()
         seen: list[Seen] = []
         said: list[str] = []
         for block in (one for one in blocks if isinstance(one, dict)):
