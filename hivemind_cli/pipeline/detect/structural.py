@@ -9,6 +9,7 @@ from functools import lru_cache
 from hivemind_cli.core.acts import EDIT, SHELL, Act
 from hivemind_cli.core.match import content
 from hivemind_cli.core.records import CorrectionKind, Event, EventKind
+from hivemind_cli.pipeline.detect.checks import red_after_done
 from hivemind_cli.pipeline.detect.finding import Finding, History, Rule, act_of, edited, said_in
 from hivemind_cli.pipeline.detect.said import Judged, judge
 from hivemind_cli.pipeline.detect.undo import ALL, COMMIT, NEW, commits, commits_named, names, taken_back
@@ -21,7 +22,6 @@ REDO_TERMS_MIN = 3
 RETRY_CALLS_MAX = 6
 """Calls between an error and the call that worked."""
 _ENDS = (EventKind.TOOL_RESULT, EventKind.TOOL_FAILURE)
-_CHECK_WORDS = ("test", "spec", "check", "lint", "build", "compile", "verify", "typecheck")
 
 
 def rejected(event: Event, history: History) -> Iterator[Finding]:
@@ -150,33 +150,6 @@ def redo(event: Event, history: History) -> Iterator[Finding]:
                 durable=None,
                 cause="asked for the same again",
             )
-            return
-
-
-def red_after_done(event: Event, history: History) -> Iterator[Finding]:
-    """The agent said it was done, and the next test, build or lint run fails with nothing changed between."""
-    act = act_of(event)
-    if event.kind is not EventKind.TOOL_FAILURE or act is None or not _is_check(act):
-        return
-    for earlier in reversed(history.events):
-        before = act_of(earlier)
-        if earlier.kind in _ENDS and before and (before.kind == EDIT or _is_check(before)):
-            return
-        if earlier.kind is EventKind.REPLY:
-            last = next((e for e in reversed(history.events) if edited(e)), None)
-            if last and last.turn < event.turn and not said_in(earlier).rstrip().endswith(("?", "？")):
-                yield Finding(
-                    kind=CorrectionKind.RED_AFTER_DONE,
-                    reaction=event,
-                    act_event=last,
-                    act=act_of(last),
-                    quote="",
-                    task=history.task(),
-                    confidence=0.8,
-                    durable=None,
-                    cause=f"said done, then `{act.short}` failed",
-                    after=str(event.payload.get("error", ""))[:2000],
-                )
             return
 
 
@@ -343,7 +316,3 @@ def _silently_denied(event: Event) -> bool:
     return (
         event.kind is EventKind.TOOL_DENIED and event.payload.get("by") == "person" and not event.payload.get("words")
     )
-
-
-def _is_check(act: Act) -> bool:
-    return act.kind == SHELL and any(word in head for head in act.heads for word in _CHECK_WORDS)
