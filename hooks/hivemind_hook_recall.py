@@ -25,7 +25,8 @@ SPAWN_EVERY_S = 2.0
 FD_MAX = 1 << 16
 ENV_KEPT = frozenset(
     b"HOME PATH USER LOGNAME LANG TZ TMPDIR SHELL TERM SSL_CERT_FILE SSL_CERT_DIR "
-    b"HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy".split()
+    b"HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy "
+    b"HF_HOME HF_HUB_CACHE CUDA_VISIBLE_DEVICES".split()
 )
 ENV_KEPT_STARTS = (b"LC_", b"XDG_", b"HIVEMIND_")
 ENV_DROPPED = (b"HIVEMIND_WORKSPACE_ID", b"HIVEMIND_INTERNAL")  # one session's own, not the daemon's
