@@ -36,6 +36,8 @@ _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})(.*)")
 _MESSAGE_ID = re.compile(r"<!-- message-id: [^>]*-->")
 _TOOL = re.compile(r"<tool-use\b[^>]*>|<details>\s*<summary>\s*Tool use: \*\*|Tool use: \*\*[^*]+\*\*\s*\Z")
 _BARE_TOOL = re.compile(r"Tool use: \*\*")
+_RULED = re.compile(r"\A(?:\s*---\s*\n)+|(?:\n\s*---\s*)+\Z")
+"""The rules between messages, around one."""
 _THINK = "<think>"
 _CODEX_STOPPED = "<turn_aborted>"
 _CONTINUED = "This session is being continued"
@@ -156,7 +158,7 @@ def _told(section: Section, teller: Teller) -> Iterator[Seen]:
         if isinstance(part, Block):
             yield from tell(part, teller, section.at)
         elif not section.sidechain:
-            teller.reply(part.strip().removesuffix("---"), section.at)
+            teller.reply(_RULED.sub("", part), section.at)
 
 
 def _said(section: Section, teller: Teller) -> Iterator[Seen]:

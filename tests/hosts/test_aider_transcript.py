@@ -246,7 +246,8 @@ def test_odd_bytes_cost_only_themselves(project: Path, monkeypatch: pytest.Monke
 
 PIECES = st.sampled_from(
     ["#### x  ", "> ", "> Applied edit to a", "> Commit abcdef1 x", "> Removed: 1", "#### /undo  ", "```",
-     "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE", "a.py", "", "> Running ls", "> ^C", "> Run shell command? (Y)es/(N)o [Yes]: n  "]
+     "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE", "a.py", "", "> Running ls", "> ^C",
+     "> Run shell command? (Y)es/(N)o [Yes]: n  "]
 )  # fmt: skip
 
 
