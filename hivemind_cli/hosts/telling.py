@@ -168,7 +168,10 @@ class Teller:
     def _ended(self, kind: EventKind, call_id: str, at: datetime | None, **fields: Any) -> Seen:
         tool, act, _ = self.called(call_id)
         named = {"call_id": call_id, "act": act.as_json()}
-        return self._seen(kind, self._call_key(kind, call_id), at, tool=tool, **named, **fields)
+        seen = self._seen(kind, self._call_key(kind, call_id), at, tool=tool, **named, **fields)
+        if call_id in self._calls:
+            self._calls[call_id] = (tool, act, {})  # what it was given may be long, and is done with
+        return seen
 
     def _call_key(self, kind: EventKind, call_id: str) -> str:
         if not self._by_input:
