@@ -23,7 +23,8 @@ def judge(
 ) -> None:
     """Let a model judge turns that the detector is unsure of.
 
-    Redacted words are sent to it. Only with `llm.allow`, and within the day's caps. New turns are judged by themselves, before skills are made.
+    Redacted words are sent to it, only with `llm.allow`, and within the day's caps. New turns are judged by themselves,
+    before skills are made; imported ones only by this command.
     """
     door = Door.open()
     found = door.ask("judge", dry_run=True, limit=limit)

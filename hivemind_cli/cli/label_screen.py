@@ -144,7 +144,7 @@ def turn_lines(
 ) -> list[Line]:
     """The screen for one turn, at most `height` lines of `width` columns. The keys stay in sight; words give way."""
     footer = _footer(width, durable, message)
-    header: list[Line] = [(_one_line(f"{place}  {shown['project']}  {shown['host']}"), _DIM), ("", "")]
+    header: list[Line] = [(_one_line(", ".join(one for one in (place, shown["project"], shown["host"]) if one)), _DIM), ("", "")]
     room = height - len(footer) - len(header)
     if room < _BODY_MIN:
         header, room = [], height - len(footer)
@@ -204,7 +204,7 @@ def _footer(width: int, durable: bool | None, message: str) -> list[Line]:
 def _flowed(words: list[str], width: int) -> list[str]:
     lines = [""]
     for word in words:
-        joined = f"{lines[-1]}   {word}" if lines[-1] else word
+        joined = f"{lines[-1]}  {word}" if lines[-1] else word
         if cell_len(joined) <= width or not lines[-1]:
             lines[-1] = joined
         else:

@@ -41,8 +41,9 @@ def label(
 ) -> None:
     """Label your own turns, a key each, and see your own numbers.
 
-    A label counts at once: for memos, skills and lists. Turns the detector is unsure of come mixed with turns drawn at random; the figures are of the random ones alone.
-    Without a terminal, labels are read from standard input: lines of ID, a tab, and a key (c+ lasts, c- is one-off).
+    A label counts at once: for memos, skills and lists. Turns the detector is unsure of come mixed with turns drawn at
+    random; the figures are of the random ones alone. Without a terminal, labels are read from standard input: lines
+    of ID, a tab, and a key (c+ lasts, c- is one-off).
     """
     from hivemind_cli.cli import when
 
@@ -165,8 +166,8 @@ class Labelling:
 
     def _place(self, shown: dict[str, Any]) -> str:
         moment = datetime.fromisoformat(shown["occurred_at"]).astimezone()
-        drawn = "  drawn at random" if self.waiting[self.at].sampled else ""
-        return f"{self.at + 1} of {len(self.waiting)}{drawn}  {moment:%Y-%m-%d %H:%M}"
+        drawn = " (drawn at random)" if self.waiting[self.at].sampled else ""
+        return f"{self.at + 1} of {len(self.waiting)}{drawn}: {moment:%Y-%m-%d %H:%M}"
 
     def _label(self, said: str, labelled: bool) -> None:
         one = self.waiting[self.at]
@@ -300,7 +301,7 @@ def _report(found: dict[str, Any], json: bool) -> None:
         one = found[name]
         f1 = "-" if one["f1"] is None else f"{one['f1']:.2f} {_interval(one['f1_interval'])}"
         say(f"  {name:<9} {_share(one['precision']):<24} {_share(one['recall']):<24} {f1}")
-    say("  [dim]strict: corrections; pushback: failure reports, too; durable: what holds for later work[/]")
+    say("  [dim]strict: corrections; pushback: and failure reports; durable: lasting ones[/]")
     say("[bold]Does its confidence mean what it says?[/]")
     for one in found["calibration"]:
         if one["were"]["n"]:
