@@ -25,6 +25,8 @@ CONFIG_ENV = ""
 FILE = ".aider.chat.history.md"
 INPUTS = ".aider.input.history"
 LINE_BYTES_MAX = 1_000_000
+PART_CHARS_MAX = 4_000_000
+"""Of one prompt or reply; what is longer is cut, and told."""
 INPUTS_MAX = 20_000
 """Of the times of prompts that are held for one session."""
 HEAD_BYTES = 4_000
@@ -93,7 +95,7 @@ def _read(
 
 def _parts(file: Path, offset: int, end: int | None) -> Iterator[tuple[str, str]]:
     """("said", a person's lines), ("aside", one line of aider's) and ("reply", the model's text), in order."""
-    kind, lines = "", list[str]()
+    kind, lines, chars = "", list[str](), 0
     marked: bool | None = None
     for line in _lines(file, offset, end):
         if marked is None and line.startswith((_ASIDE, _SAID)):
@@ -101,10 +103,13 @@ def _parts(file: Path, offset: int, end: int | None) -> Iterator[tuple[str, str]
         now, text = _kind(line, kind, marked=marked is not False)
         if kind and (now != kind or now == "aside"):
             yield kind, "\n".join(lines)
-            lines = []
+            lines, chars = [], 0
         kind = now
-        if kind:
+        chars += len(text) + 1
+        if kind and chars <= PART_CHARS_MAX:
             lines.append(text)
+        elif kind and chars - len(text) - 1 <= PART_CHARS_MAX:
+            reading().skipped["reply too long"] += 1
     if kind:
         yield kind, "\n".join(lines)
 

@@ -12,13 +12,12 @@ from hivemind_cli.core.acts import EDIT, SHELL, Act
 from hivemind_cli.hosts import values
 from hivemind_cli.hosts.base import Seen
 from hivemind_cli.hosts.claude.words import persons_words
+from hivemind_cli.hosts.fences import fences
 from hivemind_cli.hosts.telling import Teller
 
-_BLOCK = re.compile(
-    r"^(?:<{5,9} SEARCH>?[^\n]*)\n(?P<old>.*?)^(?:={5,9})\s*\n(?P<new>.*?)^(?:>{5,9} REPLACE)\s*$",
-    re.MULTILINE | re.DOTALL,
-)
-_FENCED = re.compile(r"^(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=fence)\s*$", re.MULTILINE | re.DOTALL)
+_SEARCH = re.compile(r"<{5,9} SEARCH")
+_DIVIDER = re.compile(r"={5,9}\s*\Z")
+_REPLACE = re.compile(r">{5,9} REPLACE\s*\Z")
 _ASKED = re.compile(r"\(Y\)es/\(N\)o[^\n]*\]: ?(?P<answer>\w*)\s*\Z|\? (?P<older>y|n|yes|no)\s*\Z")
 _OLD_COMMIT = 100
 """Groups of edits that /undo can still name."""
@@ -101,16 +100,14 @@ class Turn:
         """The words around the edits are the reply; the edits come before it, for a call ends what was said."""
         self._reply = text
         self._aside.clear()
-        ends = [0]
-        words = []
-        for block in _BLOCK.finditer(text):
-            before = text[ends[-1] : block.start()]
-            path = _path_above(before) or (self._open[-1][0] if self._open and not before.strip("` \n") else "")
+        words: list[str] = []
+        for before, old, new in _blocks(text):
             words.append(before)
-            ends.append(block.end())
-            if path:
-                yield self._edit(path, block["new"].rstrip("\n"), block["old"])
-        words.append(text[ends[-1] :])
+            path = _path_above(before) if new is not None else ""
+            if not path and self._open and not before.strip("` \n"):
+                path = self._open[-1][0]
+            if path and new is not None:
+                yield self._edit(path, new, old)
         self._words = "\n".join(words).strip() or text
 
     def _edit(self, path: str, new: str, old: str = "") -> Seen:
@@ -208,9 +205,9 @@ class Turn:
         """Lines of the shell blocks in the reply. With --yes nobody is asked about them."""
         return {
             line.strip()
-            for one in _FENCED.finditer(self._reply)
-            if one["info"].strip() in _SHELL_INFOS
-            for line in one["body"].splitlines()
+            for one in fences(self._reply)
+            if one.info in _SHELL_INFOS
+            for line in one.body.splitlines()
             if line.strip()
         }
 
@@ -218,6 +215,24 @@ class Turn:
         told = {"command": command}
         call_id = self._teller.call_id("shell", told)
         return call_id, self._teller.call(call_id, "shell", Act(SHELL, "shell", command=command), told)
+
+
+def _blocks(text: str) -> Iterator[tuple[str, str, str | None]]:
+    """(words before, old, new) of each SEARCH/REPLACE block; last the words behind them, with None."""
+    before, old, new = list[str](), list[str](), list[str]()
+    part = before
+    for line in text.split("\n"):
+        if part is before and _SEARCH.match(line):
+            part = old
+        elif part is old and _DIVIDER.match(line):
+            part = new
+        elif part is new and _REPLACE.match(line):
+            yield "\n".join(before), "\n".join(old), "\n".join(new)
+            before, old, new = [], [], []
+            part = before
+        else:
+            part.append(line)
+    yield "\n".join([*before, *old, *new]), "", None
 
 
 def _path_above(before: str) -> str:
@@ -238,12 +253,12 @@ def _path_above(before: str) -> str:
 
 def _whole(reply: str, path: str) -> str:
     """A file given whole, or its diff, in the fence that stands below its name."""
-    for one in _FENCED.finditer(reply):
-        above = reply[: one.start()].rstrip().rsplit("\n", 1)[-1].strip("*`# ").rstrip(":")
-        if one["info"].strip() == "diff" and path in one["body"]:
+    for one in fences(reply):
+        above = one.above.strip("*`# ").rstrip(":")
+        if one.info == "diff" and path in one.body:
             return "\n".join(
-                line[1:] for line in one["body"].splitlines() if line.startswith("+") and not line.startswith("+++")
+                line[1:] for line in one.body.splitlines() if line.startswith("+") and not line.startswith("+++")
             )
         if above in (path, path.rsplit("/", 1)[-1]):
-            return one["body"].rstrip("\n")
+            return one.body.rstrip("\n")
     return ""

@@ -36,8 +36,6 @@ _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})(.*)")
 _MESSAGE_ID = re.compile(r"<!-- message-id: [^>]*-->")
 _TOOL = re.compile(r"<tool-use\b[^>]*>|<details>\s*<summary>\s*Tool use: \*\*|Tool use: \*\*[^*]+\*\*\s*\Z")
 _BARE_TOOL = re.compile(r"Tool use: \*\*")
-_RULED = re.compile(r"\A(?:\s*---\s*\n)+|(?:\n\s*---\s*)+\Z")
-"""The rules between messages, around one."""
 _THINK = "<think>"
 _CODEX_STOPPED = "<turn_aborted>"
 _CONTINUED = "This session is being continued"
@@ -84,9 +82,7 @@ class Section:
         """The text without what stands in tool calls and thinking."""
         said = "\n".join(part for part in self.parts if isinstance(part, str))
         lines = [line for line in said.strip().split("\n") if not _MESSAGE_ID.fullmatch(line.strip())]
-        while lines and lines[-1].strip() in ("", "---"):
-            lines.pop()
-        return "\n".join(lines).strip()
+        return "\n".join(_unruled(lines)).strip()
 
 
 def find_sessions(home: Path, *, config_dir: Path | None = None) -> Iterator[Path]:
@@ -158,7 +154,7 @@ def _told(section: Section, teller: Teller) -> Iterator[Seen]:
         if isinstance(part, Block):
             yield from tell(part, teller, section.at)
         elif not section.sidechain:
-            teller.reply(_RULED.sub("", part), section.at)
+            teller.reply("\n".join(_unruled(part.split("\n"))), section.at)
 
 
 def _said(section: Section, teller: Teller) -> Iterator[Seen]:
@@ -172,6 +168,16 @@ def _said(section: Section, teller: Teller) -> Iterator[Seen]:
     said = "" if text.startswith(_NOT_A_PERSON) else persons_words(text)
     if said:
         yield from teller.prompt(said, section.at)
+
+
+def _unruled(lines: list[str]) -> list[str]:
+    """Without the blank lines, and the rules between messages, that stand around them."""
+    first, last = 0, len(lines)
+    while first < last and lines[first].strip() in ("", "---"):
+        first += 1
+    while last > first and lines[last - 1].strip() in ("", "---"):
+        last -= 1
+    return lines[first:last]
 
 
 class _Scan:
