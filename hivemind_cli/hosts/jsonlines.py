@@ -6,7 +6,7 @@ A line that is torn, strange or too long to hold is told in `reading().skipped`;
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,7 +14,8 @@ from hivemind_cli.hosts.base import Seen, reading
 
 LINE_BYTES_MAX = 16_000_000
 HEAD_LINES = 20
-"""Lines looked at to know whose file it is."""
+HEAD_BYTES_MAX = 2_000_000
+"""Lines, and bytes, looked at to know whose file it is."""
 STRANGE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
 """What a value that is not as its host writes it may raise."""
 
@@ -97,7 +98,8 @@ def head(path: Path, suffix: str = ".jsonl") -> list[Object]:
         if path.suffix != suffix or not path.is_file():
             return []
         with path.open("rb") as file:
-            parsed = (parse(line) for line, _ in islice(lines(file, to_the_end=True), HEAD_LINES) if line)
+            first = takewhile(lambda one: one[1] <= HEAD_BYTES_MAX, islice(lines(file, to_the_end=True), HEAD_LINES))
+            parsed = (parse(line) for line, _ in first if line)
             return [value for value in parsed if value is not None]
     except (OSError, ValueError):
         return []

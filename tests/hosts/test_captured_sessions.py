@@ -7,14 +7,16 @@ They are not ours to copy: HIVEMIND_TEST_HOSTS names the folder with `<host>/tra
 import json
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hivemind_cli.app.imported import COUNTS, Tally
-from hivemind_cli.core.records import EventKind
 from hivemind_cli.hosts import READERS
 from hivemind_cli.hosts.base import listening
+from hivemind_cli.hosts.keys import digest, prompt_key, reply_key
 
 CAPTURED = Path(os.environ.get("HIVEMIND_TEST_HOSTS", "/nonexistent"))
 EXPECTED = {
@@ -56,20 +58,36 @@ def test_every_session_is_counted_as_it_was_read_by_eye(captured: Path) -> None:
     assert {one.cwd for one in seen} == {"/home/dev/project"}
 
 
-def test_prompts_and_calls_carry_what_hooks_carried(captured: Path) -> None:
+def test_hooks_could_make_the_same_keys(captured: Path) -> None:
     hooks = captured.parent.parent / "sessions" / captured.name
     told = [json.loads(line)["payload"] for line in hooks.read_text(encoding="utf-8").splitlines()]
     seen = list(READERS[captured.parts[-3]].read_transcript(captured))
-    names = {one.payload["call_id"] for one in seen if one.kind is EventKind.TOOL_CALL}
-    named = {call for one in told if (call := one.get("tool_use_id") or one.get("toolCallId"))}
-    assert named <= names
-    sessions = {one.get("session_id") or one.get("sessionId") for one in told} - {None}
-    said = {one.payload["text"] for one in seen if one.kind in (EventKind.PROMPT, EventKind.STEER)}
-    ours = {one.session_id for one in seen}
-    submitted = {one.get("prompt") or "" for one in told if not sessions or (one.get("session_id", "") in ours)} - {""}
-    assert {text.rpartition("</hook_context>")[2].strip() for text in submitted if not text.startswith("/")} <= said | {
-        ""
-    }
+    sessions = {one.session_id for one in seen}
+    keys: set[str] = set()
+    for payload in told:
+        if payload.get("session_id", payload.get("sessionId", "")) in {*sessions, ""}:  # `/clear` begins another
+            keys |= set(keys_of(payload))
+    assert keys
+    assert keys <= {one.native_key for one in seen}
+
+
+def keys_of(payload: dict[str, Any]) -> Iterator[str]:
+    """Keys of what one hook was told, as a decoder of ours would make them."""
+    turn = payload.get("turn_id", "")
+    if prompt := payload.get("prompt", "").rpartition("</hook_context>")[2].strip():
+        yield f"{prompt_key(turn, prompt)}#0"
+    if said := payload.get("last_assistant_message"):
+        yield reply_key(turn, said)
+    if said := payload.get("prompt_response"):
+        yield f"{reply_key('', said)}:#0"
+    if payload.get("hook_event_name") == "Interrupt":
+        yield f"interrupt:{turn}"
+    given = payload.get("tool_input", payload.get("toolArgs"))
+    if call := payload.get("tool_use_id", payload.get("toolCallId")):
+        yield f"{call}:tool_call"
+    elif isinstance(given, dict) and payload.get("hook_event_name", "BeforeTool") == "BeforeTool":
+        text = json.dumps(given, sort_keys=True, ensure_ascii=False)
+        yield f"tool_call:{payload.get('tool_name', payload.get('toolName'))}:{digest(text)}:#0"
 
 
 @pytest.mark.parametrize("file", range(max(len(FILES), 1)))

@@ -280,6 +280,18 @@ def test_what_is_said_before_a_call_is_not_the_reply(tmp_path: Path) -> None:
     assert [one.payload["text"] for one in of(seen, EventKind.REPLY)] == ["Seen."]
 
 
+@pytest.mark.parametrize("over", ["turn_aborted", "task_complete"])
+def test_words_behind_the_end_of_a_turn_are_a_prompt_even_if_no_line_begins_another(tmp_path: Path, over: str) -> None:
+    lines = [codex_turn(0), *codex_user("begin"), codex_event(over), item_of("use silver")]
+    assert texts(read(tmp_path, codex_meta(), *lines)) == [("prompt", "begin"), ("prompt", "use silver")]
+
+
+def test_a_reply_before_a_compaction_stays_one(tmp_path: Path) -> None:
+    compacted = {"timestamp": sample.at(3), "type": "compacted", "payload": {"message": "Here is: the summary"}}
+    seen = read(tmp_path, codex_meta(), *codex_user("go"), *sample.codex_reply("Done."), compacted)
+    assert [one.payload["text"] for one in of(seen, EventKind.REPLY)] == ["Done."]
+
+
 @pytest.mark.parametrize(("turn", "trigger"), [(0, "auto"), (1, "manual")])
 def test_a_compaction_is_told_and_its_summary_is_no_reply(tmp_path: Path, turn: int, trigger: str) -> None:
     compacted = {"timestamp": sample.at(3), "type": "compacted", "payload": {"message": "Here is: the summary"}}
@@ -354,6 +366,12 @@ def test_a_subagents_rollout_adds_to_its_parents_session(tmp_path: Path, fields:
     )
     assert {(one.session_id, one.payload["agent_id"]) for one in seen} == {("root", THREAD)}
     assert [one.kind.value for one in seen] == ["subagent_start", "tool_call", "tool_result", "subagent_stop"]
+
+
+def test_what_the_host_does_for_its_own_ends_is_no_persons_session(tmp_path: Path) -> None:
+    seen = read(tmp_path, codex_meta(source={"subagent": "review"}), *codex_user("review this"))
+    assert {(one.session_id, one.payload["agent_id"]) for one in seen} == {(THREAD, THREAD)}
+    assert of(seen, EventKind.PROMPT) == []
 
 
 def test_the_first_versions_had_no_envelope(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ class Reader:
         self._abandoned: list[str] = []
         self._aborted = False
         self._prompts = 0
+        self._last_said = ""
 
     def feed(self, line: Payload) -> list[Seen]:
         """What this line shows. What it raises is in jsonlines.STRANGE: the line is not as we know it."""
@@ -85,10 +86,10 @@ class Reader:
         forked = values.text(payload.get("forked_from_id"))
         self._copying = bool(forked)
         parent = _parent(payload)
-        root = values.text(payload.get("session_id"))
-        session_id = (root if root and root != thread else parent) or thread
+        root = values.text(payload.get("session_id")) if parent is not None else thread
+        session_id = (root if root != thread else "") or parent or thread
         begun = values.time(payload.get("timestamp")) or at
-        agent_id = "" if session_id == thread else thread
+        agent_id = "" if parent is None else thread
         self._tell = Teller(session_id, cwd=values.text(payload.get("cwd")), agent_id=agent_id, at=begun)
         return [] if agent_id else [self._tell.start(begun, source="fork" if forked else "startup")]
 
@@ -116,8 +117,8 @@ class Reader:
             if payload.get("role") == "user":
                 return self._user(payload, at)
             if payload.get("role") == "assistant" and metadata.get("compaction_output") is not True:
-                said = calls.blocks_text(payload.get("content"))
-                self._tell.reply(said, at, prompt_id=_turn_of(payload) or self._turn)
+                self._last_said = calls.blocks_text(payload.get("content")).strip()
+                self._tell.reply(self._last_said, at, prompt_id=_turn_of(payload) or self._turn)
             return []
         if kind in _OUTPUTS:
             return self._output(values.text(payload.get("call_id")), payload.get("output"), at)
@@ -228,10 +229,11 @@ class Reader:
             return self._changed(payload, values.text(payload.get("call_id")), payload.get("success"), at)
         if kind == "turn_aborted" and payload.get("reason", "interrupted") == "interrupted":
             turn = _turn_of(payload) or self._turn
-            for_tool, self._aborted = self._aborted, False
+            for_tool, self._aborted, self._prompted = self._aborted, False, None
             return self._tell.interrupt(at, key=f"interrupt:{turn}" if turn else "", for_tool=for_tool)
-        if kind in ("task_complete", "turn_complete") and not self._tell.agent_id:
-            return self._tell.flush()
+        if kind in ("task_complete", "turn_complete"):
+            self._prompted = None
+            return [] if self._tell.agent_id else self._tell.flush()
         if kind == "thread_rolled_back":
             self._back(payload.get("num_turns"))
         if kind == "thread_settings_applied":
@@ -277,7 +279,8 @@ class Reader:
         return begun + self._end(call_id, outcome, at)
 
     def _compacted(self, payload: Payload, at: datetime | None) -> list[Seen]:
-        self._tell.unsay()  # the last thing said is the summary
+        if self._last_said and self._last_said in values.text(payload.get("message")):
+            self._tell.unsay()  # older versions log the summary as if it were said
         trigger = "auto" if self._prompted == self._turn else "manual"
         return [self._tell.compact(trigger, at, prompt_id=self._turn)]
 
@@ -300,18 +303,17 @@ def _turn_of(payload: Payload) -> str:
     return values.text(payload.get("turn_id")) or values.text(passed.get("turn_id"))
 
 
-def _parent(payload: Payload) -> str:
-    """The session whose agent started this one; "" if a person did."""
+def _parent(payload: Payload) -> str | None:
+    """The session whose agent, or whose host for its own ends, started this one ("": not told); None: a person did."""
     source = payload.get("source")
     spawned = source.get("subagent", source.get("sub_agent")) if isinstance(source, dict) else None
-    if spawned is None and payload.get("thread_source") != "subagent":
-        return ""
+    if spawned is None and payload.get("thread_source") in (None, "user"):
+        return None
     spawn = values.mapping(values.mapping(spawned).get("thread_spawn"))
     return (
         values.text(payload.get("parent_thread_id"))
         or values.text(spawn.get("parent_thread_id"))
         or values.text(payload.get("forked_from_id"))
-        or "subagents"
     )
 
 
