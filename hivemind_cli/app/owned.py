@@ -250,18 +250,16 @@ class OwnedHivemind:
     def settle(self, seconds: float | None = None) -> bool:
         """Capture and work until nothing is left, codification included, or for so long; is nothing left?"""
         until = None if seconds is None else time.monotonic() + seconds
-        while self.drain() or self.work():
-            if until is not None and time.monotonic() >= until:
-                return False
-        if self._codifying is not None and not self._codifying.done():
+        while True:
+            while self.drain() or self.work():
+                if until is not None and time.monotonic() >= until:
+                    return False
+            running = self._codifying
+            if running is None or running.done():
+                return True
             left = 600.0 if until is None else max(until - time.monotonic(), 0.0)
-            if wait([self._codifying], timeout=left).not_done and until is not None:
+            if wait([running], timeout=left).not_done:
                 return False
-            self._codifying.result(timeout=0)
-        while self.drain() or self.work():
-            if until is not None and time.monotonic() >= until:
-                return False
-        return True
 
     def touched(self) -> None:
         """Somebody may have stored records past us."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from hivemind_cli.core.clock import Clock, from_ns, system_clock
-from hivemind_cli.core.errors import CursorMoved, ProviderError, ProviderUnavailable
+from hivemind_cli.core.errors import CursorMoved, HivemindError, ProviderError, ProviderUnavailable
 from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.records import DEFAULT_WORKSPACE, Correction, CorrectionKind, Judgement, LLMCall, Notice, Record
 from hivemind_cli.llm.base import Provider
@@ -153,7 +153,13 @@ class Judge:
             )
             raise CapReached("No model judges any more today.", why=why, fix="It goes on at 00:00 UTC.")
         request, marked = request_for(turns)
-        reply = self.provider.complete(request)
+        try:
+            reply = self.provider.complete(request)
+        except HivemindError:
+            raise
+        except Exception as exc:  # a provider's own mistake must not keep codify from its turn
+            logger.exception("the provider failed")
+            raise ProviderError(f"The provider failed: {type(exc).__name__}.") from exc
         by = f"{self.provider.name}/{reply.model}"
         answers = answers_in(reply.value, marked)
         if not answers:
