@@ -4,7 +4,6 @@ Tables session, message and part; message and part hold JSON in `data`. Source: 
 was seen to send, and its published schema. What a plugin is told carries the same ids, which are our keys.
 """
 
-import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,15 +16,14 @@ from hivemind_cli.hosts.claude.words import persons_words
 from hivemind_cli.hosts.telling import Teller
 
 NAME = "opencode"
-CONFIG_ENV = "OPENCODE_DB"
-"""The database itself, or a folder that holds it."""
+CONFIG_ENV = "XDG_DATA_HOME"
+"""Its folder of data lies in this one, on macOS too."""
 
 TOOLS = calls.Tools(
     shells=frozenset({"bash", "shell"}),
     edits=frozenset({"edit", "write", "multiedit", "patch", "apply_patch"}),
     reads=frozenset({"read", "grep", "glob", "list", "ls", "codesearch"}),
 )
-_FILE = "opencode.db"
 _SESSION = ("id", "parent_id", "directory", "title", "version", "time_created", "revert")
 _RAN = "The following tool was executed by the user"
 _ABORTED = "Tool execution aborted"
@@ -96,10 +94,7 @@ def read_transcript(path: Path) -> Iterator[Seen]:
 
 def _databases(home: Path, config_dir: Path | None) -> Iterable[Path]:
     """Development builds keep a database of their own beside the released one's."""
-    if config_dir is not None and config_dir.suffix == ".db":
-        return [config_dir]
-    data = os.environ.get("XDG_DATA_HOME", "")
-    folder = config_dir or (Path(data) if data.startswith("/") else home / ".local" / "share") / "opencode"
+    folder = (config_dir or home / ".local" / "share") / "opencode"
     try:
         return sorted(path for path in folder.glob("opencode*.db") if path.is_file())
     except OSError:

@@ -188,16 +188,15 @@ def test_read_again_after_growth_it_tells_the_same_and_more(tmp_path: Path) -> N
     assert after[: len(before)] == before and len(set(after)) == len(after) == len(before) + 2
 
 
-def test_found_in_the_data_folder_or_where_the_variable_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
-    usual = Database(tmp_path / ".local" / "share" / "opencode" / "opencode.db")
-    usual.session("ses_u")
-    usual.done()
-    moved = Database(tmp_path / "elsewhere" / "mine.db")
-    moved.session("ses_m")
-    moved.done()
-    assert [path.name for path in opencode.find_sessions(tmp_path)] == ["opencode.db#ses_u"]
-    assert [p.name for p in opencode.find_sessions(tmp_path, config_dir=moved.path)] == ["mine.db#ses_m"]
+def test_found_in_the_data_folder_or_where_the_variable_says(tmp_path: Path) -> None:
+    for name, file in (("u", ".local/share/opencode/opencode.db"), ("m", "moved/opencode/opencode-dev.db")):
+        made = Database(tmp_path / file)
+        made.session(name)
+        made.done()
+    assert [path.name for path in opencode.find_sessions(tmp_path)] == ["opencode.db#u"]
+    assert [path.name for path in opencode.find_sessions(tmp_path, config_dir=tmp_path / "moved")] == [
+        "opencode-dev.db#m"
+    ]
 
 
 def test_a_live_database_is_read_with_what_is_only_in_its_log_and_nothing_is_written(tmp_path: Path) -> None:
