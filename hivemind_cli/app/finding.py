@@ -1,4 +1,4 @@
-"""Where past sessions lie: at a path that a person names, or in every host's own folders and the projects' histories."""
+"""Where past sessions lie: at a path a person names, or in every host's own folders and the projects' histories."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence

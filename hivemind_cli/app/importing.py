@@ -8,6 +8,7 @@ together with the last of its events, and a session without one is read again fr
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 
 from hivemind_cli.app.finding import Finding, Found, find, kept_in
@@ -209,6 +210,8 @@ class Import:
                     self._watch.reads(found, shown)
                 if self._book.buried(host, one.session_id):
                     tally.pruned = True
+                elif one.occurred_at and one.occurred_at.tzinfo is None:
+                    yield replace(one, occurred_at=one.occurred_at.replace(tzinfo=UTC))
                 else:
                     yield one
         except MemoryError:

@@ -1,4 +1,4 @@
-"""Made-up session files of any size, in the formats of several hosts: prompts, calls, long outputs, errors, corrections.
+"""Made-up session files of any size, as several hosts write them: prompts, calls, long outputs, errors, corrections.
 
 The words are drawn from a small list by a seeded generator: the same seed gives the same bytes.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 START = datetime(2026, 2, 1, 9, 0, tzinfo=UTC)
-SYLLABLES = "ba ke lo mu ri sa to ve ni du pe ga".split()
+SYLLABLES = ["ba", "ke", "lo", "mu", "ri", "sa", "to", "ve", "ni", "du", "pe", "ga"]
 WORDS = [f"{a}{b}{c}" for a in SYLLABLES for b in SYLLABLES[:8] for c in SYLLABLES[:8]]
 RULES = (
     "no, never use {a} here, always use {b}",
@@ -79,7 +79,7 @@ def claude_session(file: Path, bytes_min: int, *, cwd: str, seed: int) -> int:
             nonlocal parent, at
             at += timedelta(seconds=7)
             uuid = make.id()
-            known = {"parentUuid": parent, "isSidechain": False, "userType": "external", "cwd": cwd}
+            known: dict[str, Any] = {"parentUuid": parent, "isSidechain": False, "userType": "external", "cwd": cwd}
             known |= {"sessionId": session_id, "version": "2.1.300", "gitBranch": "main", "type": kind, "uuid": uuid}
             known |= {"timestamp": at.isoformat().replace("+00:00", "Z"), "message": message, **fields}
             out.write(json.dumps(known) + "\n")
