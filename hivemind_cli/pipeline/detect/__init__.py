@@ -6,10 +6,12 @@ so looking twice finds the same record.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hivemind_cli.core.ids import derived_id
-from hivemind_cli.core.records import Correction, Event, Record
+from hivemind_cli.core.records import NO_PROJECT, Correction, Event, EventKind, Record
 from hivemind_cli.pipeline.detect.finding import Finding, History
 from hivemind_cli.pipeline.detect.recurrence import Keys
 from hivemind_cli.pipeline.detect.said import Judged
@@ -57,7 +59,7 @@ class Detect:
                 if row.record.id not in places:  # pruned meanwhile
                     continue
                 place = places[row.record.id]
-                history = History(events[max(place - LOOK_BACK, 0) : place])
+                history = History(events[max(place - LOOK_BACK, 0) : place], partial(_elsewhere, store))
                 for finding in _strongest([f for rule in RULES for f in rule(row.record, history)]):
                     correction = _correction(finding, row.record)
                     found[correction.id] = (row.seq, correction)
@@ -92,6 +94,32 @@ def turn_at(event_id: str, store: Store) -> Turn | None:
     history = History([row.record for row in reversed(before)])
     words = words_of(event, history)
     return Turn(event, history, _correction(words[0], event), words[1]) if words else None
+
+
+def _elsewhere(store: Store, event: Event, within: timedelta) -> list[Event]:
+    """Prompts of the project's other sessions that were answered before `event`, the newest first."""
+    if event.project_id == NO_PROJECT:
+        return []
+    rows = store.find(
+        Event,
+        workspace_id=event.workspace_id,
+        project_id=event.project_id,
+        kind=(EventKind.PROMPT, EventKind.REPLY),
+        since=event.occurred_at - within,
+        newest_first=True,
+        limit=LOOK_BACK,
+    )
+    found: list[Event] = []
+    answered: set[str] = set()
+    for row in rows:
+        other = row.record
+        if other.session_id == event.session_id or other.occurred_at >= event.occurred_at:
+            continue
+        if other.kind is EventKind.REPLY:
+            answered.add(other.session_id)
+        elif other.session_id in answered:
+            found.append(other)
+    return found
 
 
 def _strongest(findings: list[Finding]) -> list[Finding]:

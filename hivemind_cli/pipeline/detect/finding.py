@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from hivemind_cli.core.acts import EDIT, Act
 from hivemind_cli.core.match import content
@@ -31,11 +32,20 @@ TURNS_MAX = 3
 """How far back words may reach that name what the agent did."""
 
 
+Elsewhere = Callable[[Event, timedelta], Sequence[Event]]
+
+
 class History:
     """A session's events before one event, oldest first, and the questions rules ask of them."""
 
-    def __init__(self, events: Sequence[Event]) -> None:
+    def __init__(self, events: Sequence[Event], elsewhere: Elsewhere = lambda event, within: ()) -> None:
+        """`elsewhere` gives the prompts of the project's other sessions before an event, the newest first."""
         self.events = events
+        self._elsewhere = elsewhere
+
+    def prompts_elsewhere(self, event: Event, within: timedelta) -> Sequence[Event]:
+        """Prompts of the project's other sessions that were over before `event`, the newest first."""
+        return self._elsewhere(event, within)
 
     def last(self, *kinds: EventKind, where: Callable[[Event], bool] = lambda event: True) -> Event | None:
         """The newest event of these kinds."""

@@ -11,17 +11,13 @@ from hivemind_cli.core.match import content
 from hivemind_cli.core.records import CorrectionKind, Event, EventKind
 from hivemind_cli.pipeline.detect.checks import red_after_done
 from hivemind_cli.pipeline.detect.finding import Finding, History, Rule, act_of, edited, said_in
+from hivemind_cli.pipeline.detect.redo import redo
+from hivemind_cli.pipeline.detect.retry import tool_retry
 from hivemind_cli.pipeline.detect.said import Judged, judge
 from hivemind_cli.pipeline.detect.undo import ALL, COMMIT, NEW, commits, commits_named, names, taken_back
 
-REDO_SAME_MIN = 0.85
-"""Share of the terms that two prompts have in common to be the same request."""
 COMPARED_CHARS_MAX = 4000
 """Of a text compared with many others: a pasted log must not cost seconds (40 KB prompts took 1.6 s each)."""
-REDO_TERMS_MIN = 3
-RETRY_CALLS_MAX = 6
-"""Calls between an error and the call that worked."""
-_ENDS = (EventKind.TOOL_RESULT, EventKind.TOOL_FAILURE)
 
 
 def rejected(event: Event, history: History) -> Iterator[Finding]:
@@ -124,61 +120,6 @@ def reverted(event: Event, history: History) -> Iterator[Finding]:
 def _compared(text: str) -> frozenset[str]:
     """Every prompt is compared with all before it in its session."""
     return content(text)
-
-
-def redo(event: Event, history: History) -> Iterator[Finding]:
-    """The same request again: what came of the first one was not it."""
-    if event.kind is not EventKind.PROMPT:
-        return
-    wanted = _compared(said_in(event)[:COMPARED_CHARS_MAX])
-    if len(wanted) < REDO_TERMS_MIN:
-        return
-    for earlier in reversed(history.events):
-        if earlier.kind is not EventKind.PROMPT:
-            continue
-        asked = _compared(said_in(earlier)[:COMPARED_CHARS_MAX])
-        if asked and len(wanted & asked) / len(wanted | asked) >= REDO_SAME_MIN:
-            last = history.last_act()
-            yield Finding(
-                kind=CorrectionKind.REDO,
-                reaction=event,
-                act_event=last[0] if last else None,
-                act=last[1] if last else None,
-                quote=said_in(event),
-                task=said_in(earlier),
-                confidence=0.6,
-                durable=None,
-                cause="asked for the same again",
-            )
-            return
-
-
-def tool_retry(event: Event, history: History) -> Iterator[Finding]:
-    """An error, and the call that then worked."""
-    act = act_of(event)
-    if event.kind is not EventKind.TOOL_RESULT or act is None or act.kind != SHELL or not act.heads:
-        return
-    program = act.heads[0].split(" ")[0]
-    done = [e for e in history.since_prompt() if e.kind in _ENDS]
-    for earlier in reversed(done[-RETRY_CALLS_MAX:]):
-        tried = act_of(earlier)
-        if not tried or not tried.heads or tried.heads[0].split(" ")[0] != program:
-            continue
-        if earlier.kind is EventKind.TOOL_FAILURE and tried.command != act.command:
-            yield Finding(
-                kind=CorrectionKind.TOOL_RETRY,
-                reaction=event,
-                act_event=earlier,
-                act=tried,
-                quote="",
-                task=history.task(),
-                confidence=0.7,
-                durable=None,
-                cause="an error, and the call that then worked",
-                before=f"{tried.command}\n{str(earlier.payload.get('error', ''))[:2000]}",
-                after=act.command,
-            )
-        return
 
 
 def said(event: Event, history: History) -> Iterator[Finding]:
