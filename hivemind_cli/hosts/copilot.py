@@ -43,11 +43,12 @@ _Line = Mapping[str, Any]
 def find_sessions(home: Path, *, config_dir: Path | None = None) -> Iterator[Path]:
     """Every session, oldest first; those of older versions too."""
     folder = config_dir or home / ".copilot"
-    state = folder / "session-state"
-    found = [*state.glob("*/events.jsonl"), *state.glob("*.jsonl"), *(folder / "history-session-state").glob("*.json")]
+    state, history = folder / "session-state", folder / "history-session-state"
+    found = [*jsonlines.own_files([*state.glob("*/events.jsonl"), *state.glob("*.jsonl")], state.resolve())]
+    found += jsonlines.own_files(history.glob("*.json"), history.resolve())
     newer = {path.parent.name for path in found if path.name == "events.jsonl"}
     known = (path for path in found if path.name == "events.jsonl" or path.stem not in newer)
-    yield from sorted(jsonlines.own_files(known, folder.resolve()), key=jsonlines.age)
+    yield from sorted(known, key=jsonlines.age)
 
 
 def sessions_in(path: Path) -> tuple[Path, ...]:

@@ -60,9 +60,9 @@ _Line = Mapping[str, Any]
 
 def find_sessions(home: Path, *, config_dir: Path | None = None) -> Iterator[Path]:
     """Every session, oldest first within a project; each is followed by those of its subagents."""
-    root = _root(home, config_dir)
+    root = _root(home, config_dir) / "tmp"
     inside = root.resolve()
-    for chats in sorted((root / "tmp").glob("*/chats")):
+    for chats in sorted(root.glob("*/chats")):
         found = [*chats.glob("session-*.jsonl"), *chats.glob("session-*.json")]
         left = {folder: folder.name for folder in sorted(chats.glob("*")) if folder.is_dir()}
         for path in sorted(jsonlines.own_files(found, inside), key=lambda path: path.name):

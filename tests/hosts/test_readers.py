@@ -119,6 +119,17 @@ def test_a_link_out_of_the_hosts_folder_is_left_out(
     assert list(reader.find_sessions(Path("/nonexistent"), config_dir=folder)) == []
 
 
+def test_sessions_that_were_moved_to_another_disk_behind_a_link_are_found(
+    reader: Reader, session: Path, folder: Path, tmp_path: Path
+) -> None:
+    top = session.relative_to(folder).parts[0]
+    if top == ".gemini":
+        top = ".gemini/tmp"
+    (folder / top).rename(tmp_path / "disk")
+    (folder / top).symlink_to(tmp_path / "disk")
+    assert list(reader.find_sessions(Path("/nonexistent"), config_dir=folder)) == [session]
+
+
 def test_a_folder_named_like_a_session_is_none(reader: Reader, session: Path, folder: Path) -> None:
     session.unlink()
     session.mkdir()

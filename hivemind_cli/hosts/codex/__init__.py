@@ -21,9 +21,10 @@ _ID_CHARS = 36
 def find_sessions(home: Path, *, config_dir: Path | None = None) -> Iterator[Path]:
     """Every rollout, oldest first, archived ones too. A subagent's is its own file and names its parent's session."""
     folder = config_dir or home / ".codex"
-    root = folder.resolve()
-    found = [*(folder / "sessions").rglob("rollout-*.jsonl"), *(folder / "archived_sessions").rglob("rollout-*.jsonl")]
-    yield from sorted(jsonlines.own_files(found, root), key=lambda path: (path.name, path))
+    found: list[Path] = []
+    for root in (folder / "sessions", folder / "archived_sessions"):
+        found += jsonlines.own_files(root.rglob("rollout-*.jsonl"), root.resolve())
+    yield from sorted(found, key=lambda path: (path.name, path))
 
 
 def sessions_in(path: Path) -> tuple[Path, ...]:
