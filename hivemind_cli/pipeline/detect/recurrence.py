@@ -9,7 +9,7 @@ A key is a digest: a person may prune the session whose words first made it.
 import math
 import re
 import threading
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -150,6 +150,8 @@ class _Book:
         self._keys: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._acts: defaultdict[str, dict[str, None]] = defaultdict(dict)
         """By project, and by act."""
+        self._holding: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        """Term -> how often it stands in each mistake (key): asked for every pair that is compared."""
 
     def key_of(self, correction_id: str) -> str:
         """ "" if the correction does not stand here."""
@@ -166,6 +168,7 @@ class _Book:
         self._keys[correction.recurrence_key][correction.id] = None
         for term in entry.words.terms:
             self._pages[term][correction.id] = None
+            self._holding[term][correction.recurrence_key] += 1
         for place in _places(entry):
             self._acts[place][correction.id] = None
         while len(self._entries) > BOOK_MAX:
@@ -180,6 +183,13 @@ class _Book:
             *((self._pages, term) for term in entry.words.terms),
             *((self._acts, place) for place in _places(entry)),
         ]
+        for term in entry.words.terms:
+            held = self._holding[term]
+            held[entry.correction.recurrence_key] -= 1
+            if held[entry.correction.recurrence_key] <= 0:
+                del held[entry.correction.recurrence_key]
+            if not held:
+                del self._holding[term]
         for pages, name in places:
             pages[name].pop(correction_id, None)
             if not pages[name]:
@@ -207,7 +217,7 @@ class _Book:
         mistakes = len(self._keys)
         if mistakes < RARITY_MISTAKES_MIN:
             return 1.0
-        holding = len({self.key_of(one) for one in self._pages.get(term, ())})
+        holding = len(self._holding.get(term, ()))
         return max(RARITY_MIN, min(1.0, 1.0 - math.log(max(holding, 1)) / math.log(mistakes + 1)))
 
 
