@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from hivemind_cli.core.acts import Act
-from hivemind_cli.core.records import Event, EventKind
+from hivemind_cli.core.records import Correction, Event, EventKind
 from hivemind_cli.index.base import Document
 from hivemind_cli.pipeline.recall.score import by_act
 from hivemind_cli.storage.base import Store
@@ -31,11 +31,16 @@ class Backtest:
         for (workspace_id, project_id), group in unknown.items():
             calls = self._calls(workspace_id, project_id)
             for document in group:
-                self._known[document.id, document.version] = _mostly_corrected(document, calls)
+                self._known[document.id, document.version] = _mostly_corrected(document, self._turns(document), calls)
 
     def clean(self, document: Document) -> bool:
         """May a call be held for `document`? Not before its history was looked up."""
         return self._known.get((document.id, document.version), False)
+
+    def _turns(self, document: Document) -> int:
+        """In how many turns a person put right what the document rests on."""
+        rows = self._store.find(Correction, id=list(document.origin))
+        return len({row.record.reaction_event_id for row in rows})
 
     def _calls(self, workspace_id: str, project_id: str) -> list[tuple[datetime, Act]]:
         rows = self._store.find(
@@ -50,8 +55,7 @@ class Backtest:
         return [(at, Act.of(value)) for at, value in found if isinstance(value, dict)]
 
 
-def _mostly_corrected(document: Document, calls: list[tuple[datetime, Act]]) -> bool:
+def _mostly_corrected(document: Document, corrected: int, calls: list[tuple[datetime, Act]]) -> bool:
     corrected_at = datetime.fromtimestamp(document.occurred_at_ms / 1000, UTC)
     same = sum(at <= corrected_at and bool(by_act(act, [document])) for at, act in calls)
-    corrected = max(len(document.recurrence_keys), 1)
-    return same == 0 or corrected / same >= CORRECTED_SHARE_MIN
+    return same == 0 or max(corrected, 1) / same >= CORRECTED_SHARE_MIN

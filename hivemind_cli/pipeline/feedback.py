@@ -93,7 +93,7 @@ def _lesson(store: Store, subject_id: str) -> list[Correction]:
 def _verdict(
     lesson: list[Correction], recall: Recall, after: list[Event], corrections: list[Correction]
 ) -> tuple[Verdict, tuple[str, ...], str]:
-    keys = {correction.recurrence_key for correction in lesson}
+    keys = {correction.recurrence_key for correction in lesson} - {""}
     again = [one for one in corrections if one.recurrence_key in keys and one.occurred_at > recall.occurred_at]
     if again:
         return Verdict.RECURRED, tuple(one.reaction_event_id for one in again), "it was corrected again"

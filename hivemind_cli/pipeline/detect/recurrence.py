@@ -16,8 +16,9 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from hivemind_cli.core.acts import Act
+from hivemind_cli.core.acts import Act, command_heads
 from hivemind_cli.core.records import Correction, CorrectionKind
+from hivemind_cli.pipeline.detect.errors import error_lines
 from hivemind_cli.pipeline.detect.nearness import JOIN_MIN, Entry, nearness, opposite
 from hivemind_cli.storage.base import Store
 
@@ -39,14 +40,10 @@ RARITY_MISTAKES_MIN = 10
 """With fewer different mistakes no term is known to be common."""
 KEY_CHARS = 20
 KEY_TERMS = 8
-ERROR_CHARS_MAX = 8000
-ERROR_CLASS_CHARS = 160
-_ERROR_NOISE = re.compile(
-    r"0x[0-9a-f]+|\b[0-9a-f]{7,}\b|['\"`][^'\"`\n]{0,200}['\"`]|(?:[\w.~-]*/)+[\w.-]*|\d+", re.IGNORECASE
-)
-_ERROR_LINE = re.compile(
-    r"error|exception|fail|fatal|denied|not found|no such|cannot|unable|invalid|panic", re.IGNORECASE
-)
+_ERRORS = (CorrectionKind.TOOL_RETRY, CorrectionKind.RED_AFTER_DONE)
+"""What an error tells, not words."""
+_NAMED = re.compile(r"'[^'\n]{1,200}'|\"[^\"\n]{1,200}\"|`[^`\n]{1,200}`")
+_TYPED = re.compile(r"^[\w.]*(?:error|exception|panic)\b", re.IGNORECASE)
 
 
 class Keys:
@@ -98,8 +95,8 @@ class Keys:
             self._read_to = max(self._read_to, row.seq)
 
     def _key(self, one: Correction, book: "_Book", fresh: set[str], store: Store) -> str:
-        if one.kind is CorrectionKind.TOOL_RETRY:
-            return retry_key(one)
+        if one.kind in _ERRORS:
+            return error_key(one)
         entry = Entry.of(one)
         while found := self._nearest(entry, book):
             if found.id in fresh or store.find(Correction, id=found.id, limit=1):
@@ -162,7 +159,7 @@ class _Book:
         return [self._entries[one] for one in self._keys.get(key, ())]
 
     def put(self, correction: Correction) -> None:
-        if correction.id in self._entries or correction.kind is CorrectionKind.TOOL_RETRY:
+        if correction.id in self._entries or correction.kind in _ERRORS:
             return
         entry = self._entries[correction.id] = Entry.of(correction)
         self._keys[correction.recurrence_key][correction.id] = None
@@ -226,17 +223,19 @@ def _places(entry: Entry) -> tuple[str, ...]:
     return (f"project {entry.correction.project_id}", f"act {act}")
 
 
-def retry_key(correction: Correction) -> str:
-    """Of an error and the call that then worked: the command's head and the class of the error."""
-    error = correction.before.partition("\n")[2]
-    return _digest("retry", Act.of(correction.act).signature, error_class(error))
+def error_key(correction: Correction) -> str:
+    """Of an error and what then worked, or of a check that failed after a done: the command's head and the error."""
+    if correction.kind is CorrectionKind.TOOL_RETRY:
+        return _digest("retry", Act.of(correction.act).signature, error_class(correction.before.partition("\n")[2]))
+    ran = _NAMED.search(correction.cause)
+    heads = command_heads(ran[0].strip("`'\"")) if ran else ()
+    return _digest("lesson", "red after done", " ".join(heads[:1]), error_class(correction.after))
 
 
 def error_class(error: str) -> str:
-    """An error's first telling line without what differs each time: paths, numbers, quoted names, hashes."""
-    lines = [line.strip() for line in error[:ERROR_CHARS_MAX].splitlines() if line.strip()]
-    line = next((one for one in lines if _ERROR_LINE.search(one)), lines[-1] if lines else "")
-    return " ".join(_ERROR_NOISE.sub(" ", line.casefold()).split())[:ERROR_CLASS_CHARS]
+    """An error's line that names its type, else its first telling line, without what differs from time to time."""
+    lines = [_NAMED.sub("''", line) for line in error_lines(error).splitlines()]
+    return next((line for line in reversed(lines) if _TYPED.match(line)), lines[0] if lines else "").casefold()
 
 
 def _new_key(entry: Entry, book: _Book) -> str:
