@@ -50,6 +50,14 @@ def test_a_prompt_in_one_of_the_two_logs_counts_and_in_both_counts_once(tmp_path
     assert texts(seen) == [("prompt", "only shown"), ("prompt", "only given"), ("prompt", "both")]
 
 
+def test_a_message_of_which_one_log_shows_more_is_one_prompt(tmp_path: Path) -> None:
+    parts = ["what is this?", "<image name=[Image #1]>", "</image>", "The file till.py holds: x"]
+    blocks = [{"type": "input_text", "text": text} for text in parts]
+    item = codex_item("message", turn=TURNS[0], role="user", content=blocks)
+    seen = read(tmp_path, codex_meta(), codex_turn(0), item, codex_event("user_message", message="what is this?"))
+    assert texts(seen) == [("prompt", "what is this?\nThe file till.py holds: x")]
+
+
 def test_equal_prompts_stay_two(tmp_path: Path) -> None:
     seen = read(tmp_path, codex_meta(), codex_turn(0), *codex_user("again"), codex_turn(1), *codex_user("again", 1))
     assert texts(seen) == [("prompt", "again"), ("prompt", "again")]

@@ -52,6 +52,7 @@ class Reader:
         self._aborted = False
         self._prompts = 0
         self._last_said = ""
+        self._unsure = ("", "")
 
     def feed(self, line: Payload) -> list[Seen]:
         """What this line shows. What it raises is in jsonlines.STRANGE: the line is not as we know it."""
@@ -143,9 +144,13 @@ class Reader:
             return []
         mark = digest(said)
         self._said[source][mark] += 1
+        (log, words_told), self._unsure = self._unsure, ("", "")
         if self._said[source][mark] <= self._said["told"][mark]:
             return []
         self._said["told"][mark] += 1
+        if log not in ("", source) and turn in ("", self._prompted) and (said in words_told or words_told in said):
+            return []  # one log shows more of the same message, such as what was attached
+        self._unsure = (source, said)
         steer = bool(turn) and turn == self._prompted
         if not steer:
             self._prompts += 1

@@ -20,6 +20,7 @@ _SCAFFOLDING = (
     "<turn_aborted>",
     "<hook_prompt",
     "<image",
+    "</image>",
     "Another language model started to solve this problem",
 )
 _BLOCK = re.compile(r"<([a-z]+(?:_[a-z]+)+)[\s>].*</\1>\s*\Z", re.DOTALL)
