@@ -105,6 +105,8 @@ class _Session:
             return self._call(tell, data.get("toolCallId"), data.get("toolName"), data.get("arguments"), at)
         if kind == "tool.execution_complete":
             return self._done(tell, data, at)
+        if kind.startswith("subagent."):
+            return self._subagent(kind, agent or values.text(data.get("toolCallId")), data, at)
         if kind == "abort":
             by_person = "user" in values.text(data.get("reason") or "user")
             key = f"interrupt:{named}" if named else ""
@@ -147,6 +149,14 @@ class _Session:
             return [self._tell.start(begun, source="new")]
         self._tell.cwd = cwd or self._tell.cwd
         return [self._tell.start(at, source="resume")] if kind == "session.resume" else []
+
+    def _subagent(self, kind: str, name: str, data: _Line, at: datetime | None) -> list[Seen]:
+        if not name or kind not in ("subagent.started", "subagent.completed", "subagent.failed"):
+            return []
+        tell = self._agent(name)
+        if kind == "subagent.started":
+            return tell.prompt(values.string(data, "agentName", "agentDisplayName"), at)
+        return tell.close()
 
     def _agent(self, name: str) -> Teller:
         if name not in self._agents:

@@ -148,9 +148,11 @@ def test_only_a_persons_abort_is_an_interrupt(tmp_path: Path) -> None:
 def test_agents_within_do_their_work_under_their_own_name(tmp_path: Path) -> None:
     call = copilot_call("k", "bash", {"command": "ls"}, agent="agent-7")
     answer = copilot_event("r", "assistant.message", agent="agent-7", content="Looked.", toolRequests=[])
-    seen = read(tmp_path, said("go"), *call, copilot_done("k", "a", agent="agent-7"), answer)
+    begun = copilot_event("b", "subagent.started", agent="agent-7", toolCallId="t", agentName="scout")
+    over = copilot_event("o", "subagent.completed", agent="agent-7", toolCallId="t", agentName="scout")
+    seen = read(tmp_path, said("go"), begun, *call, copilot_done("k", "a", agent="agent-7"), answer, over)
     theirs = [one for one in seen if one.payload.get("agent_id") == "agent-7"]
-    assert [one.kind.value for one in theirs] == ["tool_call", "tool_result", "subagent_stop"]
+    assert [one.kind.value for one in theirs] == ["subagent_start", "tool_call", "tool_result", "subagent_stop"]
     assert {one.session_id for one in seen} == {THREAD}
 
 
