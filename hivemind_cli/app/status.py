@@ -62,6 +62,8 @@ class Status:
     waiting: dict[str, int]
     recall_tier: str
     provider: str
+    judge: str
+    """Whether a model decides what the detector is unsure of, and why not."""
     embeddings: str
     untracked: tuple[str, ...] = ()
     """Folders of live project skills that git does not know: they stay on this machine."""
@@ -76,6 +78,7 @@ def status(
     env: Mapping[str, str],
     *,
     provider: str,
+    judge: str = "",
     embeddings: str = "",
     now: datetime,
 ) -> Status:
@@ -108,6 +111,7 @@ def status(
         },
         recall_tier=_tier(config),
         provider=provider,
+        judge=judge,
         embeddings=embeddings,
         untracked=tuple(_untracked(store)),
         trouble=tuple(trouble(store, now)),

@@ -169,7 +169,8 @@ def _model_allowed(door: Door) -> bool:
     if provider is None:
         return False
     agreed = typer.confirm(
-        f"May hivemind ask {provider.name} to draft skills? (redacted words of your sessions are sent to it)",
+        f"May hivemind ask {provider.name} to draft skills, and to judge what may be a correction? "
+        "(redacted words of your sessions are sent to it)",
         default=False,
         err=True,
     )

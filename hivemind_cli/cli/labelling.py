@@ -248,8 +248,8 @@ def _lines() -> Iterator[tuple[int, str, str, bool | None, str]]:
         line = raw.decode("utf-8", "replace").strip()
         if not line:
             continue
-        event_id, tab, key = (part.strip() for part in line.partition("\t"))
-        letter, sign = key[:1].lower(), key[1:]
+        event_id, tab, key = line.partition("\t")
+        letter, sign = key.strip()[:1].lower(), key.strip()[1:]
         durable = {"": None, LASTING: True, ONE_OFF: False}.get(sign)
         if not tab or sign not in ("", LASTING, ONE_OFF) or letter not in (*KINDS, SKIP):
             keys = ", ".join((*KINDS, SKIP))

@@ -22,19 +22,22 @@ def status(
 ) -> None:
     """See everything at a glance. Which agents are wired, what was learned, given and held, what waits."""
     from hivemind_cli.app import embedding_setting, llm_setting
+    from hivemind_cli.app.judging import describe as describe_judge
     from hivemind_cli.app.status import status as read
     from hivemind_cli.embedding import describe as describe_embeddings
     from hivemind_cli.llm import describe
 
     door = Door.open()
     now = datetime.now(UTC)
+    models = llm_setting(door.paths, door.config, os.environ)
     found = read(
         door.store,
         door.paths,
         door.config,
         door.hosts,
         os.environ,
-        provider=describe(llm_setting(door.paths, door.config, os.environ)),
+        provider=describe(models),
+        judge=describe_judge(models, door.store, now),
         embeddings=describe_embeddings(embedding_setting(door.paths, door.config, os.environ)),
         now=now,
     )
@@ -89,6 +92,7 @@ def _counts(found: "Status") -> None:
         "waiting": waiting or "nothing",
         "recall": found.recall_tier,
         "drafts by": found.provider,
+        "judge": found.judge,
         "meaning": found.embeddings,
     }
     if untracked:

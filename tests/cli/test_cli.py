@@ -34,6 +34,8 @@ COMMANDS = [
     "doctor",
     "import",
     "corrections",
+    "corrections label",
+    "corrections judge",
     "skillify",
     "skillify run",
     "skillify show",
@@ -171,6 +173,11 @@ def test_every_setting_is_documented() -> None:
         (["config", "get", "recall.hodl"], 2, "recall.hold"),
         (["config", "set", "recall.hold", "nevr"], 2, "never"),
         (["corrections", "--kind", "sayd"], 2, "'said'"),
+        (["corrections", "label"], 1, "label --json"),
+        (["corrections", "label", "--since", "yesterday"], 2, "4w"),
+        (["corrections", "label", "--project", "none"], 1, "hivemind sessions"),
+        (["corrections", "label", "--export", "/nowhere/labels.jsonl"], 1, "/nowhere"),
+        (["corrections", "judge"], 5, "llm.allow true"),
         (["import"], 2, "--all"),
         (["import", "/nowhere"], 3, "/nowhere"),
         (["install", "--only", "cluade"], 3, "'claude'"),
@@ -209,6 +216,8 @@ def test_json_is_alone_on_stdout(own_home: Path) -> None:
         "doctor",
         "corrections",
         "corrections --recurring",
+        "corrections label",
+        "corrections label --report",
         "skillify",
         "skillify run",
         "recall some words",
@@ -295,7 +304,7 @@ def test_consent_to_a_model_is_asked_once_in_a_terminal(own_home: Path, answer: 
     (programs / "claude").write_text("#!/bin/sh\n")
     (programs / "claude").chmod(0o755)
     env = {"PATH": f"{programs}:{os.environ['PATH']}"}
-    question = "May hivemind ask claude to draft skills?"
+    question = "May hivemind ask claude to draft skills, and to judge what may be a correction?"
     assert question not in run("install", **env).stderr  # no terminal: nobody is asked
     assert run("config", "get", "llm.allow").stdout == "false\n"
     assert question in in_terminal(f"{answer}\n", "install", **env)
