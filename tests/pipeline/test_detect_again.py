@@ -143,7 +143,7 @@ def test_the_error_is_kept_folded_beside_its_command(session: Session) -> None:
     )
     session.runs("python load.py --into db --rates rates.csv")
     found = retry(session)
-    assert found.before == "python load.py --into db\nTraceback\nKeyError: 'rate' at #"
+    assert found.before == "python load.py --into db\nKeyError: 'rate' at #"
     assert found.after == "python load.py --into db --rates rates.csv"
 
 
@@ -194,6 +194,7 @@ def test_the_same_job_called_otherwise_is_a_fix(session: Session, failed: str, w
         ("python load.py", "rm load.py"),
         ("cat one.txt", "cat two.txt"),
         ("ls src/shop", "ls lib/shop"),
+        ("git log one --not two", "git log one --not three"),
         ("pytest -q", "pytest -q"),
     ],
 )
@@ -252,6 +253,8 @@ def test_what_a_command_takes_back_is_read_from_it(command: str, targets: tuple[
         "git reset --soft HEAD~1",
         "git stash pop",
         "git stash list",
+        "git stash && git checkout main && git pull",
+        "git stash; make test; git stash pop",
         "git clean -n",
         "git revert --abort",
         "git -C ../other checkout -- a.py",

@@ -41,11 +41,12 @@ _PASTED = re.compile(
     re.MULTILINE,
 )
 _FAILING = re.compile(
-    r"^(?:FAILED|ERROR|FAIL:?) +\S.*|^--- FAIL: \S+|^\s*(?:[✗✕×✖●]|not ok \d+ -?) ?\S.*|^test \S+ \.\.\. FAILED"
-    r"|^\s+\d+\) \S.*"
-    r"|^.*\berror(?: TS\d+|\[\w+\])?: .*|^E  +\S.*",
+    r"^(?:FAILED|ERROR|FAIL:?) +\S.*|^\s*--- FAIL: \S+|^\s*(?:[✗✕×✖●]|not ok \d+ -?|\(fail\)) ?\S.*"
+    r"|^test \S+ \.\.\. FAILED|^\s+\d+\) \S.*",
     re.MULTILINE,
 )
+"""Lines that name a failing test."""
+_ERRORS = re.compile(r"^.*\berror(?: TS\d+|\[\w+\])?: .*|^E  +\S.*", re.MULTILINE)
 _NPM = re.compile(r"^npm .*$", re.MULTILINE)
 _SENTENCE = re.compile(r"[.!?。！？\n;]+")
 _FAILS = re.compile(
@@ -69,6 +70,8 @@ _ASIDE = EventKind.STEER
 TAIL_CHARS = 6000
 """Runners sum up at the end."""
 PASTED_CHARS_MAX = 20_000
+FAILING_MAX = 50
+FAILING_CHARS_MAX = 200
 
 
 def red(output: str) -> bool:
@@ -89,15 +92,15 @@ def pasted(text: str) -> bool:
 
 def failing(output: str) -> frozenset[str]:
     """The lines that name what failed, numbers and folders folded; the last lines if none does."""
+    lines = list(failing_lines(output)) or output.strip().splitlines()[-3:]
+    return frozenset(filter(None, (normal_error(line) for line in lines)))
+
+
+def failing_lines(output: str) -> list[str]:
+    """What failed as the runner wrote it: names of tests, else errors; [] if it wrote no such line."""
     text = _plain(output)
-    lines = [match[0] for match in _FAILING.finditer(text)] or text.strip().splitlines()[-3:]
-    return frozenset(filter(None, (normal_error(line) for line in lines[:50])))
-
-
-def failing_names(output: str) -> Iterator[str]:
-    """A few of them as the runner wrote them, to show."""
-    for match in _FAILING.finditer(_plain(output)):
-        yield " ".join(match[0].split())[:120]
+    found = _FAILING.findall(text) or _ERRORS.findall(text)
+    return [" ".join(line.split())[:FAILING_CHARS_MAX] for line in found[:FAILING_MAX]]
 
 
 def _plain(text: str) -> str:
@@ -119,7 +122,7 @@ def red_after_done(event: Event, history: History) -> Iterator[Finding]:
     reply, last = done
     if _announces(said_in(reply)) or _red_before(last, name, output, history):
         return
-    what = ", ".join(dict.fromkeys(failing_names(output[-TAIL_CHARS:])))[:200]
+    what = ", ".join(dict.fromkeys(failing_lines(output[-TAIL_CHARS:])))[:200]
     yield Finding(
         kind=CorrectionKind.RED_AFTER_DONE,
         reaction=event,

@@ -4,6 +4,7 @@ import re
 
 ERROR_CHARS_MAX = 1500
 LINES_MAX = 12
+LINE_CHARS_MAX = 300
 COLOUR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 """What a terminal understands as colour and movement."""
 _FOLDS = (
@@ -17,9 +18,10 @@ _FOLDS = (
 )
 _TELLS = re.compile(
     r"error|exception|fail|fatal|cannot|can't|could not|unable|not found|no such|denied|refused|invalid|unknown"
-    r"|undefined|unexpected|unrecognized|missing|required|expected|panic|traceback|abort|conflict|timed? ?out|warning",
+    r"|undefined|unexpected|unrecognized|missing|required|expected|panic|abort|conflict|timed? ?out",
     re.IGNORECASE,
 )
+_HARMLESS = re.compile(r"\bwarn(?:ing)?\b|\bdeprecat|\b0 (?:fail|error)|\bpass(?:ed)?\b|✓|✔|\bok\b", re.IGNORECASE)
 
 
 def normal_error(text: str) -> str:
@@ -33,6 +35,8 @@ def normal_error(text: str) -> str:
 def error_lines(text: str) -> str:
     """The lines of an error that tell what went wrong, normalised, without repeats; its last lines if none tells."""
     lines = [line for line in COLOUR.sub("", text).splitlines() if line.strip()]
-    telling = [line for line in lines if _TELLS.search(line)] or lines[-3:]
-    found = dict.fromkeys(normal_error(line) for line in telling[:LINES_MAX])
+    telling = [line for line in lines if _TELLS.search(line) and not _HARMLESS.search(line)] or lines[-3:]
+    half = LINES_MAX // 2  # compilers name the cause first, interpreters last
+    chosen = telling if len(telling) <= LINES_MAX else telling[:half] + telling[-half:]
+    found = dict.fromkeys(normal_error(line)[:LINE_CHARS_MAX] for line in chosen)
     return "\n".join(found)[:ERROR_CHARS_MAX]

@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from hivemind_cli.core.acts import SHELL, Act
 from hivemind_cli.core.records import CorrectionKind, Event, EventKind
 from hivemind_cli.core.shell import simple_commands
-from hivemind_cli.pipeline.detect.checks import red
-from hivemind_cli.pipeline.detect.errors import error_lines
+from hivemind_cli.pipeline.detect.checks import failing_lines, red
+from hivemind_cli.pipeline.detect.errors import error_lines, normal_error
 from hivemind_cli.pipeline.detect.finding import Finding, History, act_of, edited
 from hivemind_cli.pipeline.detect.runners import checks_of
 
@@ -17,6 +17,7 @@ CALLS_MAX = 16
 FILES_MAX = 3
 """Files edited in between; more is development, not a fix."""
 STEPS_MAX = 4
+NAMED_MAX = 10
 DIFF_LINES_MAX = 12
 LINE_CHARS_MAX = 200
 COMMAND_CHARS_MAX = 500
@@ -26,6 +27,7 @@ _ENDS = (EventKind.TOOL_RESULT, EventKind.TOOL_FAILURE)
 _LOOKS = frozenset(
     {"cat", "bat", "ls", "find", "fd", "grep", "rg", "head", "tail", "less", "wc", "stat", "file", "which", "echo"}
     | {"printf", "sed", "awk", "tree", "pwd", "type", "env", "ps", "diff", "cd", "sleep", "man", "jq", "sort"}
+    | {"git log", "git status", "git diff", "git show", "git branch", "git blame", "git remote", "gh run", "gh pr"}
 )
 """Programs that look, and change nothing that could have helped."""
 _HANDLES = frozenset({"rm", "mv", "cp", "touch", "chmod", "chown", "mkdir", "ln", "git", "code", "vim", "nano", "open"})
@@ -66,7 +68,7 @@ def _pair(earlier: Event, tried: Act, event: Event, after: str, history: History
         confidence=0.7,
         durable=None,
         cause="an error, and the call that then worked",
-        before=f"{' '.join(tried.command.split())[:COMMAND_CHARS_MAX]}\n{error_lines(_error(earlier))}",
+        before=f"{' '.join(tried.command.split())[:COMMAND_CHARS_MAX]}\n{_told(earlier, tried)}",
         after=after,
     )
 
@@ -77,15 +79,18 @@ def _failed(event: Event, act: Act) -> bool:
     return bool(checks_of(act.command)) and red(str(event.payload.get("output", "")))
 
 
-def _error(event: Event) -> str:
-    return str(event.payload.get("error") or event.payload.get("output", ""))
+def _told(event: Event, act: Act) -> str:
+    """The error, folded: of a check what failed, else the lines that tell."""
+    error = str(event.payload.get("error") or event.payload.get("output", ""))
+    names = failing_lines(error)[:NAMED_MAX] if checks_of(act.command) else []
+    return "\n".join(dict.fromkeys(map(normal_error, names))) or error_lines(error)
 
 
 def same_job(one: Act, other: Act) -> bool:
     """Do two commands run the same program for the same thing?"""
     if one.command == other.command:
         return True
-    if one.heads[0].split(" ")[0] != other.heads[0].split(" ")[0] or one.heads[0].split(" ")[0] in _LOOKS:
+    if one.heads[0].split(" ")[0] != other.heads[0].split(" ")[0] or _only_looks(one):
         return False
     files, others = _files(one), _files(other)
     if files and others and not files & others:
@@ -141,9 +146,13 @@ def _path(step: Event) -> str:
 
 def _command(step: Event) -> str:
     act = act_of(step)
-    if act is None or act.kind != SHELL or all(head.split(" ")[0] in _LOOKS for head in act.heads):
+    if act is None or act.kind != SHELL or _only_looks(act):
         return ""
     return "" if checks_of(act.command) else " ".join(act.command.split())[:COMMAND_CHARS_MAX]
+
+
+def _only_looks(act: Act) -> bool:
+    return all(head in _LOOKS or head.split(" ")[0] in _LOOKS for head in act.heads)
 
 
 def _program(act: Act) -> str:

@@ -14,7 +14,7 @@ from hivemind_cli.pipeline.detect.finding import Finding, History, Rule, act_of,
 from hivemind_cli.pipeline.detect.redo import redo
 from hivemind_cli.pipeline.detect.retry import tool_retry
 from hivemind_cli.pipeline.detect.said import Judged, judge
-from hivemind_cli.pipeline.detect.undo import ALL, COMMIT, NEW, commits, commits_named, names, taken_back
+from hivemind_cli.pipeline.detect.undo import ALL, COMMIT, NEW, commits, commits_named, names, stashes, taken_back
 
 COMPARED_CHARS_MAX = 4000
 """Of a text compared with many others: a pasted log must not cost seconds (40 KB prompts took 1.6 s each)."""
@@ -104,7 +104,13 @@ def reverted(event: Event, history: History) -> Iterator[Finding]:
         turn = {e.id for e in history.since_prompt()}
         earlier = [e for e in history.events if e.id not in turn]
         prompt = history.last(EventKind.PROMPT)
-        if act and taken_back(act.command) and prompt and judge(said_in(prompt), None, "", "").score > 0:
+        if (
+            act
+            and not stashes(act.command)
+            and taken_back(act.command)
+            and prompt
+            and judge(said_in(prompt), None, "", "").score > 0
+        ):
             yield from _undone(event, act, history, earlier)
     if event.kind is EventKind.PROMPT and event.payload.get("rewound"):
         lost = set(event.payload.get("abandoned", ()))

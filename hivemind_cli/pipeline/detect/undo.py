@@ -15,6 +15,7 @@ COMMIT = "#"
 _TAKES_VALUE = {"checkout": "bB", "stash": "m", "restore": "s", "clean": "e", "revert": "m"}
 _LONG_VALUES = frozenset({"--source", "--message", "--mainline", "--exclude", "--conflict", "--orphan"})
 _STASH_KEEPS = frozenset({"pop", "apply", "list", "show", "drop", "branch", "clear", "create", "store"})
+_MOVES = frozenset({"switch", "pull", "merge", "rebase", "worktree"})
 _HEAD = frozenset({"HEAD", "@"})
 _COMMITS = frozenset({"commit", "ci", "describe", "new"})
 _GOES_ON = frozenset({"--abort", "--quit", "--continue", "--skip"})
@@ -23,10 +24,13 @@ _GOES_ON = frozenset({"--abort", "--quit", "--continue", "--skip"})
 def taken_back(command: str) -> tuple[str, ...]:
     """What `command` takes back: paths, ALL, NEW or COMMIT; () for nothing.
 
-    A command that works in another folder (`git -C`, after a `cd`) takes back nothing of this one.
+    A command that works in another folder (`git -C`, after a `cd`) takes back nothing of this one; a stash before a
+    change of branches, or one that comes back at once, is only put aside.
     """
     found: list[str] = []
     for words in simple_commands(command):
+        if _goes_elsewhere(words):
+            return tuple(found) if not stashes(command) else ()
         name = PurePosixPath(words[0]).name
         if name in ("cd", "pushd"):
             return tuple(found)
@@ -35,6 +39,20 @@ def taken_back(command: str) -> tuple[str, ...]:
         elif name in ("hg", "jj", "svn") and len(words) > 1:
             found += _other(name, words[1], words[2:])
     return tuple(found)
+
+
+def stashes(command: str) -> bool:
+    """Does the command put work aside?"""
+    return any(words[:2] == ["git", "stash"] for words in simple_commands(command))
+
+
+def _goes_elsewhere(words: Sequence[str]) -> bool:
+    """Does git go to another commit, or bring stashed work back?"""
+    if len(words) < 2 or PurePosixPath(words[0]).name != "git":
+        return False
+    if words[1] == "checkout":
+        return not _checkout(list(words[2:]))
+    return words[1] in _MOVES or (words[1] == "stash" and len(words) > 2 and words[2] in ("pop", "apply"))
 
 
 def _git(words: Sequence[str]) -> list[str]:
