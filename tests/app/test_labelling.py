@@ -21,6 +21,8 @@ NOW = START + timedelta(days=1)
 ALL = Scope()
 PLAIN = "and now the same for the other page"
 CLEAR = "no, never bring here, always use lift"
+MISSED = "and then the page after that one, too"
+"""A correction, should a person say so; no detector would."""
 
 
 class History:
@@ -32,8 +34,8 @@ class History:
         self.sessions = 0
         self.minutes = 0
 
-    def talk(self, *turns: str, project: str = "p1") -> list[Event]:
-        """One session; its first prompt is a task. The turns after it."""
+    def talk(self, *turns: str, project: str = "p1", unseen: bool = False) -> list[Event]:
+        """One session; its first prompt is a task. The turns after it. `unseen`: detect has not run."""
         self.sessions += 1
         session = Session(self.store, f"s{self.sessions}", project=project, at=START + timedelta(hours=self.sessions))
         session.says("bring the module up")
@@ -42,7 +44,8 @@ class History:
             session.runs("bring module")
             session.replies("Brought it up.")
             said.append(session.says(text))
-        session.corrections()
+        if not unseen:
+            session.corrections()
         return said
 
     def label(
@@ -87,7 +90,7 @@ def test_the_random_order_has_nothing_to_do_with_what_was_said(history: History)
 
 
 def test_the_unsure_come_by_turns_with_the_random_and_the_least_sure_first(history: History) -> None:
-    events = history.talk(*[f"{PLAIN} {n}" for n in range(12)])
+    events = history.talk(*[f"{PLAIN} {n}" for n in range(12)], unseen=True)
     drawn = {one.event_id for one in history.queue(sample=3).turns}
     others = [event for event in events if event.id not in drawn]
     history.make_unsure(others[0], 0.2)
@@ -163,18 +166,17 @@ def test_a_turn_is_shown_with_what_the_agent_did_and_without_our_opinion(history
 
 
 def test_a_yes_where_nothing_was_noticed_makes_a_correction(history: History) -> None:
-    (event,) = history.talk("hm, rather with lift")
-    assert history.corrections() == []
+    (event,) = history.talk(MISSED, unseen=True)
     history.label(event, durable=True)
     (found,) = history.corrections()
-    assert (found.quote, found.confidence, found.durable) == ("hm, rather with lift", 1.0, True)
+    assert (found.quote, found.confidence, found.durable) == (MISSED, 1.0, True)
     assert found.recurrence_key
     history.label(event)
     assert len(history.corrections()) == 1
 
 
 def test_taking_that_yes_back_leaves_a_candidate_that_nobody_is_shown(history: History) -> None:
-    (event,) = history.talk("hm, rather with lift")
+    (event,) = history.talk(MISSED, unseen=True)
     history.label(event)
     history.label(event, SaidKind.UNKNOWN, reason=judged.TAKEN_BACK)
     (found,) = history.corrections()
@@ -204,7 +206,7 @@ def test_a_turn_that_is_not_there_cannot_be_labelled(history: History) -> None:
 
 
 def test_figures_are_of_the_random_part_alone(history: History) -> None:
-    found, missed, quiet = history.talk(CLEAR, "hm, rather with lift", PLAIN)
+    found, missed, quiet = history.talk(CLEAR, MISSED, PLAIN)
     history.label(found, durable=True, reason=SAMPLED)
     history.label(missed, durable=False, reason=SAMPLED)
     history.label(quiet, SaidKind.NEW_REQUEST, reason=SAMPLED)
@@ -223,7 +225,7 @@ def test_figures_are_of_the_random_part_alone(history: History) -> None:
 
 
 def test_the_correction_that_a_label_made_is_still_one_that_was_missed(history: History) -> None:
-    (event,) = history.talk("hm, rather with lift")
+    (event,) = history.talk(MISSED, unseen=True)
     history.label(event, reason=SAMPLED)
     assert own_figures(history.store, ALL).strict.recall.k == 0
 
