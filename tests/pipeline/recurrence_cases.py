@@ -5,6 +5,8 @@
 """
 
 import json
+import sys
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +14,9 @@ from random import Random
 from typing import Any
 
 from hivemind_cli.core.acts import EDIT, READ, SHELL, Act
+from hivemind_cli.core.match import content
 from hivemind_cli.core.records import Correction, CorrectionKind
+from hivemind_cli.core.terms import weight
 
 FOLDER = Path(__file__).parent
 START = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
@@ -120,6 +124,41 @@ def measure(sayings: list[Saying], keys: list[str]) -> Measured:
     )
 
 
+def intervals(sayings: list[Saying], keys: list[str], rounds: int = 500) -> dict[str, tuple[float, float]]:
+    """95 % of precision, recall and F1, the mistakes drawn again and again."""
+    right: Counter[str] = Counter()
+    same: Counter[str] = Counter()
+    wrong: Counter[tuple[str, str]] = Counter()
+    for a in range(len(sayings)):
+        for b in range(a):
+            one, two = sayings[a].mistake, sayings[b].mistake
+            same[one] += one == two
+            right[one] += one == two and keys[a] == keys[b]
+            if one != two and keys[a] == keys[b]:
+                wrong[one, two] += 1
+    names = sorted(same)
+    draw = Random(1)
+    found: dict[str, list[float]] = {"precision": [], "recall": [], "f1": []}
+    for _ in range(rounds):
+        times = Counter(draw.choices(names, k=len(names)))
+        hits = sum(times[name] * right[name] for name in names)
+        pairs = sum(times[name] * same[name] for name in names)
+        joined = hits + sum(times[one] * times[two] * number for (one, two), number in wrong.items())
+        found["precision"].append(hits / joined if joined else 1.0)
+        found["recall"].append(hits / pairs)
+        found["f1"].append(2 * hits / (joined + pairs))
+    return {name: (sorted(values)[rounds // 40], sorted(values)[-1 - rounds // 40]) for name, values in found.items()}
+
+
+def exact_key(correction: Correction) -> str:
+    """The naive baseline: the act's signature, and the words' three heaviest terms or those shared with the act."""
+    act = Act.of(correction.act) if correction.act else None
+    words = content(correction.quote)
+    about = sorted(words & content(f"{act.command} {act.path} {act.text}"))[:3] if act else []
+    about = about or sorted(words, key=lambda term: (-weight(term), term))[:3]
+    return f"{act.signature if act else ''}|{' '.join(sorted(about))}"
+
+
 def shuffled(sayings: list[Saying], seed: int) -> list[Saying]:
     """In another order."""
     found = list(sayings)
@@ -129,3 +168,39 @@ def shuffled(sayings: list[Saying], seed: int) -> list[Saying]:
 
 def _near(a: Saying, b: Saying) -> bool:
     return a.mistake != b.mistake and ((a.near in (b.mistake, b.near) and bool(a.near)) or b.near == a.mistake)
+
+
+ORDERS = 6
+
+
+def main(model: str = "") -> None:
+    """Print how well both halves are joined: by an exact key, by words, and with the model in folder `model`."""
+    from hivemind_cli.embedding.sentence_transformers import SentenceTransformers
+    from hivemind_cli.pipeline.detect.recurrence import Keys
+    from hivemind_cli.storage.inmemory import InMemoryStore
+
+    embedders: dict[str, Any] = {"words": None}
+    if model:
+        embedders["words and meaning"] = SentenceTransformers(Path(model), name="model")
+    for half in ("dev", "held"):
+        orders = [shuffled(read(half), seed) for seed in range(ORDERS)]
+        by: dict[str, list[list[str]]] = {"exact key": [[exact_key(one.correction) for one in some] for some in orders]}
+        for name, embedder in embedders.items():
+            by[name] = [
+                [one.recurrence_key for one in Keys(embedder).give([s.correction for s in some], InMemoryStore())]
+                for some in orders
+            ]
+        for name, keys in by.items():
+            measured = [measure(some, each) for some, each in zip(orders, keys, strict=True)]
+            likely = intervals(orders[0], keys[0])
+            print(f"{half:5} {name:18}", end="")
+            for what, (low, high) in likely.items():
+                mean = sum(getattr(one, what) for one in measured) / ORDERS
+                print(f"  {what} {mean:.3f} [{low:.2f}, {high:.2f}]", end="")
+            purity = sum(one.purity for one in measured) / ORDERS
+            near = sum(one.near_joined for one in measured) / sum(one.near_pairs for one in measured)
+            print(f"  purity {purity:.3f}  near ones joined {near:.3f}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

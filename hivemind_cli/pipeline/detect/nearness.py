@@ -15,7 +15,7 @@ from hivemind_cli.pipeline.detect.wording import QUOTE_CHARS_MAX, Wording, wordi
 JOIN_MIN = 0.62
 """Nearness from which two corrections are one mistake. This and what follows: tests/pipeline/recurrence_dev.jsonl."""
 EVIDENCE_MIN = 0.4
-"""Weight of what two corrections share, at least: half a full word."""
+"""Weight of what two corrections share, and of what each says, at least: half a full word."""
 SAME_ACT, LIKE_ACT, NO_ACT, OTHER_ACT = 0.18, 0.1, 0.04, -0.12
 """Added for what the two acts are to each other."""
 OTHER_PROJECT = -0.05
@@ -34,6 +34,8 @@ SLIP_CHARS_MIN = 5
 COSINE_FACTOR = 0.4
 COSINE_EVEN = 0.42
 """Of two texts' vectors: from here on it speaks for one mistake."""
+MEANING_ALONE = 0.24
+"""Taken from the cosine where no word is shared: of the same act 0.68 is enough."""
 SHORTER_SHARE = 0.7
 """How much the lighter wording counts in the measure by which the shared weight is divided."""
 
@@ -74,15 +76,18 @@ def nearness(a: Entry, b: Entry, rarity: Callable[[str], float], cosine: float |
         for term in {*one.terms, *two.terms}
     }
     shared = _shared(a, b, weigh)
-    if shared < EVIDENCE_MIN and cosine is None:
-        return 0.0
     own, other = (math.fsum(weigh[term] for term in words.terms) for words in (one, two))
+    if min(own, other) < EVIDENCE_MIN or (shared < EVIDENCE_MIN and cosine is None):
+        return 0.0
     measure = min(own, other) ** SHORTER_SHARE * max(own, other) ** (1 - SHORTER_SHARE)
-    meant = 0.0 if cosine is None else COSINE_FACTOR * (cosine - COSINE_EVEN)
-    if a.correction.project_id != b.correction.project_id:
-        meant = min(meant, 0.0)  # from project to project only the words themselves are the rule
-    near: float = min(shared / max(measure, 2 * EVIDENCE_MIN), 1.0) + meant + _circumstances(a, b)
-    return near
+    lexical: float = min(shared / max(measure, 2 * EVIDENCE_MIN), 1.0)
+    around = _circumstances(a, b)
+    thin = 0.0 if _agree(one, two) else THIN
+    if cosine is None:
+        return lexical + around + thin
+    if a.correction.project_id != b.correction.project_id:  # from project to project only the words are the rule
+        return lexical + around + thin + min(COSINE_FACTOR * (cosine - COSINE_EVEN), 0.0)
+    return max(lexical + around + thin + COSINE_FACTOR * (cosine - COSINE_EVEN), cosine + around - MEANING_ALONE)
 
 
 def opposite(a: Entry, b: Entry) -> bool:
@@ -121,8 +126,6 @@ def _circumstances(a: Entry, b: Entry) -> float:
         added += OTHER_TARGET
     if one.unwanted & two.unwanted & one.mentions & two.mentions:
         added += SAME_BAN
-    elif not _agree(one, two):
-        added += THIN
     return added
 
 
