@@ -1,5 +1,6 @@
 """What holds for every reader of session files of a line a thing: the same keys however often, bad input, links."""
 
+import itertools
 import json
 import os
 import re
@@ -262,9 +263,9 @@ def test_a_large_session_is_read_in_bounded_memory(host: str, reader: Reader, se
     _, lines = sample.SESSIONS[host]
     text = "".join(json.dumps(line) + "\n" for line in lines()[1:])
     with session.open("a", encoding="utf-8") as file:
-        for n in range(30_000_000 // len(text)):
+        for n in itertools.takewhile(lambda _: file.tell() < 31_000_000, itertools.count()):
             renamed = NAMES.sub(rf"\g<0>{n}-", text)
-            file.write(renamed.replace("the coins", f"the coins {n} {'x' * 2000}"))
+            file.write(renamed.replace("the coins", f"the coins {n} {'x' * 20_000}"))
     tracemalloc.start()
     try:
         told = Counter(one.kind for one in reader.read_transcript(session))
