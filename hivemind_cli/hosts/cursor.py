@@ -93,7 +93,7 @@ def find_sessions(home: Path, *, config_dir: Path | None = None) -> Iterator[Pat
         for path in jsonlines.own_files(transcripts.glob(shape), root)
     ]
     for path in sorted(told, key=jsonlines.age):
-        if path.stem not in known:
+        if path.stem not in known and sessions_in(path):
             known.add(path.stem)
             yield path
             yield from sorted(jsonlines.own_files(path.parent.glob("subagents/*.jsonl"), root))

@@ -53,10 +53,18 @@ _NOT_A_PERSON = (
     "[PRIOR CONTEXT",
     "[Your active task list was preserved",
     "[Continuing toward your standing",
-    "[System",
-    "[SYSTEM",
 )
 """How text of the host's own begins when it stands in a user message."""
+_NOTES = re.compile(r"(?:\[(?:System note|Note): [^\]]*\]\s*)+")
+"""What the host puts before a person's words."""
+_SKILL = "[IMPORTANT: The user has invoked the "
+_WITH_SKILL = re.compile(
+    r"instruction alongside the skill invocation: (?P<said>.*?)(?:\n\n\[Runtime note:.*)?\Z", re.DOTALL
+)
+_STEER = re.compile(
+    r"\n\n\[OUT-OF-BAND USER MESSAGE [^\]\n]*\]\n(?P<said>.*)\n\[/OUT-OF-BAND USER MESSAGE\]\s*\Z", re.DOTALL
+)
+"""Words typed in mid-turn: they stand at the end of a tool's result."""
 _STOPPED = "Operation interrupted"
 _SKIPPED = re.compile(r"\[Tool execution cancelled .*interrupt\]")
 _KILLED = "[Command interrupted]"
@@ -187,9 +195,9 @@ class _Reading:
 
     def _user(self, content: str, at: Any, row: databases.Row, *, gone: bool) -> list[Seen]:
         if row["_compressed_summary"] == 1 or content.startswith(_SUMMARY):
-            return [self._teller.compact("auto", at)]
-        ours = not self._by_person or row["observed"] == 1 or row["display_kind"] or content.startswith(_NOT_A_PERSON)
-        said = "" if ours else persons_words(content)
+            return [*self._teller.flush(), self._teller.compact("auto", at)]
+        ours = not self._by_person or row["observed"] == 1 or row["display_kind"]
+        said = "" if ours else _typed(content)
         if not said:
             return []
         self._stopped = False
@@ -200,7 +208,7 @@ class _Reading:
 
     def _assistant(self, content: str, at: Any, row: databases.Row, *, gone: bool) -> list[Seen]:
         if row["_compressed_summary"] == 1 or content.startswith(_SUMMARY):
-            return [self._teller.compact("auto", at)]
+            return [*self._teller.flush(), self._teller.compact("auto", at)]
         if content.startswith(_STOPPED):
             return self._stop(at, for_tool=False)
         self._teller.reply(content, at)
@@ -225,6 +233,10 @@ class _Reading:
         return self._open[given]
 
     def _result(self, content: str, at: Any, row: databases.Row) -> list[Seen]:
+        steered = _STEER.search(content)
+        if steered:
+            result = self._result(content[: steered.start()], at, row)
+            return [*result, *self._teller.steer(persons_words(steered["said"]), at)]
         call_id = self._open.pop(values.text(row["tool_call_id"]), "")
         tool, _, tool_input = self._teller.called(call_id)
         if not tool:
@@ -250,6 +262,17 @@ class _Reading:
             return []
         self._stopped = True
         return self._teller.interrupt(at, for_tool=for_tool)
+
+
+def _typed(content: str) -> str:
+    """A person's words in a user message."""
+    if content.startswith(_SKILL):
+        with_skill = _WITH_SKILL.search(content)
+        return persons_words(with_skill["said"]) if with_skill else ""
+    if content.startswith(_NOT_A_PERSON):
+        return ""
+    notes = _NOTES.match(content)
+    return persons_words(content[notes.end() :] if notes else content)
 
 
 def _content(value: object) -> str:

@@ -172,7 +172,7 @@ class _Reading:
             elif kind == "text" and part.get("synthetic") is True:
                 self._by_hand = self._by_hand or text.startswith(_RAN)
             elif kind == "text" and part.get("ignored") is not True:
-                said.append(persons_words(text))
+                said.append(persons_words(_unquoted(text)))
         words = "\n".join(filter(None, said))
         if words:
             yield from self._teller.prompt(words, at, prompt_id=message_id)
@@ -236,6 +236,12 @@ class _Reading:
         if error.startswith(_ABORTED) or _metadata(state).get("interrupted") is True:
             return self._teller.failure(call_id, error, at, interrupted=True)
         return self._teller.failure(call_id, error, at)
+
+
+def _unquoted(text: str) -> str:
+    """`opencode run "two words"` puts its argument in quotes again."""
+    inner = text[1:-1]
+    return inner if text[:1] == text[-1:] == '"' and " " in inner and '"' not in inner else text
 
 
 def _metadata(state: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -188,6 +188,21 @@ def test_words_of_the_host_and_of_a_schedule_are_no_prompts(database: Database) 
     assert texts == ["look at this"]
 
 
+def test_words_beside_the_hosts_own_are_the_persons(database: Database) -> None:
+    database.say("user", "[System note: The session was reset.]\n\ngo on")
+    skill = "[IMPORTANT: The user has invoked the tidy skill]\n\n# Tidy\n\n"
+    said = "The user has provided the following instruction alongside the skill invocation: only src"
+    database.say("user", f"{skill}{said}\n\n[Runtime note: none]")
+    database.say("user", skill)
+    steer = "[OUT-OF-BAND USER MESSAGE — a direct message]\nnot there\n[/OUT-OF-BAND USER MESSAGE]"
+    database.call("c1", "terminal", {"command": "ls"}, json.dumps({"output": "a", "exit_code": 0}) + f"\n\n{steer}")
+    seen = told(database)
+    assert [(one.kind.value, one.payload["text"]) for one in seen if "text" in one.payload] == [
+        ("prompt", "go on"), ("prompt", "only src"), ("steer", "not there"),
+    ]  # fmt: skip
+    assert next(one for one in seen if one.kind is EventKind.TOOL_RESULT).payload["output"] == "a"
+
+
 def test_call_ids_that_come_again_stay_apart(database: Database) -> None:
     for command in ("make", "make test"):
         database.call("call_0", "terminal", {"command": command}, {"output": "", "exit_code": 0})

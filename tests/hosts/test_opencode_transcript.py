@@ -147,6 +147,7 @@ def test_esc_is_an_interrupt_and_the_running_call_is_marked(database: Database) 
 
 def test_only_what_a_person_typed_is_a_prompt(database: Database) -> None:
     database.message("user", text("Called the Read tool", synthetic=True), text("fix @a.py"))
+    database.message("user", text('"two words"'))
     database.message("user", {"type": "compaction", "auto": True})
     database.message("assistant", text("## Goal"), summary=True)
     database.message("user", text("Continue if you have next steps", synthetic=True))
@@ -155,6 +156,7 @@ def test_only_what_a_person_typed_is_a_prompt(database: Database) -> None:
     seen = told(opencode.sessions_in(database.done())[0])
     assert [(one.kind.value, one.payload.get("text"), one.payload.get("ran")) for one in seen[1:]] == [
         ("prompt", "fix @a.py", None),
+        ("prompt", "two words", None),
         ("compact", None, None),
         ("steer", "", "git checkout a.py"),
     ]
