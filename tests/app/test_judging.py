@@ -60,7 +60,7 @@ class Told:
         turn = turn_at(words.id, self.store)
         assert turn
         # What detect will find there has the same id, and so this is what counts, whatever it would say.
-        candidate = replace(turn.read, confidence=0.4, durable=None)
+        candidate = replace(turn.read, confidence=judged.PASS_MIN, durable=None)
         self.store.append(self.owner.detecting.keyed([candidate], self.store))
         talk.ends()
 

@@ -93,9 +93,9 @@ def test_the_unsure_come_by_turns_with_the_random_and_the_least_sure_first(histo
     events = history.talk(*[f"{PLAIN} {n}" for n in range(12)], unseen=True)
     drawn = {one.event_id for one in history.queue(sample=3).turns}
     others = [event for event in events if event.id not in drawn]
-    history.make_unsure(others[0], 0.2)
-    history.make_unsure(others[1], 0.45)
-    history.make_unsure(others[2], 0.05)
+    history.make_unsure(others[0], judged.PASS_MIN)
+    history.make_unsure(others[1], judged.CORRECTION_MIN)
+    history.make_unsure(others[2], judged.PASS_MIN / 2)
     turns = history.queue(sample=3).turns
     assert [one.sampled for one in turns] == [False, True, False, True, True]
     assert [one.event_id for one in turns if not one.sampled] == [others[1].id, others[0].id]

@@ -22,6 +22,7 @@ from hivemind_cli.core.records import (
     Verdict,
 )
 from hivemind_cli.pipeline.feedback import Feedback
+from hivemind_cli.pipeline.judged import PASS_MIN
 from hivemind_cli.pipeline.runner import run_once
 from hivemind_cli.storage.base import Store
 from hivemind_cli.storage.inmemory import InMemoryStore
@@ -132,7 +133,7 @@ def test_corrected_again_is_recurred_whatever_was_done(session: Session) -> None
 def test_what_only_looked_like_a_correction_is_no_recurrence(session: Session) -> None:
     recalled(session)
     fields = {name: getattr(LESSON, name) for name in LESSON.__slots__} | {"session_id": session.id}
-    for number, (confidence, judgement) in enumerate(((0.3, None), (0.9, SaidKind.APPROVAL))):
+    for number, (confidence, judgement) in enumerate(((PASS_MIN, None), (0.9, SaidKind.APPROVAL))):
         said = session.says("and with lift, now")
         again = {**fields, "id": f"again{number}", "occurred_at": said.occurred_at, "reaction_event_id": said.id}
         noticed = Correction(**{**again, "confidence": confidence})

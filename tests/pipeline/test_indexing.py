@@ -24,6 +24,7 @@ from hivemind_cli.core.records import (
 from hivemind_cli.index.inmemory import InMemoryIndex
 from hivemind_cli.pipeline import indexing
 from hivemind_cli.pipeline.indexing import MEMO_SESSIONS_MAX, expire_memos, is_memo
+from hivemind_cli.pipeline.judged import PASS_MIN
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.pipeline.judging_loop import judgement_
 from tests.pipeline.session import START, Session
@@ -249,7 +250,7 @@ def test_however_the_batches_fall_the_index_is_the_same(steps: list[tuple[int, S
 
 def test_a_no_takes_the_memo_out_for_good_and_a_yes_puts_a_candidate_in() -> None:
     store, index = InMemoryStore(), InMemoryIndex()
-    wrong, candidate = correction(1), correction(2, confidence=0.3)
+    wrong, candidate = correction(1), correction(2, confidence=PASS_MIN)
     store.append([wrong, candidate])
     indexing.refresh(store, index)
     assert [document.id for document in index.all()] == [wrong.id]

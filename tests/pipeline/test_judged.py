@@ -12,7 +12,7 @@ from tests.pipeline.codify_loop import correction_
 from tests.pipeline.judging_loop import judgement_
 
 MODEL = "scripted/script"
-CANDIDATE = correction_(1, confidence=0.3, durable=None)
+CANDIDATE = correction_(1, confidence=judged.PASS_MIN, durable=None)
 
 
 def now(*judgements: Judgement, of: Correction = CANDIDATE) -> Correction:
@@ -90,5 +90,5 @@ def test_what_is_said_of_the_words_says_nothing_of_the_hand() -> None:
 
 
 def test_a_turn_judged_before_anything_was_noticed_there_is_judged_all_the_same() -> None:
-    later = correction_(1, confidence=0.6)
+    later = correction_(1, confidence=judged.SHOWN_MIN)
     assert judged.refused(now(judgement_(later, SaidKind.APPROVAL, correction_id=""), of=later))

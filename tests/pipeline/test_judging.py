@@ -19,6 +19,7 @@ from hivemind_cli.llm.base import Request
 from hivemind_cli.llm.meter import Metered
 from hivemind_cli.llm.scripted import Answer, Scripted
 from hivemind_cli.pipeline import judge_prompt
+from hivemind_cli.pipeline.judged import CORRECTION_MIN, PASS_MIN, SHOWN_MIN
 from hivemind_cli.pipeline.judging import RETRY_FIRST, Judge, Ran
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.pipeline.codify_loop import correction_
@@ -37,7 +38,9 @@ class Clock:
 
 
 def unsure(n: int = 1, **changes: Any) -> Correction:
-    return correction_(n, **{"confidence": 0.4, "durable": None, "quote": f"words {n}, rather with make", **changes})
+    return correction_(
+        n, **{"confidence": CORRECTION_MIN, "durable": None, "quote": f"words {n}, rather with make", **changes}
+    )
 
 
 def entry(turn: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -94,8 +97,8 @@ def test_what_the_detector_is_unsure_of_is_judged_in_one_request() -> None:
 @pytest.mark.parametrize(
     "correction",
     [
-        unsure(confidence=0.1),
-        unsure(confidence=0.75),
+        unsure(confidence=PASS_MIN - 0.01),
+        unsure(confidence=SHOWN_MIN),
         unsure(kind=CorrectionKind.TOOL_RETRY),
         unsure(kind=CorrectionKind.REDO),
         unsure(quote="  "),

@@ -13,7 +13,7 @@ from tests.pipeline.codify_loop import correction_
 from tests.pipeline.judging_loop import judgement_
 
 YES, NO = SaidKind.CORRECTION, SaidKind.APPROVAL
-CANDIDATE = correction_(1, confidence=0.3, durable=None)
+CANDIDATE = correction_(1, confidence=judged.PASS_MIN, durable=None)
 
 
 class Codified:
