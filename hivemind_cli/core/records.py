@@ -31,7 +31,7 @@ class EventKind(StrEnum):
 
     SESSION_START = "session_start"  # source, model?
     PROMPT = "prompt"  # text; rewound?; edited?
-    STEER = "steer"  # text; call_id? (a note given with an approval); ran? (a command the person ran)
+    STEER = "steer"  # text; call_id? (a note given with an approval); ran? (a command the person ran), output?
     REPLY = "reply"  # text; stood?
     TOOL_CALL = "tool_call"  # call_id, act (core/acts.py), input; asks? (the host may ask the person about it)
     TOOL_RESULT = "tool_result"  # call_id, act, output, user_modified?; wrote?; stood?

@@ -110,7 +110,7 @@ def test_a_note_on_an_approval_and_a_command_of_the_persons_own_are_steers(recor
     assert [one.payload for one in steers] == [
         {"text": "No wait, use pytest"},
         {"text": "but lowercase names next time", "call_id": "toolu_stub65d1e3e2b9dc4fca"},
-        {"text": "", "ran": "echo bangmode"},
+        {"text": "", "ran": "echo bangmode", "output": "bangmode"},
     ]
 
 
@@ -342,3 +342,22 @@ def test_a_transcript_is_read_only_under_the_hosts_own_root(own_home: Path, tmp_
     moved = elsewhere / "projects" / "-p" / "s.jsonl"
     assert claude.transcript_of(own_home, {"transcript_path": str(moved)}, config_dir=elsewhere) == moved
     assert claude.transcript_of(own_home, {"transcript_path": str(moved)}) is None
+
+
+def test_a_persons_own_command_is_told_with_what_it_printed(tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl"
+    texts = ["<bash-input>make test</bash-input>", "<bash-stdout>1 failed</bash-stdout><bash-stderr>oh</bash-stderr>"]
+    texts += ["<bash-input>git status</bash-input>", "go on"]
+    common = {"type": "user", "sessionId": "s"}
+    lines = [{**common, "uuid": f"u{n}", "message": {"role": "user", "content": text}} for n, text in enumerate(texts)]
+    whole = "".join(json.dumps(line) + "\n" for line in lines)
+    path.write_text(whole)
+    told = [(one.kind.value, one.payload.get("ran"), one.payload.get("output")) for one in read_transcript(path)]
+    assert told == [("steer", "make test", "1 failed\noh"), ("steer", "git status", None), ("prompt", None, None)]
+    first = json.dumps(lines[0]) + "\n"
+    path.write_text(first)
+    assert [one.payload.get("ran") for one in read_transcript(path)] == ["make test"]
+    tail = read_tail(path, 0)
+    assert tail.seen == []
+    path.write_text(whole)
+    assert read_tail(path, tail.offset).seen[0].payload["output"] == "1 failed\noh"

@@ -8,7 +8,7 @@ them against each other.
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hivemind_cli.core.acts import EDIT, OTHER, Act
@@ -57,6 +57,7 @@ class Reader:
         self._delivered: OrderedDict[str, str] = OrderedDict()
         self._keys: Counter[str] = Counter()
         self._reply: Line | None = None
+        self._ran: Seen | None = None
         self._trigger = ""
         self._place = 0
         self._places: OrderedDict[str, int] = OrderedDict()
@@ -71,9 +72,9 @@ class Reader:
         if "forkedFrom" in line:
             return []  # copied from another session, where it is told already
         if kind == "user":
-            return self._user(line)
+            return [*self._person_ran(line), *self._user(line)]
         if kind == "assistant":
-            return self._assistant(line)
+            return [*self._person_ran(line), *self._assistant(line)]
         if kind == "attachment":
             return self._attachment(line["attachment"], line)
         if kind == "system":
@@ -81,11 +82,13 @@ class Reader:
         return []
 
     def close(self, *, over: bool) -> list[Seen]:
-        """The reply still held back, if it is the last of its turn. `over`: nothing more will be written."""
+        """What is still held back: the reply, if it is the last of its turn. `over`: nothing more will be written."""
+        ran, self._ran = (self._ran, None) if over else (None, self._ran)
+        found = [ran] if ran else []
         held = self._reply
         if held is None or not (over or held["message"].get("stop_reason") in ("end_turn", "stop_sequence")):
-            return []
-        return self._flush()
+            return found
+        return [*found, *self._flush()]
 
     def _seen(self, line: Line, kind: EventKind, key: str, *, tool: str = "", **fields: Any) -> Seen:
         session_id = line.get("sessionId")
@@ -152,7 +155,8 @@ class Reader:
         if any(words.interrupted(text) for text in texts):
             return self._interrupt(line, texts)
         if ran := next((command for text in texts if (command := words.bash_input(text))), ""):
-            return [*self._flush(), self._seen(line, EventKind.STEER, line["uuid"], text="", ran=ran)]
+            self._ran = self._seen(line, EventKind.STEER, line["uuid"], text="", ran=ran)
+            return self._flush()
         said = "\n".join(filter(None, (words.persons_words(text) for text in texts)))
         if not said or not _from_a_person(line):
             return []
@@ -163,6 +167,16 @@ class Reader:
         rewound: dict[str, Any] = {"rewound": True, "abandoned": abandoned} if abandoned else {}
         key = self._nth(keys.prompt_key(prompt_id, said))
         return [*self._flush(), self._seen(line, EventKind.PROMPT, key, text=said, **rewound)]
+
+    def _person_ran(self, line: Line) -> list[Seen]:
+        """The person's own command, held back until its output or anything else comes."""
+        held, self._ran = self._ran, None
+        if held is None:
+            return []
+        content = line["message"]["content"]
+        blocks = [content] if isinstance(content, str) else [block.get("text") for block in content]
+        printed = [told for text in blocks if isinstance(text, str) and (told := words.bash_output(text)) is not None]
+        return [replace(held, payload={**held.payload, "output": "\n".join(printed)}) if printed else held]
 
     def _interrupt(self, line: Line, texts: list[str]) -> list[Seen]:
         for_tool = any("for tool use" in text[:60] for text in texts)

@@ -30,6 +30,7 @@ _INTERRUPT = re.compile(r"\[Request interrupted by user[^\]]*\]")
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
 _SLASH = re.compile(r"/[A-Za-z][\w:.-]*(?:\s|\Z)")
 _BASH_INPUT = re.compile(r"\s*<bash-input>(.*?)</bash-input>", re.DOTALL)
+_BASH_OUTPUT = re.compile(r"<bash-std(?:out|err)>(.*?)</bash-std(?:out|err)>", re.DOTALL)
 _WHILE_WORKING = "The user sent a new message while you were working:"
 
 
@@ -52,3 +53,10 @@ def bash_input(text: str) -> str:
     """The command a person ran in bash mode (`! command`), or ""."""
     match = _BASH_INPUT.match(text)
     return match.group(1).strip() if match else ""
+
+
+def bash_output(text: str) -> str | None:
+    """What such a command printed; None if the text is no such output."""
+    if not text.lstrip().startswith("<bash-std"):
+        return None
+    return "\n".join(filter(None, (part.strip("\n") for part in _BASH_OUTPUT.findall(text))))
