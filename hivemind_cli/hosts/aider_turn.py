@@ -24,6 +24,8 @@ _OLD_COMMIT = 100
 _OWN_COMMANDS = re.compile(r"(?:/run\b|/test\b|!)\s*(?P<command>\S.*)|/git\s+(?P<git>\S.*)", re.DOTALL)
 _HELP = "\n# Announcement lines from when this session of aider was launched"
 _SHELL_INFOS = frozenset({"bash", "sh", "shell", "zsh", "cmd", "batch", "powershell", "ps1", "fish"})
+_UNASKED = re.compile(r"\S*aider(?:\.exe)? .*--yes\b")
+"""The command line, which aider notes at each start: with it, aider answers its own questions, some with no."""
 _BLANK = "<blank>"
 _CHOICE = "(Y)es/(N)o"
 
@@ -43,7 +45,7 @@ class Turn:
         self._commits: list[list[str]] = []
         self._aside: list[str] = []
         """aider's lines since the last that said something: the command it asks about stands before the question."""
-        self._undoing = False
+        self._undoing = self._unasked = False
         self._reply = self._words = ""
         """What the model said last; the same without the edits in it."""
         self._cut = False
@@ -119,6 +121,7 @@ class Turn:
 
     def _told(self, text: str) -> Iterator[Seen]:
         words = text.split(" ", 2)
+        self._unasked = self._unasked or _UNASKED.match(text) is not None
         if text.startswith("Applied edit to "):
             yield from self._applied_to(text.removeprefix("Applied edit to ").strip())
         elif text.startswith(("Skipping edits to ", "Did not apply edit to ")):
@@ -162,7 +165,7 @@ class Turn:
         ended = [call for named, call in self._open if named == path]
         self._open = [one for one in self._open if one[0] != path]
         for call_id in ended:
-            yield self._teller.denied(call_id, "person" if by_person else "rule")
+            yield self._teller.denied(call_id, "person" if by_person and not self._unasked else "rule")
 
     def _failed(self, text: str) -> Iterator[Seen]:
         for _, call_id in self._open:
@@ -190,7 +193,7 @@ class Turn:
             elif command:
                 call_id, call = self._shell(command)
                 yield call
-                yield self._teller.denied(call_id, "person")
+                yield self._teller.denied(call_id, "rule" if self._unasked else "person")
         elif text.removeprefix("Running ").strip() in (*self._allowed, *self._proposed()) and text[:8] == "Running ":
             call_id, call = self._shell(text.removeprefix("Running ").strip())
             yield call

@@ -145,6 +145,14 @@ def test_a_proposed_command_runs_or_is_refused(project: Path, answer: str, ends:
     assert seen[-1].kind is EventKind.REPLY  # whatever was run after it
 
 
+def test_what_aider_answers_itself_is_no_refusal_of_the_persons(project: Path) -> None:
+    text = "\n#### install it  \n\n```bash\nmake\n```\n\n> Tokens: 1k sent.  \n> make  \n"
+    asked = "> Run shell command? (Y)es/(N)o/(D)on't ask again [Yes]: n  \n"
+    alone = START + "> /usr/bin/aider --yes-always --message x  \n" + text + asked
+    by = [one.payload["by"] for one in told(project, alone) if one.kind is EventKind.TOOL_DENIED]
+    assert by == ["rule"]
+
+
 @pytest.mark.parametrize(
     ("aside", "kind", "by"),
     [
