@@ -118,10 +118,12 @@ def corrections(
     hosts: Collection[str] = (),
     since: datetime | None = None,
     sure_min: float = 0.0,
+    refused: bool = False,
 ) -> tuple[list[Correction], int]:
     """(the newest as they count by now, how many newer than the oldest of them were left out as less sure).
 
-    Newest first, at most `limit`. What was judged to be no correction is left out without being counted.
+    Newest first, at most `limit`. What was judged to be no correction is left out without being counted, or listed,
+    too, if `refused`: with confidence judged.NO, and who said so as the cause.
     """
     filters: dict[str, Any] = {"kind": list(kinds), "project_id": sorted(project_ids), "host": sorted(hosts)}
     equals = {name: value for name, value in filters.items() if value}
@@ -131,7 +133,7 @@ def corrections(
     while len(found) < limit and until != 0:
         rows = store.find(Correction, newest_first=True, limit=PAGE, until=until, since=since, **equals)
         for one in judged.effective(store, [row.record for row in rows]):
-            if judged.refused(one):
+            if judged.refused(one) and not refused:
                 continue
             if one.confidence >= sure_min and len(found) < limit:
                 found.append(one)

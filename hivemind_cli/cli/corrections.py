@@ -71,6 +71,7 @@ def corrections(
         project_ids=projects,
         hosts=hosts,
         since=begins,
+        refused=everything,
         sure_min=0.0 if everything or kind == CorrectionKind.TOOL_RETRY else _shown_min(),
     )
     if json:

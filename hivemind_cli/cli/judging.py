@@ -31,7 +31,9 @@ def judge(
     if dry_run and json:
         print_json(found)
         return
-    if not json:
+    if not json and not found["turns"]:
+        say("There is nothing left that the detector is unsure of and nobody has judged.")
+    elif not json:
         say(
             f"{counted(found['turns'], 'turn')} the detector is unsure of, in {counted(found['calls'], 'request')} to "
             f"{quoted(found['provider'])}: about {found['tokens_in']} tokens in, {found['tokens_out']} out, "

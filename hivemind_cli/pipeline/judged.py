@@ -17,7 +17,7 @@ PERSON = "person"
 """`by` of what a person said; everything else is a model's."""
 TAKEN_BACK = "taken back"
 """`reason` of a person's `unknown` that undoes what they said before: the turn is asked about again."""
-PASS_MIN, CORRECTION_MIN, SHOWN_MIN = 0.15, 0.5, 0.75
+PASS_MIN, CORRECTION_MIN, SHOWN_MIN = 0.1, 0.3, 0.5
 """Probability from which a turn is recorded, called a correction, and shown to a person without being asked."""
 PERSON_YES, MODEL_YES = 1.0, 0.9
 """Confidence, at least, of what was judged to be a correction: above SHOWN_MIN, or the judging would change nothing."""
@@ -79,11 +79,13 @@ def _as_judged(correction: Correction, said: Iterable[Judgement]) -> Correction:
     judgement = counting(one for one in said if about(one, correction))
     if judgement is None:
         return correction
+    who = f"{judgement.by} said: {judgement.said.replace('_', ' ')}"
     if judgement.said not in CORRECTIONS:
-        return replace(correction, confidence=NO, cause=f"{judgement.by} said: {judgement.said.replace('_', ' ')}")
+        return replace(correction, confidence=NO, cause=who)
     yes = PERSON_YES if judgement.by == PERSON else MODEL_YES
     return replace(
         correction,
         confidence=max(correction.confidence, yes),
         durable=correction.durable if judgement.durable is None else judgement.durable,
+        cause=f"{who}; {correction.cause}" if correction.cause else who,
     )
