@@ -65,6 +65,21 @@ class Maker:
             yield {"ask": ask, "calls": calls, "reply": f"Done: {self.text(30)}"}
 
 
+def corrected_session(home: Path, cwd: Path | str, *, id: str, folder: str = "p") -> Path:
+    """A short Claude Code session with one correction; its file."""
+    both = {"sessionId": id, "cwd": str(cwd), "timestamp": "2026-06-16T10:41:07Z"}
+    said = [("u1", "build the shelf"), ("u2", "no, never use glue here, always use screws")]
+    lines = []
+    for uuid, text in said:
+        prompt = {"type": "user", "uuid": uuid, "promptId": uuid, "message": {"role": "user", "content": text}}
+        reply = {"type": "assistant", "uuid": f"{uuid}r", "message": {"content": [{"type": "text", "text": "Done."}]}}
+        lines += [{**both, **prompt}, {**both, **reply}]
+    file = home / ".claude" / "projects" / folder / f"{id}.jsonl"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    return file
+
+
 def claude_session(file: Path, bytes_min: int, *, cwd: str, seed: int) -> int:
     """A Claude Code session; how many prompts it has."""
     make = Maker(seed)

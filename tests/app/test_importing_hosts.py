@@ -1,6 +1,5 @@
 """Sessions of several agents in one import: found, told apart, counted once, and what was pruned stays pruned."""
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,7 @@ from hivemind_cli.hosts import KEEPERS, READERS
 from hivemind_cli.hosts.base import Seen, reading
 from hivemind_cli.storage.base import Store
 from hivemind_cli.storage.inmemory import InMemoryStore
-from tests.app.synthetic import claude_session, codex_session
+from tests.app.synthetic import claude_session, codex_session, corrected_session
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 ID = "5a0c2c7e-0000-4000-8000-000000000001"
@@ -66,19 +65,8 @@ def contents(store: Store) -> list[Record]:
     return [row.record for kind in (Event, Correction, Project, Tombstone) for row in store.find(kind)]
 
 
-def claude(home: Path, cwd: Path, *, id: str = ID, folder: str = "p") -> Path:
-    """A short Claude Code session."""
-    both = {"sessionId": id, "cwd": str(cwd), "timestamp": "2026-06-16T10:41:07Z"}
-    said = [("u1", "build the shelf"), ("u2", "no, never use glue here, always use screws")]
-    lines = []
-    for uuid, text in said:
-        prompt = {"type": "user", "uuid": uuid, "promptId": uuid, "message": {"role": "user", "content": text}}
-        reply = {"type": "assistant", "uuid": f"{uuid}r", "message": {"content": [{"type": "text", "text": "Done."}]}}
-        lines += [{**both, **prompt}, {**both, **reply}]
-    file = home / ".claude" / "projects" / folder / f"{id}.jsonl"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
-    return file
+def claude(home: Path, cwd: Path, *, id: str = ID) -> Path:
+    return corrected_session(home, cwd, id=id)
 
 
 def history(tree: Path, text: str = HISTORY) -> Path:

@@ -4,7 +4,6 @@ Read as a stream, in bounded memory: bookkeeping lines (some repeat whole model 
 first bytes, unparsed. A line that is torn or strange is skipped and counted; one without its newline is left.
 """
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from typing import Any, BinaryIO
 
 from hivemind_cli.hosts.base import Seen, Tail, reading
 from hivemind_cli.hosts.claude.reader import Reader
-from hivemind_cli.hosts.jsonlines import age, head, lines, own_files
+from hivemind_cli.hosts.jsonlines import age, head, lines, own_files, parse
 
 LOOK_BACK_BYTES = 2_000_000
 """Read again before a tail, so that its lines find their prompt, calls and queue."""
@@ -130,8 +129,8 @@ def _feed(reader: Reader, line: bytes | None) -> list[Seen] | None:
     if _bookkeeping(line):
         return []
     try:
-        value = json.loads(line)
-        return reader.feed(value) if isinstance(value, dict) else None
+        value = parse(line)
+        return None if value is None else reader.feed(value)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
@@ -141,4 +140,4 @@ def _bookkeeping(line: bytes) -> bool:
     first = _FIRST_KEY_IS_TYPE.match(head)
     if first:
         return first.group(1) not in _WANTED
-    return not head.strip() or _PROGRESS.search(head) is not None
+    return not head.strip(b"\0 \t\r\n") or _PROGRESS.search(head) is not None
