@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import combinations
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -130,7 +131,7 @@ def intervals(orders: list[list[Saying]], keyed: list[list[str]], rounds: int = 
     same: Counter[str] = Counter()
     wrong: Counter[tuple[str, str]] = Counter()
     for sayings, keys in zip(orders, keyed, strict=True):
-        for a, b in ((a, b) for a in range(len(sayings)) for b in range(a)):
+        for a, b in combinations(range(len(sayings)), 2):
             one, two = sayings[a].mistake, sayings[b].mistake
             same[one] += one == two
             right[one] += one == two and keys[a] == keys[b]
