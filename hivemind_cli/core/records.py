@@ -24,7 +24,8 @@ NO_PROJECT = ""
 class EventKind(StrEnum):
     """What happened. The payload's fields for each kind stand beside it.
 
-    wrote   {path, written: [[hash, line]], after: [hash], was?}: an edit's own lines, the file after it, before it
+    wrote   {path, written: [[hash, line]], after: [hash], is?, was?, since?, between?}: an edit's own lines, the file
+            after it, digests of it after and before; with `since`, `after` replaces what lies between its ends
     stood   [as `wrote`, or {path, gone}]: files that the agent's commands left otherwise
     edited  [{path, full_path, call_id, removed, added, above, below: [line], gone, by?, cut?}]: a person's changes
     """

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Correction, CorrectionKind
 from hivemind_cli.hosts import HOSTS
 from hivemind_cli.pipeline.capture import Capture, Person
+from hivemind_cli.pipeline.capture.sessions import Watched
 from hivemind_cli.pipeline.detect import Detect
 from hivemind_cli.pipeline.runner import run_once
 from hivemind_cli.pipeline.spool import Delivery
@@ -72,6 +74,7 @@ class Desk:
         paths.make()
         self.paths = paths
         self.store = InMemoryStore()
+        self.transcript = home / ".claude" / "projects" / "shop" / "s1.jsonl"
         self.prompts = 0
         self.restarts()
 
@@ -86,6 +89,22 @@ class Desk:
 
     def shell(self, command: str) -> None:
         subprocess.run(command, shell=True, cwd=self.tree, check=True, capture_output=True, env=self._env())
+
+    def person_runs(self, command: str) -> None:
+        """In the host's bash mode: it stands in the transcript."""
+        time.sleep(PAUSE_S)
+        line = {
+            "type": "user",
+            "uuid": new_id(),
+            "sessionId": "s1",
+            "timestamp": datetime.now(UTC).isoformat(),
+            "message": {"role": "user", "content": f"<bash-input>{command}</bash-input>"},
+        }
+        self.shell(command)
+        printed = {**line, "uuid": new_id(), "message": {"role": "user", "content": "<bash-stdout></bash-stdout>"}}
+        self.transcript.parent.mkdir(parents=True, exist_ok=True)
+        with self.transcript.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(one) + "\n" for one in (line, printed))
 
     def put(self, name: str, text: str) -> Path:
         path = self.tree / name
@@ -145,12 +164,18 @@ class Desk:
 
     def sends(self, event: str, session: str, **fields: Any) -> None:
         payload = {"session_id": session, "cwd": str(self.tree), "hook_event_name": event, **fields}
+        if self.transcript.exists():
+            payload["transcript_path"] = str(self.transcript)
         now = time.time_ns()
         raw = json.dumps(payload).encode()
         delivery = Delivery(id=new_id(), time_ns=now, host="claude", event=event, raw=raw, cwd=str(self.tree))
         captured = self.capture.step([delivery], self.store)
         assert not captured.faults, captured.faults
         self.store.append(captured.outputs)
+
+    def watched(self, name: str, session: str = "s1") -> Watched:
+        """What capture remembers of a file."""
+        return self.capture._sessions.of("claude", session, self.store).watched[str(self.tree / name)]
 
     def found(self) -> list[Correction]:
         """What detect makes of it all."""

@@ -481,6 +481,48 @@ def a_hand_edit_is_found_after_a_restart(desk: Desk) -> list[Found]:
 
 
 @scenario
+def after_many_edits_and_a_restart_the_file_is_still_known(desk: Desk) -> list[Found]:
+    desk.asks("write it")
+    desk.writes("rows.py", "".join(f"row_{n} = {n}\n" for n in range(80)))
+    for n in (7, 70, 30):
+        desk.edits("rows.py", f"row_{n} = {n}\n", f"row_{n} = 'agent {n}'\nextra_{n} = 1\n")
+    desk.runs("sed -i 's/^row_50 = 50/row_50 = 51/' rows.py")
+    desk.edits("rows.py", "row_1 = 1\n", "")
+    desk.replies()
+    desk.restarts()
+    desk.swap("rows.py", ("extra_70 = 1", "extra_70 = 2"), ("row_50 = 51", "row_50 = 52"))
+    return [Found(EDIT, "rows.py", "extra_70 = 1", "extra_70 = 2")]
+
+
+@scenario
+def the_persons_change_stays_told_after_a_restart(desk: Desk) -> list[Found]:
+    edits_shop(desk)
+    desk.swap("shop.py", ("RATE = 0.21", "RATE = 0.20"))
+    desk.asks("go on with the rest of it")
+    desk.restarts()
+    desk.asks("go on with the rest of that")
+    desk.edits("shop.py", "import sys\n", "import json\n")
+    desk.replies()
+    desk.restarts()
+    return [Found(EDIT, "shop.py", "RATE = 0.21", "RATE = 0.20")]
+
+
+@scenario
+def git_in_the_hosts_own_shell_is_told_once(desk: Desk) -> list[Found]:
+    edits_shop(desk)
+    desk.person_runs("git checkout -- shop.py")
+    return [Found(BACK, "shop.py")]
+
+
+@scenario
+def a_generator_in_the_hosts_own_shell(desk: Desk) -> list[Found]:
+    desk.put("generate.sh", "sed -i 's/timeout = 30/timeout = 60/' orders.py\n")
+    writes_orders(desk)
+    desk.person_runs("sh generate.sh")
+    return []
+
+
+@scenario
 def a_hand_edit_in_a_worktree(desk: Desk) -> list[Found]:
     other = desk.tree.parent / "other"
     desk.git("worktree", "add", "-q", str(other))

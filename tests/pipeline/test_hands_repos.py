@@ -1,12 +1,13 @@
 """A person's hand in scripted repositories: each correction that must come is there, and no other."""
 
+import random
 import shutil
 from pathlib import Path
 
 import pytest
 
 from hivemind_cli.core.acts import Act
-from hivemind_cli.core.records import Correction
+from hivemind_cli.core.records import Correction, Event
 from tests.pipeline import hands_scenarios  # noqa: F401  it fills the list
 from tests.pipeline.hands_repos import SCENARIOS, Desk, Found, make_repository
 
@@ -38,3 +39,29 @@ def test_exactly_what_the_hand_did_is_found(name: str, own_home: Path, repositor
     assert len(found) == len(wanted), told
     for one in wanted:
         assert any(matches(correction, one) for correction in found), told
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_watched_is_the_same_after_a_restart(seed: int, own_home: Path) -> None:
+    """Later writes are stored as what they changed; read back, they make the same file."""
+    tree = own_home / "work"
+    tree.mkdir()
+    desk, chance = Desk(own_home, tree), random.Random(seed)
+    text = "".join(f"row_{n} = {n}\n" for n in range(40))
+    desk.asks("write it")
+    desk.writes("rows.py", text)
+    for n in range(12):
+        lines = desk.read("rows.py").splitlines(keepends=True)
+        at = chance.randrange(len(lines))
+        new = "".join(f"new_{n}_{k} = {k}\n" for k in range(chance.randrange(4)))
+        if chance.random() < 0.2:
+            desk.runs(f"sed -i {at + 1}d rows.py")
+        else:
+            desk.edits("rows.py", "".join(lines[at : at + 2]), new)
+    live = desk.watched("rows.py")
+    events = [row.record for row in desk.store.find(Event)]
+    assert sum("since" in (event.payload.get("wrote") or {}) for event in events) >= 6
+    desk.restarts()
+    again = desk.watched("rows.py")
+    assert (again.lines, again.own, again.was, again.state) == (live.lines, live.own, live.was, live.state)
+    assert len(live.lines) == len(desk.read("rows.py").splitlines())

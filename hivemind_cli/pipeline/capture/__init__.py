@@ -194,7 +194,15 @@ class Capture:
                 one = replace(one, payload={**one.payload, "stood": stood})
         event_id = delivery.id if first else derived_id(at, delivery.id, key)
         event = self._event(
-            host, one, key, where, turn=session.turn_of(one.kind, key), source="hook", at=at, id=event_id
+            host,
+            one,
+            key,
+            where,
+            turn=session.turn_of(one.kind, key),
+            source="hook",
+            at=at,
+            id=event_id,
+            session=session,
         )
         session.note(event)
         return event
@@ -245,15 +253,26 @@ class Capture:
         return outputs
 
     def _event(
-        self, host: Reader, one: Seen, key: str, where: Where, *, turn: int, source: str, at: datetime, id: str = ""
+        self,
+        host: Reader,
+        one: Seen,
+        key: str,
+        where: Where,
+        *,
+        turn: int,
+        source: str,
+        at: datetime,
+        id: str = "",
+        session: Session | None = None,
     ) -> Event:
+        """`session` for what has happened just now: files stand as they are told."""
         when = one.occurred_at or at
         payload = dict(one.payload)
         wrote = payload.pop("wrote", None)
         ready: dict[str, Any] = {name: payload.pop(name) for name in _READY if name in payload}
         clean = cut_fields(payload, self._config.capture.field_kb_max * 1024, redact.tree)
         if isinstance(wrote, Mapping) and not redact.found(str(wrote.get("path", ""))):
-            clean["wrote"] = self._hands.hashed(wrote, at if source == "hook" else None)
+            clean["wrote"] = self._hands.hashed(wrote, at if session else None, session)
         clean |= ready
         return Event(
             id=id or derived_id(when, host.NAME, one.session_id, key),

@@ -53,21 +53,40 @@ class Hands:
     def __init__(self, key: bytes) -> None:
         self._key = key[:64]
 
-    def hashed(self, wrote: Mapping[str, Any], at: datetime | None = None) -> dict[str, Any]:
-        """`wrote` as it may be stored: path; written as [hash, redacted line]; after as hashes; was as one digest.
+    def hashed(
+        self, wrote: Mapping[str, Any], at: datetime | None = None, session: Session | None = None
+    ) -> dict[str, Any]:
+        """`wrote` as it may be stored: path; written as [hash, redacted line]; after as hashes; is, was as digests.
 
         Where the host does not show the file, it is read, if nobody changed it since `at` (None: it may have been).
+        Of a file whose last state the `session` holds, only what changed `since` is kept, `between` its first and
+        last lines.
         """
         path = str(wrote.get("path", ""))
         written = str(wrote.get("written", "")).splitlines()[:LINES_MAX]
         after = wrote.get("after")
         if not isinstance(after, str) and at is not None:
             after = _read_unless_later(Path(path), at)
-        found = {"path": path, "written": self._pairs(written, frozenset()), "after": self._kept(_lines(after))}
+        known = session.watched.get(path) if session else None
         before = wrote.get("before")
+        found: dict[str, Any] = {"path": path, "written": self._pairs(written, frozenset())}
         if isinstance(before, str):
-            found["was"] = self._digest(self._hashes(before.splitlines())[1]) if before else ""
-        return found
+            stood = self._hashes(_lines(before))[1]
+            found["was"] = self._digest(stood) if before else ""
+            known = known if known and stood == known.lines else None
+            return found | self._state(self._kept(_lines(after)), known)
+        return found | self._state(self._kept(_lines(after)), None)
+
+    def _state(self, lines: list[str], known: Watched | None) -> dict[str, Any]:
+        """What is stored of a file's lines: all, or what differs from its last stored state."""
+        told: dict[str, Any] = {"after": lines, "is": self._digest(lines)} if lines else {"after": lines}
+        if known is None or not known.state or not lines:
+            return told
+        start = _shared(known.lines, lines)
+        end = _shared(known.lines[start:][::-1], lines[start:][::-1])
+        if start + end < len(lines) // 2:
+            return told
+        return {**told, "since": known.state, "between": [start, end], "after": lines[start : len(lines) - end]}
 
     def settled(self, session: Session, act: Mapping[str, Any], at: datetime) -> list[dict[str, Any]]:
         """Watched files that the agent's command, or its subagent, left otherwise; as `hashed` gives them, or gone.
@@ -113,7 +132,8 @@ class Hands:
                 if kept and kept != watched.lines:
                     own = next((own.call_id for own in reversed(watched.own.values())), "")
                     written = self._pairs(lines, frozenset(watched.lines))[:LINES_MAX]
-                    yield {"path": watched.path, "call_id": own, "written": written, "after": kept}
+                    state = self._state(kept, watched)
+                    yield {"path": watched.path, "call_id": own, "written": written, **state}
 
     def _edit(self, watched: Watched, session: Session, at: datetime, store: Store) -> dict[str, Any] | None:
         path = Path(watched.path)
@@ -131,7 +151,7 @@ class Hands:
         lines = _lines(_read(path, look))
         changes = self._changes(watched, lines)
         hashes = self._kept(lines)
-        stood, watched.lines = watched.lines, hashes if watched.lines else []
+        stood, watched.lines, watched.state = watched.lines, hashes if watched.lines else [], ""
         if changes is None or not changes.removed or not lines:
             return None
         back = bool(stood) and self._digest(hashes) in watched.was
@@ -144,7 +164,7 @@ class Hands:
 
     def _rebase(self, watched: Watched, hashes: list[str]) -> None:
         """The file stands so now, and that was not the person's hand."""
-        watched.lines = hashes
+        watched.lines, watched.state = hashes, ""
         stands = set(hashes)
         watched.own = {digest: own for digest, own in watched.own.items() if digest in stands}
 
@@ -274,6 +294,11 @@ class Hands:
     def _digest(self, hashes: Sequence[str]) -> str:
         """Of a whole file, formatting left out."""
         return self._hash("\n".join(hashes))
+
+
+def _shared(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many lines are equal from the beginning."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ class Watched:
     """Hash of a line -> the line."""
     lines: list[str]
     """Hashes of all lines, in order; [] if the host did not show the file."""
+    state: str = ""
+    """The digest of `lines` if an event holds them; "" if somebody changed them since."""
     was: set[str] = field(default_factory=set)
     """Digests of the whole file before each write; "" for no file."""
     seen: tuple[int, int, int] | None = None
@@ -112,8 +114,9 @@ class Session:
 
     def _wrote(self, event: Event, wrote: Mapping[str, Any]) -> None:
         """The agent left a file so: by an edit, or by a command it ran."""
-        path, lines = str(wrote["path"]), list(wrote.get("after", ()))
+        path = str(wrote["path"])
         before = self.watched.pop(path, None)
+        lines = _after(wrote, before)
         call_id = str(wrote.get("call_id") or event.payload.get("call_id", ""))
         stands = set(lines)
         own = dict(before.own) if before else {}
@@ -126,6 +129,7 @@ class Session:
             turn=event.turn,
             own=dict(list(own.items())[-LINES_MAX:]),
             lines=lines,
+            state=str(wrote.get("is", "")) if lines else "",
             was=(before.was if before else set()) | ({str(wrote["was"])} if "was" in wrote else set()),
         )
         while len(self.watched) > FILES_MAX:
@@ -186,6 +190,16 @@ class Sessions:
             return None
         self._projects.add(row.id)
         return None if store.count(Project, id=row.id) else row
+
+
+def _after(wrote: Mapping[str, Any], before: Watched | None) -> list[str]:
+    """A file's lines as an event tells them: all, or what changed since the write before; [] if that is not known."""
+    if "since" not in wrote:
+        return list(wrote.get("after", ()))
+    if before is None or before.state != wrote["since"]:
+        return []
+    start, end = wrote["between"]
+    return before.lines[:start] + list(wrote["after"]) + before.lines[len(before.lines) - end :]
 
 
 def _read(host: str, session_id: str, store: Store) -> Session:
