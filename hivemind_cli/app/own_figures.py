@@ -33,7 +33,7 @@ class Figure:
     """Of what was, what it said yes to."""
     f1: float | None
     f1_interval: Interval | None
-    """Bootstrap over sessions."""
+    """Bootstrap over sessions; None without a hit: drawing again from none says nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +121,12 @@ def _figure(rows: Sequence[_Row], ask: Callable[[_Row], tuple[bool, bool]]) -> F
     """`ask` gives (the detector said yes, it was)."""
     pairs = [ask(row) for row in rows]
     found = tally(pairs)
+    sessions = [row.session for row in rows]
     return Figure(
         precision=_share(found.hits, found.hits + found.false_alarms),
         recall=_share(found.hits, found.hits + found.misses),
         f1=found.f1,
-        f1_interval=bootstrap(pairs, lambda sample: tally(sample).f1, groups=[row.session for row in rows]),
+        f1_interval=bootstrap(pairs, lambda sample: tally(sample).f1, groups=sessions) if found.hits else None,
     )
 
 

@@ -29,6 +29,7 @@ from hivemind_cli.core.records import (
 from hivemind_cli.storage.forgetting import is_blank
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.app.talk import Talk
+from tests.pipeline.judging_loop import judgement_
 from tests.storage.samples import START, outcome, tombstone
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
@@ -110,7 +111,9 @@ def test_no_table_holds_a_word_of_a_pruned_session(paths: Paths, tree: Path, hiv
         Notice(id=f"n{n}", workspace_id="default", occurred_at=START, about="published", text=SECRET, subject=subject)
         for n, subject in enumerate((mine.name, mine.skill_id, f"{mine.skill_id}@1", "deploy"))
     ]
-    hive.store.append([one, other, mine, *shared, heard, skip, *notices, replace(outcome(1, "r1"), subject_id="c1")])
+    said = judgement_(one, by="a/b", reason=f"it says {SECRET}")
+    hive.store.append([one, said, other, mine, *shared, heard, skip, *notices])
+    hive.store.append([replace(outcome(1, "r1"), subject_id="c1")])
     prune_session(hive.store, "claude", talk.id, NOW)
     hive.call("forget", {"host": "claude", "session_id": talk.id})
     hive.settle()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hivemind_cli.core.records import Correction, Judgement, Record, SaidKind, SkillRevision, SkillState
+from hivemind_cli.core.records import Correction, GateSkip, Judgement, Record, SaidKind, SkillRevision, SkillState
 from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.codify import Codify
 from hivemind_cli.pipeline.codify.reconsider import JUDGED_AWAY, RESTORED, Reconsider, Withdraw
@@ -50,6 +50,7 @@ def ids(revision: SkillRevision) -> set[str]:
 def test_a_candidate_is_no_skill_until_somebody_says_yes() -> None:
     told = Codified(CANDIDATE)
     assert told.skills() == []
+    assert told.store.count(GateSkip) == 0  # nor is anything remembered against it
     (skill,) = told.give(judgement_(CANDIDATE, YES, durable=True)).skills()
     assert (skill.state, ids(skill)) == (SkillState.LIVE, {CANDIDATE.id})
 

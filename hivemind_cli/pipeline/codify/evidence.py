@@ -35,11 +35,13 @@ class Group:
 def groups(batch: Sequence[Row[Correction]], store: Store, until: int = 0) -> list[Group]:
     """The batch's corrections, joined by recurrence key and nearness, in the order they came.
 
+    What is only a candidate is in no group: nothing is made of it, nor remembered, until somebody judges it.
     until  seq of the newest correction that counts as known, if it is not the batch's last
     """
     until = max(until, batch[-1].seq)
     learned_from = [row.record for row in batch if row.record.kind is not CorrectionKind.TOOL_RETRY]
-    pending = judged.effective(store, learned_from)
+    counting = judged.effective(store, learned_from)
+    pending = [one for one in counting if judged.is_called(one) or judged.refused(one)]
     found: list[Group] = []
     earlier: dict[tuple[str, str], list[Correction]] = {}
     while pending:
