@@ -278,6 +278,26 @@ class TestHandEdits:
         wire.at += timedelta(seconds=60)
         assert wire.says("said after it", "p3").payload["edited"][0]["removed"] == ["x = 1"]
 
+    def test_a_file_that_the_host_does_not_show_is_read_as_the_agent_left_it(self, wire: Wire) -> None:
+        path = wire.tree / "a.py"
+        path.write_text("import os\nx = 1\n", "utf-8")
+        edit = {"file_path": str(path), "old_string": "x = 0", "new_string": "x = 1"}
+        os.utime(path, (time.time(), wire.at.timestamp()))
+        wire.tool("Edit", edit, {"filePath": str(path), "structuredPatch": []})
+        os.utime(path, (time.time(), wire.at.timestamp() + 60))  # somebody touched it before the next delivery came
+        wire.tool("Edit", edit, {"filePath": str(path), "structuredPatch": []}, "c2")
+        shown, late = (event.payload["wrote"] for event in wire.events(EventKind.TOOL_RESULT))
+        assert (len(shown["written"]), len(shown["after"]), late["after"]) == (1, 2, [])
+
+    def test_a_line_that_only_a_long_file_holds_is_looked_for_in_it(self, wire: Wire) -> None:
+        path = wire.writes("a.py", "".join(f"row_{n} = {n}\n" for n in range(6000)))
+        assert wire.events(EventKind.TOOL_RESULT)[-1].payload["wrote"]["after"] == []
+        path.write_text(path.read_text("utf-8").replace("row_7 = 7", "row_7 = 8"), "utf-8")
+        os.utime(path, (time.time(), wire.at.timestamp() + 60))
+        wire.at += timedelta(seconds=60)
+        (edit,) = wire.says("go", "p2").payload["edited"]
+        assert (edit["removed"], edit["gone"]) == (["row_7 = 7"], False)
+
     def test_what_is_stored_of_the_file_is_hashes_of_this_machine(self, wire: Wire) -> None:
         wire.writes("a.py", "x = 1\n")
         wrote = wire.events(EventKind.TOOL_RESULT)[-1].payload["wrote"]

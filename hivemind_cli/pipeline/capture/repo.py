@@ -99,6 +99,8 @@ class Repo:
         """Does git ignore the file, or is it marked as generated or vendored for the forge?"""
         if self.git("check-ignore", "-q", "--", str(path)) == 0:
             return True
+        if not any("linguist-" in _text_after(folder / ".gitattributes", 0) for folder in (self.root, path.parent)):
+            return False
         attributes = self._output("check-attr", "linguist-generated", "linguist-vendored", "--", str(path))
         return any(line.endswith((": set", ": true")) for line in attributes.splitlines())
 
