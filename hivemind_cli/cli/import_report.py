@@ -95,7 +95,7 @@ def _left_out(report: "Learned") -> None:
 
 
 def _faults(report: "Learned") -> None:
-    for faults, what in ((report.unread, "could not be read"), (report.torn, "in part")):
+    for faults, what in ((report.unread, "could not be read"), (report.torn, "was read in part")):
         for path, why in faults[:FAULTS_SHOWN]:
             note(f"[yellow]{quoted(path, 200)} {what}:[/] {quoted(why, 200)}")
         if len(faults) > FAULTS_SHOWN:
@@ -113,9 +113,9 @@ def _next(report: "Learned", codified: Mapping[str, int] | None) -> None:
     if report.cost and report.cost.skills:
         say(_price(report.cost))
         say("No skill is made of past sessions until you say so:")
-        _command("hivemind skillify run", "writes them into the working trees they come from")
+        _command("hivemind skillify run", "writes them into those projects")
     if any(one.certain for one in report.kinds):
-        _command("hivemind corrections --recurring", "shows them with the words behind them")
+        _command("hivemind corrections --recurring", "shows what was said, and when")
 
 
 def _price(cost: "Cost") -> str:
