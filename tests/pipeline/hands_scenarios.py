@@ -640,6 +640,15 @@ def git_clean_takes_a_new_file_away(desk: Desk) -> list[Found]:
 
 
 @scenario
+def git_clean_takes_a_new_folder_away(desk: Desk) -> list[Found]:
+    desk.asks("write it")
+    desk.writes("orders/load.py", NEW)
+    desk.replies()
+    desk.git("clean", "-qfd")
+    return [Found(BACK, "orders/load.py", "def save(path, orders):")]
+
+
+@scenario
 def the_editor_undoes_it(desk: Desk) -> list[Found]:
     desk.swap("shop.py", ("def total(items)", "def total(lines)"), ("for item in items", "for item in lines"))
     before = desk.read("shop.py")

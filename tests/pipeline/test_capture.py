@@ -289,6 +289,16 @@ class TestHandEdits:
         shown, late = (event.payload["wrote"] for event in wire.events(EventKind.TOOL_RESULT))
         assert (len(shown["written"]), len(shown["after"]), late["after"]) == (1, 2, [])
 
+    def test_files_of_another_machine_are_not_gone(self, wire: Wire) -> None:
+        for n, name in enumerate(("/container/shop/a.py", "b.py")):
+            told = {"filePath": name, "content": "x = 1\n", "structuredPatch": []}
+            wire.tool("Write", {"file_path": name, "content": "x = 1\n"}, told, f"c{n}")
+        assert [e.payload["wrote"]["path"] for e in wire.events(EventKind.TOOL_RESULT)] == [
+            "/container/shop/a.py",
+            str(wire.tree / "b.py"),
+        ]
+        assert "edited" not in wire.says("go", "p2").payload
+
     def test_a_line_that_only_a_long_file_holds_is_looked_for_in_it(self, wire: Wire) -> None:
         path = wire.writes("a.py", "".join(f"row_{n} = {n}\n" for n in range(6000)))
         assert wire.events(EventKind.TOOL_RESULT)[-1].payload["wrote"]["after"] == []

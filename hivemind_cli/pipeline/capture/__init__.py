@@ -272,6 +272,7 @@ class Capture:
         ready: dict[str, Any] = {name: payload.pop(name) for name in _READY if name in payload}
         clean = cut_fields(payload, self._config.capture.field_kb_max * 1024, redact.tree)
         if isinstance(wrote, Mapping) and not redact.found(str(wrote.get("path", ""))):
+            wrote = {**wrote, "path": str(Path(one.cwd) / str(wrote.get("path", "")))}
             clean["wrote"] = self._hands.hashed(wrote, at if session else None, session)
         clean |= ready
         return Event(

@@ -198,6 +198,8 @@ class Hands:
         del session.watched[watched.path]
         folder = _look(path.parent)
         agent_at = session.agent_at.timestamp() if session.agent_at else 0.0
+        if folder is None and session.repo(watched.path) is None:
+            return None  # the agent works on a machine, or in a container, whose files are not here
         if folder and not agent_at < folder.time <= at.timestamp() + SLACK_S:
             return None
         moved = self._moved(watched, session.repo(watched.path))

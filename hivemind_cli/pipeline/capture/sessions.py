@@ -92,7 +92,7 @@ class Session:
         elif event.kind not in (EventKind.STEER, EventKind.SESSION_START, EventKind.SESSION_END):
             self.agent_at = max(self.agent_at or event.occurred_at, event.occurred_at)
         wrote = event.payload.get("wrote")
-        if isinstance(wrote, dict) and wrote.get("path"):
+        if isinstance(wrote, dict) and str(wrote.get("path", "")).startswith("/"):
             self._wrote(event, wrote)
         for stood in event.payload.get("stood", ()):
             if stood.get("gone"):
