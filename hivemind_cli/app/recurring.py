@@ -61,16 +61,17 @@ def recurring(
     store: Store,
     *,
     now: datetime,
+    kinds: Collection[CorrectionKind] = (),
     project_ids: Collection[str] = (),
     hosts: Collection[str] = (),
     since: datetime | None = None,
     candidates: bool = False,
 ) -> list[Recurring]:
-    """What keeps coming back, what hurts most first; only of these projects and hosts, if given.
+    """What keeps coming back, what hurts most first; only of these kinds, projects and hosts, if given.
 
     With `candidates` unsure corrections count, too.
     """
-    filters: dict[str, Any] = {"project_id": sorted(project_ids), "host": sorted(hosts)}
+    filters: dict[str, Any] = {"kind": sorted(kinds), "project_id": sorted(project_ids), "host": sorted(hosts)}
     equals = {name: value for name, value in filters.items() if value}
     rows = store.find(Correction, since=since, **equals)
     groups: dict[tuple[str, str], list[Correction]] = {}

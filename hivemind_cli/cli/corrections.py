@@ -58,9 +58,14 @@ def corrections(
     begins = when.since(since, now) if since else None
     store = Door.open().store
     projects = reading.projects_named(store, project) if project else ()
+    narrowed = bool(kind or host or since or project)
     if recurring:
-        found = what_recurs(store, now=now, project_ids=projects, hosts=hosts, since=begins, candidates=everything)
+        found = what_recurs(
+            store, now=now, kinds=kinds, project_ids=projects, hosts=hosts, since=begins, candidates=everything
+        )
         _print_recurring(found, limit or RECURRING_LISTED, now, json)
+        if not found and not json:
+            note(f"Nothing came back{' there' if narrowed else ' so far'}: no mistake was put right twice. {_SOME}")
         return
     if not kinds and not everything:
         kinds = [one for one in CorrectionKind if one is not CorrectionKind.TOOL_RETRY]
@@ -79,7 +84,7 @@ def corrections(
         return
     _print_list(listed, reading.project_names(store))
     if not listed:
-        note(f"No corrections{f' of the kind {kind}' if kind else ''} yet. {_SOME}")
+        note(f"No corrections {'there' if narrowed else 'yet'}. {_SOME}")
     if unsure:
         note(f"{counted(unsure, 'turn')} less sure to be a correction: `hivemind corrections --all` shows them, too.")
 
@@ -124,13 +129,13 @@ def _print_recurring(found: "Sequence[Recurring]", limit: int, now: datetime, js
         for one in some[:limit]:
             say(f"[bold]{one.count:>4}×[/]  {quoted(one.quote, 160)}", indent=7)
             say(f"       [dim]{_bars(one)}  {_when(one, now)}[/]", indent=7)
-            say(f"       [dim]{_where(one)}[/]{'' if retry else f'; {_skill(one)}'}", indent=7)
+            say(f"       [dim]{_where(one)}[/]{'' if retry or one.skill else '; [yellow]no skill yet[/]'}", indent=7)
+            if one.skill:
+                say(f"       {_skill(one)}", indent=7)
         if len(some) > limit:
             note(f"{len(some) - limit} more: `--limit {len(some)}`.")
         say()
-    if not found:
-        note(f"Nothing came back so far: no mistake was put right twice. {_SOME}")
-    elif any(not one.retry and not one.skill for one in found):
+    if any(not one.retry and not one.skill for one in found):
         note("`hivemind skillify run` makes skills of what was put right.")
 
 
@@ -151,8 +156,6 @@ def _where(one: "Recurring") -> str:
 
 
 def _skill(one: "Recurring") -> str:
-    if not one.skill:
-        return "[yellow]no skill yet[/]"
     name = f"skill [cyan]{quoted(one.skill)}[/]"
     if one.live_since is None:
         return f"{name} [yellow]({one.skill_state}, never live)[/]"

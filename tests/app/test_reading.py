@@ -1,11 +1,15 @@
 """What a list of corrections holds: what counts by now, and what was judged to be none only if asked for."""
 
+import pytest
+
 from hivemind_cli.app import reading
+from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.records import SaidKind
 from hivemind_cli.pipeline.judged import PASS_MIN, SHOWN_MIN
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.pipeline.codify_loop import correction_
 from tests.pipeline.judging_loop import judgement_
+from tests.storage.told import project
 
 SURE, UNSURE, REFUSED, CONFIRMED = (
     correction_(1),
@@ -24,3 +28,24 @@ def test_a_list_holds_what_counts_by_now() -> None:
     everything, _ = reading.corrections(store, limit=9, refused=True)
     assert [one.id for one in everything] == [one.id for one in (CONFIRMED, REFUSED, UNSURE, SURE)]
     assert (everything[0].cause, everything[1].cause) == ("person said: correction", "person said: other")
+
+
+def test_a_project_is_found_by_its_name_and_a_wrong_one_is_answered_with_the_nearest() -> None:
+    store = InMemoryStore()
+    store.append([project(1), project(2)])
+    assert reading.projects_named(store, "project 1") == reading.projects_named(store, "p1") == {"p1"}
+    with pytest.raises(HivemindError, match="Did you mean 'project"):
+        reading.projects_named(store, "projekt 1")
+    with pytest.raises(HivemindError, match="No project"):
+        reading.projects_named(InMemoryStore(), "x")
+
+
+def test_a_long_list_is_read_in_pages() -> None:
+    store = InMemoryStore()
+    some = [correction_(n, confidence=PASS_MIN if n % 2 else 1.0) for n in range(2 * reading.PAGE + 5)]
+    store.append(some)
+    listed, unsure = reading.corrections(store, limit=reading.PAGE + 1, sure_min=SHOWN_MIN)
+    assert [one.id for one in listed] == [one.id for one in reversed(some) if one.confidence == 1.0][: reading.PAGE + 1]
+    assert unsure == reading.PAGE
+    everything, none = reading.corrections(store, limit=9999)
+    assert (len(everything), none) == (len(some), 0)
