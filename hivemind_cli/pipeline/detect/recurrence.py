@@ -12,6 +12,7 @@ import threading
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 BOOK_MAX = 3000
 """Corrections of a workspace that a new one is compared with, the newest."""
-CANDIDATES_MAX = 200
+CANDIDATES_MAX = 64
+"""Of those that share terms, the most: what shares less is not near."""
 AROUND_MAX = 48
 """Of each: those that share terms, those of the same act, those of the same project."""
 VECTORS_MAX = 4096
@@ -108,8 +110,9 @@ class Keys:
         """The nearest earlier correction of the same mistake."""
         others = book.sharing(entry) if self._embedder is None else book.around(entry)
         cosines = self._cosines(entry, others)
+        rarity = cache(book.rarity)
         scored = [
-            (nearness(entry, other, book.rarity, cosine), other) for other, cosine in zip(others, cosines, strict=True)
+            (nearness(entry, other, rarity, cosine), other) for other, cosine in zip(others, cosines, strict=True)
         ]
         near = sorted((one for one in scored if one[0] >= JOIN_MIN), key=lambda one: (-one[0], one[1].correction.id))
         for _, other in near:
