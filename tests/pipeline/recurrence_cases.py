@@ -183,7 +183,7 @@ def main(model: str = "") -> None:
     embedders: dict[str, Any] = {"words": None}
     if model:
         embedders["words and meaning"] = SentenceTransformers(Path(model), name="model")
-    for half in ("dev", "held"):
+    for half in ("dev", "held", "fresh"):
         orders = [read(half), *(shuffled(read(half), seed) for seed in range(1, ORDERS))]
         by: dict[str, list[list[str]]] = {"exact key": [[exact_key(one.correction) for one in some] for some in orders]}
         for name, embedder in embedders.items():
