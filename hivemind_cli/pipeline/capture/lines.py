@@ -7,14 +7,17 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
+from functools import cached_property
 from pathlib import PurePath
 
 TRIVIAL_CHARS = 3
 """Bare lines shorter than this (a brace, an `end`) say nothing of who wrote them."""
-COMPARED_MAX = 4_000_000
-"""Old lines times new lines of the part that differs, beyond which lines are looked up rather than aligned."""
+PAIRS_MAX = 200_000
+"""Pairs of equal lines in the part that differs, beyond which it is taken as one place: aligning costs that much."""
 GAP_MAX = 3
 """Equal lines between two changes that are one place: a formatter's new bracket may equal one that stood there."""
+IMPORTS_MAX = 100
+"""Imports that came into a text, looked at for those that went."""
 _NOISE = re.compile(r"""[\s"'`,;]+""")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _DROPPED = frozenset("\"'`,;\\")
@@ -183,20 +186,24 @@ class Changes:
         """An import that was joined with others, or dropped because nothing uses it and nothing took its place."""
         if not is_import(text) or not self._new.lines:
             return False
-        wanted = Counter(tokens([text], self._suffix))
-        imports = [line for line in self._new.lines if is_import(line)]
-        if wanted <= Counter(tokens(new, self._suffix)) or any(
-            wanted <= Counter(tokens([line], self._suffix)) for line in imports
+        wanted = frozenset(tokens([text], self._suffix))
+        fresh, added, used = self._imports
+        if any(wanted <= line for line in fresh) or (
+            wanted <= set(tokens(new, self._suffix)) and len(new) <= IMPORTS_MAX
         ):
             return True
-        had = set(tokens(self._owned.values(), self._suffix))
-        fresh = [line for line, one in zip(self._new.lines, self._new.hashes, strict=True) if one not in self._known]
-        if any(is_import(line) and not set(tokens([line], self._suffix)) <= had for line in fresh):
-            return False
         names = {name for name in wanted if name.isidentifier() and not is_import(name) and len(name) > 1}
+        return not added and not names & used
+
+    @cached_property
+    def _imports(self) -> tuple[list[frozenset[str]], bool, frozenset[str]]:
+        """Tokens of the imports that came; do they name anything new; all tokens of the text that is no import."""
+        pairs = zip(self._new.lines, self._new.hashes, strict=True)
+        came = [line for line, one in pairs if one not in self._known and is_import(line)]
+        fresh = [frozenset(tokens([line], self._suffix)) for line in came[:IMPORTS_MAX]]
+        had = set(tokens(self._owned.values(), self._suffix))
         rest = (line for line in self._new.lines if not is_import(line))
-        used = set(tokens(rest, self._suffix))
-        return not names & used
+        return fresh, any(not line <= had for line in fresh), frozenset(tokens(rest, self._suffix))
 
 
 def _without_imports(lines: Sequence[str]) -> list[str]:
@@ -221,7 +228,8 @@ def _places(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int, 
     while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
         end += 1
     a, b = old[start : len(old) - end], new[start : len(new) - end]
-    if len(a) * len(b) > COMPARED_MAX:
+    has = Counter(b)
+    if sum(has[line] for line in a) > PAIRS_MAX:
         yield start, len(old) - end, start, len(new) - end
         return
     held: tuple[int, int, int, int] | None = None

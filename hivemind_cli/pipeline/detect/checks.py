@@ -30,7 +30,7 @@ _RED = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _PASTED = re.compile(
-    r"=+ .*\b[1-9]\d* (?:failed|errors?)\b.* in [\d.]+s|^FAILED \S+::|^--- FAIL: |test result: FAILED"
+    r"^=+ .{0,200}\b[1-9]\d* (?:failed|errors?)\b.{0,200} in [\d.]{1,9}s|^FAILED \S+::|^--- FAIL: |test result: FAILED"
     r"|^Tests:\s+[1-9]\d* failed"
     r"|\berror TS\d+: |^error\[E\d+\]: |\bBUILD FAIL(?:ED|URE)\b|^npm (?:ERR!|error) |^g?make(?:\[\d+\])?: \*\*\*"
     r"|^Tests run: \d+, Failures: [1-9]|[✖✗] [1-9]\d* problems? \((?!0 errors)|^not ok \d"

@@ -5,6 +5,8 @@ import re
 ERROR_CHARS_MAX = 1500
 LINES_MAX = 12
 LINE_CHARS_MAX = 300
+TEXT_CHARS_MAX = 2000
+"""Of one text that is folded."""
 COLOUR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 """What a terminal understands as colour and movement."""
 _FOLDS = (
@@ -12,7 +14,7 @@ _FOLDS = (
     (re.compile(r"\b0x[0-9a-f]+\b", re.IGNORECASE), "#"),
     (re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b", re.IGNORECASE), "#"),
     (re.compile(r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"), "0"),
-    (re.compile(r"(?:[A-Za-z]:)?(?:[\w.@~+-]*[/\\])+(?=[\w.@+-])"), ""),  # folders; the file's own name stays
+    (re.compile(r"(?:[A-Za-z]:)?(?:[\w.@~+-]{0,100}[/\\])+(?=[\w.@+-])"), ""),  # folders; the file's own name stays
     (re.compile(r"(\.[A-Za-z]{1,4}|[)\]]):\d+(?::\d+)?"), r"\1"),
     (re.compile(r"(?<![\w])\d+(?:[.,:]\d+)*(?=(?:ms|s|m|h|kb|mb|gb|b|px|%)?(?![\w]))", re.IGNORECASE), "0"),
 )
@@ -26,7 +28,7 @@ _HARMLESS = re.compile(r"\bwarn(?:ing)?\b|\bdeprecat|\b0 (?:fail|error)|\bpass(?
 
 def normal_error(text: str) -> str:
     """`text` with folders, line numbers, numbers, hexadecimal ids and times folded, blanks joined."""
-    text = COLOUR.sub("", text)
+    text = COLOUR.sub("", text[:TEXT_CHARS_MAX])
     for pattern, by in _FOLDS:
         text = pattern.sub(by, text)
     return " ".join(text.split())

@@ -23,7 +23,7 @@ ROUTINE = 3
 """Asked so often, it is a habit or a program's prompt, not a request that failed."""
 WITHIN = timedelta(days=1)
 _SPECIFIC = re.compile(
-    r"[\w.~-]*/[\w./~-]+|\b[\w-]+\.[A-Za-z]\w{0,5}\b|`[^`\n]{1,80}`|https?://\S+|\b\w*\d\w*\b|\b\w+_\w+\b|\b[a-z]+[A-Z]\w*\b"
+    r"[\w.~-]{0,80}/[\w./~-]+|\b[\w-]{1,80}\.[A-Za-z]\w{0,5}\b|`[^`\n]{1,80}`|https?://\S+|\b\w*\d\w*\b|\b\w+_\w+\b|\b[a-z]+[A-Z]\w*\b"
     r"|(?<=\w )[A-Z][a-z]+\b"
 )
 """What tells one target from another: paths, files, quoted code, numbers, identifiers, names within a sentence."""
