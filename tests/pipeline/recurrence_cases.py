@@ -33,7 +33,7 @@ class Saying:
 
 
 def read(half: str) -> list[Saying]:
-    """The sayings of the `dev` or `held` half."""
+    """The sayings of `dev` (tuned on), `held` (run once, then two general faults were mended), `fresh` (never tuned on)."""
     found: list[Saying] = []
     for line in (FOLDER / f"recurrence_{half}.jsonl").read_text(encoding="utf-8").splitlines():
         mistake = json.loads(line)
@@ -175,7 +175,7 @@ ORDERS = 6
 
 
 def main(model: str = "") -> None:
-    """Print how well both halves are joined: by an exact key, by words, and with the model in folder `model`."""
+    """Print how well each set is joined: by an exact key, by words, and with the model in folder `model`."""
     from hivemind_cli.embedding.sentence_transformers import SentenceTransformers
     from hivemind_cli.pipeline.detect.recurrence import Keys
     from hivemind_cli.storage.inmemory import InMemoryStore

@@ -53,7 +53,7 @@ class Meanings:
 # how well
 
 
-@pytest.mark.parametrize(("half", "recall_min"), [("dev", 0.52), ("held", 0.52)])
+@pytest.mark.parametrize(("half", "recall_min"), [("dev", 0.52), ("held", 0.52), ("fresh", 0.38)])
 def test_most_wordings_of_a_mistake_are_joined_and_hardly_any_two_mistakes(half: str, recall_min: float) -> None:
     sayings = read(half)
     precisions, recalls = [], []
@@ -67,7 +67,7 @@ def test_most_wordings_of_a_mistake_are_joined_and_hardly_any_two_mistakes(half:
     assert sum(precisions) / 3 >= 0.95
     assert min(recalls) >= recall_min
     exact = measure(sayings, [exact_key(saying.correction) for saying in sayings])
-    assert exact.recall < 0.3 and exact.precision < sum(precisions) / 3
+    assert exact.recall < 0.7 * min(recalls) and exact.precision < sum(precisions) / 3
 
 
 def test_there_are_enough_mistakes_to_measure_on() -> None:
