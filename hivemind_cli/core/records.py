@@ -36,7 +36,7 @@ class EventKind(StrEnum):
     REPLY = "reply"  # text; stood?
     TOOL_CALL = "tool_call"  # call_id, act (core/acts.py), input; asks? (the host may ask the person about it)
     TOOL_RESULT = "tool_result"  # call_id, act, output, user_modified?; wrote?; stood?
-    TOOL_FAILURE = "tool_failure"  # call_id, act, error
+    TOOL_FAILURE = "tool_failure"  # call_id, act, error, not_run? (the host did not even try)
     TOOL_DENIED = "tool_denied"  # call_id, act, by: person|rule|hivemind, words ("" if none were given)
     INTERRUPT = "interrupt"  # for_tool: bool
     COMPACT = "compact"  # trigger

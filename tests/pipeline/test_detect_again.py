@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from hivemind_cli.core.acts import EDIT, Act
+from hivemind_cli.core.acts import EDIT, SHELL, Act
 from hivemind_cli.core.records import Correction, CorrectionKind, EventKind
 from hivemind_cli.pipeline.detect.undo import ALL, COMMIT, NEW, names, taken_back
 from hivemind_cli.storage.inmemory import InMemoryStore
@@ -202,6 +202,15 @@ def test_another_job_fixes_nothing(session: Session, failed: str, then: str) -> 
     session.says("go")
     session.runs(failed, error="Error: it does not work so")
     session.runs(then)
+    assert of_kind(session, CorrectionKind.TOOL_RETRY) == []
+
+
+def test_a_call_that_the_host_did_not_run_failed_at_nothing(session: Session) -> None:
+    session.says("go")
+    act = Act(SHELL, "Bash", command="npm run build -- --all")
+    call_id = session.calls_tool(act)
+    session.event(EventKind.TOOL_FAILURE, call_id=call_id, act=act.as_json(), error="not now", not_run=True)
+    session.runs("npm run build -- --workspaces")
     assert of_kind(session, CorrectionKind.TOOL_RETRY) == []
 
 

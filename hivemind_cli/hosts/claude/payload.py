@@ -141,7 +141,7 @@ def _refused_input(payload: Payload, call: Payload, told: str) -> list[Seen]:
         payload, EventKind.TOOL_CALL, f"{call_id}:{EventKind.TOOL_CALL}", tool=tool, input=tool_input, **fields
     )
     key = f"{call_id}:{EventKind.TOOL_FAILURE}"
-    return [asked, _seen(payload, EventKind.TOOL_FAILURE, key, tool=tool, error=told, **fields)]
+    return [asked, _seen(payload, EventKind.TOOL_FAILURE, key, tool=tool, error=told, not_run=True, **fields)]
 
 
 def _reply(payload: Payload) -> list[Seen]:

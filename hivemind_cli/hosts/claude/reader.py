@@ -203,6 +203,8 @@ class Reader:
             refusal = tools.denial(told, denial_kind, values.text(line.get("userFeedback")))
             if refusal is None or not (denial_kind or _hosts_own_words(call.tool, line)):
                 fields["error"] = told
+                if told.startswith(tools.USE_ERROR):
+                    fields["not_run"] = True
             else:
                 kind = EventKind.TOOL_DENIED
                 fields.update(refusal)

@@ -147,7 +147,8 @@ def _failed(event: Event) -> tuple[str, str] | None:
         return None
     if event.kind is EventKind.TOOL_FAILURE:
         error = str(event.payload.get("error", ""))
-        return None if event.payload.get("interrupted") or not_run(error) else (_blamed(checks, error), error)
+        stopped = event.payload.get("interrupted") or event.payload.get("not_run")
+        return None if stopped or not_run(error) else (_blamed(checks, error), error)
     output = str(event.payload.get("output", ""))
     return (_blamed(checks, output), output) if red(output) else None
 

@@ -48,6 +48,8 @@ def tool_retry(event: Event, history: History) -> Iterator[Finding]:
         if not tried or not tried.heads:
             steps += [earlier] if edited(earlier) else []
             continue
+        if earlier.payload.get("not_run"):
+            continue
         failed = _failed(earlier, tried)
         if same_job(tried, act) or (failed and n == 0 and _stands_in(tried, act)):
             after = _fix(tried, act, steps[::-1], history) if failed else ""
@@ -75,7 +77,7 @@ def _pair(earlier: Event, tried: Act, event: Event, after: str, history: History
 
 def _failed(event: Event, act: Act) -> bool:
     if event.kind is EventKind.TOOL_FAILURE:
-        return not event.payload.get("interrupted")
+        return not (event.payload.get("interrupted") or event.payload.get("not_run"))
     return bool(checks_of(act.command)) and red(str(event.payload.get("output", "")))
 
 
