@@ -330,3 +330,22 @@ def test_one_revert_is_told_once_by_the_command_and_the_file(session: Session) -
     gone = {"path": "src/parser.py", "call_id": "call1", "removed": ["x = 1"], "added": [], "gone": True}
     session.says("next, the docs", edited=[gone])
     assert len(of_kind(session, CorrectionKind.REVERTED)) == 1
+
+
+def test_a_rewind_takes_the_abandoned_edit_back_once(session: Session) -> None:
+    session.says("tidy the parser")
+    session.writes("src/parser.py")
+    session.writes("src/lexer.py")
+    session.replies()
+    gone = {"path": "src/parser.py", "call_id": "call1", "removed": ["x = 1"], "added": [], "gone": True}
+    session.says("first the tests, then the parser", rewound=True, abandoned=["call1"], edited=[gone])
+    (found,) = of_kind(session, CorrectionKind.REVERTED)
+    assert (found.act["path"], found.quote) == ("src/parser.py", "first the tests, then the parser")
+
+
+def test_a_rewind_of_talk_alone_takes_nothing_back(session: Session) -> None:
+    session.says("what is in the parser?")
+    session.runs("ls src")
+    session.replies()
+    session.says("and in the lexer?", rewound=True, abandoned=[])
+    assert of_kind(session, CorrectionKind.REVERTED) == []
