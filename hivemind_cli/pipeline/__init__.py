@@ -4,4 +4,7 @@ host ──hook──▶ spool ──capture──▶ events ──detect──�
   ▲                                 ▲                                            │
   └────────── injected text ◀───────┼──────────────── recall ◀───────────────────┤
                                     └──── feedback: did it recur? ──▶ outcomes ──┘ scores
+
+What a person labels, or a model judges (judging.py), stands beside the corrections as Judgements; whoever acts on a
+correction reads it through judged.py.
 """

@@ -24,7 +24,7 @@ from hivemind_cli.core.records import (
 from hivemind_cli.index.inmemory import InMemoryIndex
 from hivemind_cli.pipeline import indexing
 from hivemind_cli.pipeline.indexing import MEMO_SESSIONS_MAX, expire_memos, is_memo
-from hivemind_cli.pipeline.judged import PASS_MIN
+from hivemind_cli.pipeline.judged import PASS_MIN, SHOWN_MIN
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.pipeline.judging_loop import judgement_
 from tests.pipeline.session import START, Session
@@ -113,7 +113,7 @@ def test_a_correction_is_a_memo_with_the_persons_words_and_the_act(loop: Loop) -
         ({"durable": True}, True),
         ({"durable": False}, False),
         ({"quote": "  "}, False),
-        ({"confidence": 0.4}, False),
+        ({"confidence": 0.3}, False),
         ({"kind": CorrectionKind.REJECTED}, True),
         ({"kind": CorrectionKind.TOOL_RETRY}, False),
         ({"kind": CorrectionKind.RED_AFTER_DONE}, False),
