@@ -144,7 +144,10 @@ def turn_lines(
 ) -> list[Line]:
     """The screen for one turn, at most `height` lines of `width` columns. The keys stay in sight; words give way."""
     footer = _footer(width, durable, message)
-    header: list[Line] = [(_one_line(", ".join(one for one in (place, shown["project"], shown["host"]) if one)), _DIM), ("", "")]
+    header: list[Line] = [
+        (_one_line(", ".join(one for one in (place, shown["project"], shown["host"]) if one)), _DIM),
+        ("", ""),
+    ]
     room = height - len(footer) - len(header)
     if room < _BODY_MIN:
         header, room = [], height - len(footer)
