@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hivemind_cli.core.acts import Act
+from hivemind_cli.core.errors import ModelError
 from hivemind_cli.core.records import Correction, CorrectionKind, Tombstone
 from hivemind_cli.pipeline.detect.recurrence import Keys, error_class
 from hivemind_cli.pipeline.detect.wording import polarity
@@ -180,6 +181,20 @@ def test_other_languages_and_other_words_are_joined_by_an_embedder_only() -> Non
     assert len({one.recurrence_key for one in Keys(meanings).give(elsewhere, InMemoryStore())}) == 2
     noes = [told(1, "$ rm x", "no!"), told(2, "$ rm y", "no!")]
     assert len({one.recurrence_key for one in Keys(Meanings(["no!"])).give(noes, InMemoryStore())}) == 2
+
+
+class Broken(Meanings):
+    """A model that went away."""
+
+    def embed(self, texts: Sequence[str], *, tokens_max: int = 256) -> NDArray[np.float32]:
+        raise ModelError("The worker is gone.")
+
+
+def test_a_model_that_fails_costs_no_correction_and_no_join_by_words() -> None:
+    some = [told(1, "$ npm i x", "use pnpm, not npm"), told(2, "$ npm i y", "use pnpm instead of npm")]
+    given = Keys(Broken()).give(some, InMemoryStore())
+    assert [one.recurrence_key for one in given] == keys_of(*some)
+    assert len({one.recurrence_key for one in given}) == 1
 
 
 # what no words say

@@ -6,6 +6,7 @@
 A key is a digest: a person may prune the session whose words first made it.
 """
 
+import logging
 import math
 import re
 import threading
@@ -18,6 +19,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from hivemind_cli.core.acts import Act, command_heads
+from hivemind_cli.core.errors import ModelError
 from hivemind_cli.core.records import Correction, CorrectionKind
 from hivemind_cli.pipeline.detect.errors import error_lines
 from hivemind_cli.pipeline.detect.nearness import JOIN_MIN, Entry, nearness, opposite
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hivemind_cli.embedding.base import Embedder
+
+logger = logging.getLogger(__name__)
 
 BOOK_MAX = 3000
 """Corrections of a workspace that a new one is compared with, the newest."""
@@ -51,7 +55,7 @@ _TYPED = re.compile(r"^[\w.]*(?:error|exception|panic)\b", re.IGNORECASE)
 class Keys:
     """Gives recurrence keys. Remembers what one store's corrections say; safe to share between threads.
 
-    With an `embedder` the meaning of the words counts, too.
+    With an `embedder` the meaning of the words counts, too; one that fails is done without.
     """
 
     def __init__(self, embedder: "Embedder | None" = None) -> None:
@@ -124,7 +128,11 @@ class Keys:
         """Of the person's words; None without a model, or where nothing was said."""
         if self._embedder is None or not entry.said or not others:
             return [None] * len(others)
-        self._embed([entry.said, *(other.said for other in others)])
+        try:
+            self._embed([entry.said, *(other.said for other in others)])
+        except ModelError as exc:  # keys are never the reason why a correction is lost
+            logger.warning("recurrence goes by words only: %s", exc)
+            return [None] * len(others)
         own = self._vectors[entry.said]
         return [float(own @ self._vectors[other.said]) if other.said else None for other in others]
 
