@@ -33,7 +33,7 @@ class Saying:
 
 
 def read(half: str) -> list[Saying]:
-    """The sayings of `dev` (tuned on), `held` (two faults were mended after its first run), `fresh` (never tuned on)."""
+    """Sayings of `dev` (tuned on), `held` (two faults were mended after its first run) or `fresh` (never tuned on)."""
     found: list[Saying] = []
     for line in (FOLDER / f"recurrence_{half}.jsonl").read_text(encoding="utf-8").splitlines():
         mistake = json.loads(line)
