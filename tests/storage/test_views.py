@@ -12,6 +12,7 @@ import pytest
 from hivemind_cli.core.records import CorrectionKind, Record, SaidKind, SkillState
 from hivemind_cli.pipeline import judged
 from hivemind_cli.storage.duckdb import DuckDBStore
+from hivemind_cli.storage.migrate import migrations
 from tests.storage.samples import START
 from tests.storage.told import correction, judgement, project, revision, session
 
@@ -84,6 +85,13 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDB
 
 def rows(database: duckdb.DuckDBPyConnection, columns: str, view: str) -> list[tuple[Any, ...]]:
     return database.execute(f"SELECT {columns} FROM {view} ORDER BY ALL").fetchall()
+
+
+def test_the_views_know_the_products_own_thresholds() -> None:
+    [sql] = [one.sql for one in migrations("duckdb") if one.name == "recurrence_views"]
+    told = "0004_recurrence_views.sql and pipeline/judged.py differ: before a release change the file, after it add one"
+    assert f"WHERE sure >= {judged.CORRECTION_MIN};" in sql, told
+    assert f"max(counted.confidence) >= {judged.SHOWN_MIN};" in sql, told
 
 
 def test_what_counts_is_what_judged_says(database: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:

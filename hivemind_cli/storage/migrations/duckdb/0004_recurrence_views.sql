@@ -3,7 +3,7 @@
 -- A tool retry is no correction by a person: it is counted apart, here and in every column named `corrections`.
 
 -- Corrections that count by now, one a row: what a person or a model said of the turn is heeded as
--- pipeline/judged.py says, and a candidate below its CORRECTION_MIN, 0.3, is left out.
+-- pipeline/judged.py says, and a candidate below its CORRECTION_MIN, 0.25, is left out.
 CREATE VIEW counted_corrections AS
 WITH judged AS (
     SELECT
@@ -49,7 +49,7 @@ SELECT
     kind = 'tool_retry' AS retry, sure AS confidence, durable, quote, task, act, "before", "after", cause,
     recurrence_key, "language", reaction_event_id
 FROM counted
-WHERE sure >= 0.3;
+WHERE sure >= 0.25;
 
 -- One row a day, project and host with any activity; the week's columns look back over the seven days up to the day.
 -- trend: this week's corrections per 100 prompts against the week before's: rising, falling, steady; quiet: none now.
@@ -217,7 +217,7 @@ JOIN (
 ) AS worked USING (workspace_id, host)
 GROUP BY workspace_id, host;
 
--- One row a mistake that was put right in two turns or more, at least once surely (SHOWN_MIN, 0.5);
+-- One row a mistake that was put right in two turns or more, at least once surely (SHOWN_MIN, 0.4);
 -- whether a skill carries it, and what came after.
 CREATE VIEW recurring_corrections AS
 WITH carriers AS (
@@ -259,7 +259,7 @@ LEFT JOIN carried
 LEFT JOIN skills ON skills.workspace_id = carried.workspace_id AND skills.skill_id = carried.skill_id
 WHERE NOT counted.retry AND counted.recurrence_key <> ''
 GROUP BY counted.workspace_id, counted.recurrence_key
-HAVING times >= 2 AND max(counted.confidence) >= 0.5;
+HAVING times >= 2 AND max(counted.confidence) >= 0.4;
 
 -- One row an error and the call that then worked: the newest of those with one command head and error class.
 CREATE VIEW error_fixes AS
