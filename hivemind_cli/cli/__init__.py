@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from hivemind_cli.cli import (
+    bench,
     config,
     corrections,
     daemon,
@@ -43,6 +44,7 @@ _ORDER = (
     "embeddings",
     "config",
     "daemon",
+    "bench",
 )
 
 
@@ -76,6 +78,7 @@ app.add_typer(sessions.app, name="sessions")
 app.add_typer(embeddings.app, name="embeddings")
 app.add_typer(config.app, name="config")
 app.add_typer(daemon.app, name="daemon")
+app.add_typer(bench.app, name="bench")
 
 
 @app.callback(invoke_without_command=True)

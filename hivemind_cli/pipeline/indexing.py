@@ -34,7 +34,6 @@ EXTRACTIVE = "extractive"
 """Drafter whose trigger is made of the tasks and the rule themselves: it says nothing more."""
 MEMO_SESSIONS_MAX = 20
 """Sessions of its project after which a memo that no skill took up expires."""
-MEMO_CONFIDENCE_MIN = 0.5
 _WORDLESS_KINDS = (CorrectionKind.TOOL_RETRY, CorrectionKind.RED_AFTER_DONE, CorrectionKind.REDO)
 _SETTLED = (SkillState.LIVE, SkillState.RETIRED)
 """What was once carried by such a revision is no memo any more; what only waits in a draft still is."""
@@ -125,7 +124,7 @@ def is_memo(correction: Correction) -> bool:
         bool(correction.quote.strip())
         and correction.kind not in _WORDLESS_KINDS
         and correction.durable is not False
-        and correction.confidence >= MEMO_CONFIDENCE_MIN
+        and correction.confidence >= judged.SHOWN_MIN
         and (correction.kind is not CorrectionKind.INTERRUPTED or _about_the_act(correction))
         and correction.project_id != NO_PROJECT  # said nowhere in particular, it would apply everywhere
     )

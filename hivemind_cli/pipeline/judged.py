@@ -17,7 +17,7 @@ PERSON = "person"
 """`by` of what a person said; everything else is a model's."""
 TAKEN_BACK = "taken back"
 """`reason` of a person's `unknown` that undoes what they said before: the turn is asked about again."""
-PASS_MIN, CORRECTION_MIN, SHOWN_MIN = 0.1, 0.3, 0.5
+PASS_MIN, CORRECTION_MIN, SHOWN_MIN = 0.08, 0.25, 0.4
 """Probability from which a turn is recorded, called a correction, and shown to a person without being asked."""
 PERSON_YES, MODEL_YES = 1.0, 0.9
 """Confidence, at least, of what was judged to be a correction: above SHOWN_MIN, or the judging would change nothing."""

@@ -7,6 +7,7 @@ from hivemind_cli.core.acts import EDIT, SHELL, Act
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.records import Correction, Event, EventKind
 from hivemind_cli.pipeline.detect import Detect
+from hivemind_cli.pipeline.judged import CORRECTION_MIN
 from hivemind_cli.pipeline.runner import run_once
 from hivemind_cli.storage.base import Store
 
@@ -73,7 +74,11 @@ class Session:
         return self.event(EventKind.SESSION_END, reason="other")
 
     def corrections(self) -> list[Correction]:
-        """What detect makes of everything stored so far."""
+        """What detect calls a correction in everything stored so far."""
+        return [one for one in self.noticed() if one.confidence >= CORRECTION_MIN]
+
+    def noticed(self) -> list[Correction]:
+        """What detect records of everything stored so far: corrections, and candidates for a judge."""
         while run_once(Detect(), self.store):
             pass
         return [row.record for row in self.store.find(Correction)]

@@ -13,7 +13,6 @@ from hivemind_cli.pipeline.codify.evidence import Group, Shelf, inverted, named,
 
 QUOTE_CHARS_MAX = 1500
 """More is pasted material, not something said."""
-CONFIDENCE_MIN = 0.5
 KEEP, MERGE, CONFLICT = "keep", "merge", "conflict"
 REDACTED = "[redacted:"
 
@@ -54,7 +53,7 @@ def refusal(correction: Correction) -> str:
         return "an unresolved error"
     if correction.kind is CorrectionKind.REDO:
         return "the same request again says no rule"
-    if correction.confidence < CONFIDENCE_MIN:
+    if correction.confidence < judged.SHOWN_MIN:
         return "not sure that it is a correction"
     quote = correction.quote.strip()
     if not quote:

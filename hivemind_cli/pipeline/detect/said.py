@@ -1,14 +1,29 @@
-"""`said`: a person's words that put the agent's last act right, decided by rules over the pair (act, words)."""
+"""`said`: what a person's words after an agent's turn are, and whether they put its last act right.
 
+    words, what was said before ─▶ features ─▶ model ─▶ kind, confidence, durable     (trained: model.py)
+    words, act                  ─▶ rules              ─▶ names the act, says a rule    (written: cues.py)
+
+The model knows what people's corrections look like; the rules know this act. No LLM, no network.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from hivemind_cli.core.acts import SHELL, Act
+from hivemind_cli.core.acts import OTHER, SHELL, Act
 from hivemind_cli.core.match import content
+from hivemind_cli.core.records import SaidKind
 from hivemind_cli.pipeline.detect.cues import Cues, find_cues
+from hivemind_cli.pipeline.detect.features import BEFORE_CHARS_MAX, USER_CHARS_MAX, features
 from hivemind_cli.pipeline.detect.finding import terms_of
+from hivemind_cli.pipeline.detect.model import Meaning, Scores, embed_pairs, load
+from hivemind_cli.pipeline.judged import CORRECTION_MIN, SHOWN_MIN
 
-CORRECTION_MIN = 0.5
-"""Score from which words count as a correction."""
+if TYPE_CHECKING:
+    from hivemind_cli.embedding.base import Embedder
+
+RULE_MIN = 0.5
+"""Score of the rules from which words count as a correction by them."""
 SURE_MIN = 0.6
 """Score from which a correction that sets something against the act counts as a rule without saying so."""
 RULE_WORDS_MAX = 60
@@ -16,13 +31,38 @@ BRIEF_WORDS_MAX = 20
 """So short, words that share a term with the act are about the act."""
 WORDS_MAX = 220
 """Longer prompts are new work or pasted material more often than a correction."""
+STOPPED = "[request interrupted by user"
+"""A host's own record of an interrupt, which some histories show as the person's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the written rules make of a person's words."""
+
+    score: float
+    durable: bool | None
+    mentions: tuple[str, ...]
+    """Terms that the words share with the act."""
+    names_it: bool
+    """Do the words set something against the very command or path?"""
+    language: str
+    cause: str
+
+    @property
+    def as_features(self) -> dict[str, float]:
+        """For the model of what lasts."""
+        found = {"rule.score": self.score, "rule.yes": float(self.score >= RULE_MIN)}
+        found |= {"rule.durable": float(self.durable is True), "rule.once": float(self.durable is False)}
+        return {name: value for name, value in found.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the rules make of a person's words."""
+    """What is made of a person's words."""
 
     score: float
+    """Probability that they are a correction."""
+    kind: SaidKind
     durable: bool | None
     mentions: tuple[str, ...]
     """Terms that the words share with the act."""
@@ -35,12 +75,82 @@ class Judged:
         return self.score >= CORRECTION_MIN
 
 
-def judge(text: str, act: Act | None, reply: str, task: str) -> Judged:
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What is made of words when only the agent's text before them is known."""
+
+    kind: SaidKind
+    confidence: float
+    """Probability that they are a correction, 0..1."""
+    durable: bool
+
+    @property
+    def correction(self) -> bool:
+        """Are they one?"""
+        return self.kind is SaidKind.CORRECTION
+
+
+def hear(pairs: Sequence[tuple[str, str]], embedder: "Embedder | None" = None) -> list[Heard]:
+    """What each (user, before) pair is: `user` are a person's words, `before` what the agent said last ("" if nothing).
+
+    With an embedder whose vectors the model knows, meaning counts too. ModelError as the embedder's.
+    """
+    model = load()
+    meanings: Sequence[Meaning | None] = [None] * len(pairs)
+    if embedder is not None and model.fits(embedder):
+        meanings = embed_pairs(pairs, embedder)
+    return [_hear(user, before, meaning) for (user, before), meaning in zip(pairs, meanings, strict=True)]
+
+
+def _hear(user: str, before: str, meaning: Meaning | None) -> Heard:
+    if user.lstrip().casefold().startswith(STOPPED):
+        return Heard(SaidKind.REJECTION_INTERRUPT, 0.0, False)
+    told = before[-BEFORE_CHARS_MAX:]
+    rules = _rules(user[:USER_CHARS_MAX], Act(OTHER, "", text=told), told, "")
+    scores = _scores(user, before, rules, meaning)
+    return Heard(_kind(scores), round(scores.correction, 4), scores.durable >= load().durable_min)
+
+
+def _scores(user: str, before: str, rules: Rules, meaning: Meaning | None) -> Scores:
+    model = load()
+    weights = model.hybrid if meaning is not None else model.lexical
+    return weights.score(features(user, before), rules.as_features, meaning)
+
+
+def _kind(scores: Scores) -> SaidKind:
+    """A correction from its threshold on; else pushback from its own; else the likeliest of the rest."""
+    if scores.correction >= CORRECTION_MIN:
+        return SaidKind.CORRECTION
+    kinds = dict(scores.kinds)
+    correction, interrupt = kinds.pop(SaidKind.CORRECTION), kinds.pop(SaidKind.REJECTION_INTERRUPT, 0.0)
+    if correction + interrupt + kinds[SaidKind.FAILURE_REPORT] >= load().failure_min:
+        return SaidKind.FAILURE_REPORT
+    del kinds[SaidKind.FAILURE_REPORT]
+    return max(kinds, key=lambda kind: kinds[kind])
+
+
+def judge(text: str, act: Act | None, reply: str, task: str, meaning: Meaning | None = None) -> Judged:
     """Judge a person's `text` after `act` and `reply`, given for `task`.
 
-    score 0..1 is how sure the rules are that it is a correction; `durable` whether it names a rule (True),
-    plainly does not (False), or cannot be told (None).
+    `durable` is whether it names a rule (True), plainly does not (False), or cannot be told (None). Only the rules say
+    yes here: a skill hangs on it, and the model's yes is right too seldom (`hivemind bench detect --labels`).
     """
+    rules = _rules(text, act, reply, task)
+    scores = _scores(text, reply or (act.short if act else ""), rules, meaning)
+    explicit = rules.durable is True and (rules.names_it or bool(rules.mentions))
+    confidence = max(scores.correction, SHOWN_MIN) if explicit else scores.correction
+    return Judged(
+        score=round(confidence, 3),
+        kind=SaidKind.CORRECTION if confidence >= CORRECTION_MIN else _kind(scores),
+        durable=rules.durable,
+        mentions=rules.mentions,
+        language=rules.language,
+        cause=rules.cause or f"reads like a correction ({confidence:.2f})",
+    )
+
+
+def _rules(text: str, act: Act | None, reply: str, task: str) -> Rules:
+    """What the rules say of `text` after `act` and `reply`, given for `task`; the score is 0..1."""
     cues = find_cues(text)
     mentions = _mentions(text, act, task)
     names_it = _names(text, act, cues)
@@ -66,10 +176,11 @@ def judge(text: str, act: Act | None, reply: str, task: str) -> Judged:
         (-0.4 if len(text.split()) > WORDS_MAX else 0.0, "is long"),
     ]
     score = min(max(sum(value for value, _ in parts), 0.0), 1.0)
-    return Judged(
+    return Rules(
         score=round(score, 3),
         durable=_durable(cues, names_it, bool(mentions), score, len(text.split())),
         mentions=mentions,
+        names_it=names_it,
         language=cues.language,
         cause=", ".join(why for value, why in parts if value > 0),
     )
@@ -104,7 +215,7 @@ def _durable(cues: Cues, names_it: bool, mentions: bool, score: float, words: in
     """Rules are said briefly; what is long tells a story, whatever words of rules stand in it."""
     if cues.once:
         return False
-    if words > RULE_WORDS_MAX or score < CORRECTION_MIN:
+    if words > RULE_WORDS_MAX or score < RULE_MIN:
         return None
     if cues.never or cues.always or cues.here:
         return True

@@ -15,6 +15,7 @@ from hivemind_cli.pipeline.detect.redo import redo
 from hivemind_cli.pipeline.detect.retry import tool_retry
 from hivemind_cli.pipeline.detect.said import Judged, judge
 from hivemind_cli.pipeline.detect.undo import ALL, COMMIT, NEW, commits, commits_named, names, stashes, taken_back
+from hivemind_cli.pipeline.judged import PASS_MIN
 
 COMPARED_CHARS_MAX = 4000
 """Of a text compared with many others: a pasted log must not cost seconds (40 KB prompts took 1.6 s each)."""
@@ -129,9 +130,12 @@ def _compared(text: str) -> frozenset[str]:
 
 
 def said(event: Event, history: History) -> Iterator[Finding]:
-    """Words that put the last act right: in the next prompt, while it works, or as a note on an approval."""
+    """Words that may put the last act right: in the next prompt, while it works, or as a note on an approval.
+
+    What is too unsure to be called a correction is a candidate: kept for a model or a person to judge.
+    """
     found = words_of(event, history)
-    if found and found[1].correction:
+    if found and found[1].score >= PASS_MIN:
         yield found[0]
 
 
