@@ -35,13 +35,7 @@ from hivemind_cli.storage.admission import BURIED_WITH, Known, admit, checked_to
 from hivemind_cli.storage.base import Row
 from hivemind_cli.storage.forgetting import OF_SESSION, fallout, silenced
 from hivemind_cli.storage.migrate import migrate, migrations
-from hivemind_cli.storage.schema import (
-    Table,
-    from_values,
-    normalised,
-    table_of,
-    to_values,
-)
+from hivemind_cli.storage.schema import Table, from_values, normalised, table_of, to_values
 from hivemind_cli.storage.sql import SQL_TYPES, any_of, names_of, native_hash, where
 
 R = TypeVar("R", bound=Record)
@@ -50,6 +44,8 @@ Connection = duckdb.DuckDBPyConnection
 
 _INSERT_ROWS = 1000
 """Rows in one INSERT; lists of values are 16 times as fast as a statement a row (measured)."""
+_NARROWED_ROWS = 50
+"""For more, seq alone is looked through first: DuckDB would read all that lies behind (1 s where it is 1 GB)."""
 _SPARE_MEMORY = 8
 """The memory limit times this is allowed for one call that cannot do with less."""
 _OWNED: "weakref.WeakValueDictionary[str, DuckDBStore]" = weakref.WeakValueDictionary()
@@ -126,11 +122,13 @@ class DuckDBStore:
     ) -> list[Row[R]]:
         table = table_of(kind)
         condition, parameters = where(table, since, equals, after=after, until=until)
-        sql = (
-            f"SELECT seq, {names_of(table)} FROM {table.name}{condition} ORDER BY seq{' DESC' if newest_first else ''}"
-        )
-        if limit is not None:
-            sql += f" LIMIT {max(int(limit), 0)}"
+        first_rows = "" if limit is None else f" LIMIT {max(int(limit), 0)}"
+        in_order = f" ORDER BY seq{' DESC' if newest_first else ''}{first_rows}"
+        if limit is not None and limit > _NARROWED_ROWS:
+            within = f"SELECT min(seq), max(seq) FROM (SELECT seq FROM {table.name}{condition}{in_order})"
+            first, last = self._read(within, parameters)[0]
+            condition, parameters = where(table, since, equals, after=(first or 0) - 1, until=last or 0)
+        sql = f"SELECT seq, {names_of(table)} FROM {table.name}{condition}{in_order}"
         return [Row(seq, from_values(kind, tuple(values))) for seq, *values in self._read(sql, parameters)]
 
     def count(self, kind: type[R], /, *, since: datetime | None = None, **equals: Any) -> int:
