@@ -151,3 +151,27 @@ def test_without_the_rest_of_the_file_the_agents_lines_are_looked_for() -> None:
     new = Text(["x = foo(", "a,", "b)"], ["1", "2", "3"])
     assert Changes([], {"h": "x = foo(a, b)"}, new, ".py").removed == []
     assert Changes([], {"h": "x = foo(a, c)"}, new, ".py").removed == ["x = foo(a, c)"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("x = ('one '\n     'two')", 'x = "one two"'),
+        ("raise E(f'{a} is '\n        f'{b}')", 'raise E(f"{a} is {b}")'),
+        ("for ((a, b), (c, d)) in x:", "for (a, b), (c, d) in x:"),
+        ("x = (\n    'a %s'\n    % b\n)\n@wraps", "x = 'a %s' % b\n@wraps"),
+        ("assert x, (\n    'a, b %s' % c\n)", "assert x, 'a, b %s' % c"),
+    ],
+)
+def test_wraps_that_real_formatters_make(old: str, new: str) -> None:
+    assert same_code(old.splitlines(), new.splitlines())
+
+
+def test_within_a_reformatted_text_only_the_changed_line_is_found() -> None:
+    old = "".join(f"value_{n} = compute(first_{n}, second_{n}, timeout_{n})\n" for n in range(30))
+    new = "".join(
+        f"value_{n} = compute(\n    first_{n},\n    second_{n},\n    timeout_{n if n != 17 else 99},\n)\n"
+        for n in range(30)
+    )
+    assert changes(old, new).removed == ["value_17 = compute(first_17, second_17, timeout_17)"]
+    assert changes(old, new.replace("timeout_99", "timeout_17")).removed == []

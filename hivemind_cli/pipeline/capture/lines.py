@@ -4,6 +4,7 @@ Two grains: `bare` lines, cheap, and `tokens`, where lines were joined, wrapped 
 """
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
@@ -16,10 +17,17 @@ PAIRS_MAX = 200_000
 """Pairs of equal lines in the part that differs, beyond which it is taken as one place: aligning costs that much."""
 GAP_MAX = 3
 """Equal lines between two changes that are one place: a formatter's new bracket may equal one that stood there."""
-IMPORTS_MAX = 100
-"""Imports that came into a text, looked at for those that went."""
+ROW_MIN = 6
+"""Equal tokens in a row from which two texts are in step again."""
+STEP_MAX = 400
+IMPORTS_MAX = 200
+"""Imports of a text looked at for those that went."""
 _NOISE = re.compile(r"""[\s"'`,;]+""")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
+_PREFIX = re.compile(r"\b[fFrRbBuU]{1,2}(?=[\"'])")
+"""Of strings: joining two of them takes one away."""
+_STRING = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
+"""Its commas make no list."""
 _DROPPED = frozenset("\"'`,;\\")
 _PROSE = frozenset({".md", ".markdown", ".mdx", ".rst", ".txt"})
 _PROSE_MARKS = frozenset("*-+|_=~")
@@ -31,7 +39,7 @@ _BEFORE_EXPRESSION = re.compile(
 """Words of programming languages after which parentheses only group."""
 _CALLED = re.compile(r"\w")
 _JOINS_BEFORE = frozenset(("and", "or", "not", *"+-*/%.<&|^!~?@)]}"))
-_JOINS_AFTER = frozenset(("and", "or", "is", *"+-*/%.[(<>&|^!?@"))
+_JOINS_AFTER = frozenset(("and", "or", "is", *"+-*/%.[(<>&|^!?"))
 _IMPORT = re.compile(
     r"\s*(?:import|from|use|using|#\s*include|require|require_once|require_relative|extern|@import|alias|open)\b"
     r"|\s*(?:const|let|var)\b.*=\s*require\b"
@@ -49,22 +57,32 @@ def tokens(lines: Iterable[str], suffix: str = "") -> list[str]:
     Not counted: quotes, commas, semicolons, line ends, parentheses that only group, the case of hexadecimal numbers;
     in prose the marks of lists, tables and emphasis too.
     """
-    found = [token for line in lines for token in _TOKEN.findall(line)]
-    grouping = _grouping(found)
+    return [token for token, _ in _numbered(lines, suffix)]
+
+
+def _numbered(lines: Iterable[str], suffix: str) -> list[tuple[str, int]]:
+    """Each token with the number of its line."""
+    raw = [
+        (token, n)
+        for n, line in enumerate(lines)
+        for token in _TOKEN.findall(_STRING.sub(lambda match: match[0].replace(",", " "), _PREFIX.sub("", line)))
+    ]
+    found = [token for token, _ in raw]
+    grouping = _grouping(found, [line for _, line in raw])
     prose = suffix in _PROSE
     kept = []
-    for n, token in enumerate(found):
+    for n, (token, line) in enumerate(raw):
         if n in grouping or token in _DROPPED or (prose and token in _PROSE_MARKS):
             continue
         if _NUMBER.match(token) and (token[0].isdigit() or (n and found[n - 1] == "#")):
             token = token.lower()
-        kept.append(token.strip("_") or token if prose else token)
+        kept.append((token.strip("_") or token if prose else token, line))
     return kept
 
 
-def _grouping(found: Sequence[str]) -> set[int]:
+def _grouping(found: Sequence[str], lines: Sequence[int]) -> set[int]:
     """Places of parentheses that call nothing and change no order of operators."""
-    places: set[int] = set()
+    pairs: list[tuple[int, int, bool]] = []
     stack: list[tuple[int, bool]] = []
     for n, token in enumerate(found):
         if token == "(":
@@ -73,10 +91,19 @@ def _grouping(found: Sequence[str]) -> set[int]:
             stack[-1] = (stack[-1][0], True)
         elif token == ")" and stack:
             start, listed = stack.pop()
-            before = found[start - 1] if start else ""
-            after = found[n + 1] if n + 1 < len(found) else ""
-            if not _bound(found, start, before, listed=listed) and after not in _JOINS_AFTER:
-                places |= {start, n}
+            pairs.append((start, n, listed))
+    places: set[int] = set()
+    for start, end, listed in sorted(pairs):  # the outer before the inner: what stands before may be gone
+        before, after = start - 1, end + 1
+        while before in places:
+            before -= 1
+        while after in places:
+            after += 1
+        word = found[before] if before >= 0 else ""
+        alone = lines[end - 1] != lines[end] and (after >= len(found) or lines[after] != lines[end])
+        joins = not alone and after < len(found) and found[after] in _JOINS_AFTER
+        if not joins and not _bound(found, before + 1, word, listed=listed):
+            places |= {start, end}
     return places
 
 
@@ -158,56 +185,103 @@ class Changes:
     def _gone(self, i1: int, i2: int, j1: int, j2: int) -> list[str]:
         """The lines of one place that were changed, not formatted."""
         old, new = self._old[i1:i2], self._new.lines[j1:j2]
-        missing = [digest for digest in old if digest in self._missing]
-        if not missing:
+        if not any(digest in self._missing for digest in old):
             return []
         stands = dict(zip(self._new.hashes[j1:j2], new, strict=True))
         texts = [stands.get(digest, self._owned.get(digest, "")) for digest in old]
-        if all(texts) and same_code(_without_imports(texts), _without_imports(new), self._suffix):
-            gone = [one for one in missing if is_import(self._owned[one])]
-        elif len(old) == len(new):
-            gone = self._unformatted(old, new)
-        elif all(texts):
-            gone = missing
+        if all(texts):
+            touched = _touched(_numbered(texts, self._suffix), _numbered(new, self._suffix))
         else:  # a person's own lines stand among them, and their old text is not kept
-            row = _row(tokens(new, self._suffix))
-            gone = [one for one in missing if _row(tokens([self._owned[one]], self._suffix)) not in row]
-        return [self._owned[one] for one in gone if not self._import_kept(self._owned[one], new)]
-
-    def _unformatted(self, old: Sequence[str], new: Sequence[str]) -> list[str]:
-        pairs = zip(old, new, strict=True)
+            row = _row(_unbraced(new, self._suffix))
+            told = [_row(_unbraced([text], self._suffix)) for text in texts]
+            touched = {n for n, one in enumerate(told) if one not in row}
+        blocks = _import_lines(texts)
         return [
-            digest
-            for digest, line in pairs
-            if digest in self._missing and not same_code([self._owned[digest]], [line], self._suffix)
+            self._owned[digest]
+            for n, digest in enumerate(old)
+            if n in touched and digest in self._missing and not (n in blocks and self._import_kept(texts[n]))
         ]
 
-    def _import_kept(self, text: str, new: Sequence[str]) -> bool:
+    def _import_kept(self, text: str) -> bool:
         """An import that was joined with others, or dropped because nothing uses it and nothing took its place."""
-        if not is_import(text) or not self._new.lines:
+        if not self._new.lines:
             return False
-        wanted = frozenset(tokens([text], self._suffix))
-        fresh, added, used = self._imports
-        if any(wanted <= line for line in fresh) or (
-            wanted <= set(tokens(new, self._suffix)) and len(new) <= IMPORTS_MAX
-        ):
+        wanted = frozenset(tokens([text], self._suffix)) - {"(", ")", "{", "}"}
+        blocks, added, used = self._imports
+        if any(wanted <= block for block in blocks):
             return True
         names = {name for name in wanted if name.isidentifier() and not is_import(name) and len(name) > 1}
         return not added and not names & used
 
     @cached_property
     def _imports(self) -> tuple[list[frozenset[str]], bool, frozenset[str]]:
-        """Tokens of the imports that came; do they name anything new; all tokens of the text that is no import."""
-        pairs = zip(self._new.lines, self._new.hashes, strict=True)
-        came = [line for line, one in pairs if one not in self._known and is_import(line)]
-        fresh = [frozenset(tokens([line], self._suffix)) for line in came[:IMPORTS_MAX]]
+        """Tokens of each import that stands; do they name anything new; all tokens of the text that is no import."""
+        lines = self._new.lines
+        numbers = _import_lines(lines)
+        blocks: list[list[str]] = []
+        for n in sorted(numbers):
+            if is_import(lines[n]) or not blocks:
+                blocks.append([])
+            blocks[-1].append(lines[n])
+        found = [frozenset(tokens(block, self._suffix)) for block in blocks[:IMPORTS_MAX]]
         had = set(tokens(self._owned.values(), self._suffix))
-        rest = (line for line in self._new.lines if not is_import(line))
-        return fresh, any(not line <= had for line in fresh), frozenset(tokens(rest, self._suffix))
+        came = (lines[n] for n in numbers if self._new.hashes[n] not in self._known)
+        added = any(not set(tokens([line], self._suffix)) <= had for line in came)
+        rest = (line for n, line in enumerate(lines) if n not in numbers)
+        return found, added, frozenset(tokens(rest, self._suffix))
 
 
-def _without_imports(lines: Sequence[str]) -> list[str]:
-    return [line for line in lines if not is_import(line)]
+def _touched(old: Sequence[tuple[str, int]], new: Sequence[tuple[str, int]]) -> set[int]:
+    """The numbers of old lines whose tokens changed, or that got more tokens within."""
+    lines: set[int] = set()
+    for i1, i2, j1, j2 in _steps([token for token, _ in old], [token for token, _ in new]):
+        if i1 < i2:
+            lines |= {line for _, line in old[i1:i2]}
+            continue
+        before = old[i1 - 1][1] if i1 else None
+        after = old[i1][1] if i1 < len(old) else None
+        if before is not None and (before == after or (j1 and new[j1][1] == new[j1 - 1][1])):
+            lines.add(before)
+        elif after is not None and j2 < len(new) and new[j2 - 1][1] == new[j2][1]:
+            lines.add(after)
+    return lines
+
+
+def _steps(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int, int, int]]:
+    """Where two rows of tokens differ, as (i1, i2, j1, j2); in step again where ROW_MIN tokens are equal. Linear."""
+    grams: dict[tuple[str, ...], list[int]] = {}
+    for j in range(len(new)):
+        grams.setdefault(tuple(new[j : j + ROW_MIN]), []).append(j)
+    i = j = 0
+    while i < len(old) or j < len(new):
+        if i < len(old) and j < len(new) and old[i] == new[j]:
+            i, j = i + 1, j + 1
+            continue
+        best = (len(old), len(new))
+        for at in range(i, min(len(old), i + STEP_MAX)):
+            places = grams.get(tuple(old[at : at + ROW_MIN]), ())
+            there = bisect_left(places, j)
+            if there < len(places) and at - i + places[there] - j < sum(best) - i - j:
+                best = (at, places[there])
+            if at - i > sum(best) - i - j:
+                break
+        yield i, best[0], j, best[1]
+        i, j = best
+
+
+def _import_lines(lines: Sequence[str]) -> set[int]:
+    """The numbers of lines that are imports, or stand in one of several lines."""
+    found: set[int] = set()
+    depth = 0
+    for n, line in enumerate(lines):
+        if depth > 0 or is_import(line):
+            found.add(n)
+            depth = max(depth + sum(line.count(sign) for sign in "({") - sum(line.count(sign) for sign in ")}"), 0)
+    return found
+
+
+def _unbraced(lines: Sequence[str], suffix: str) -> list[str]:
+    return [token for token in tokens(lines, suffix) if token not in "()"]
 
 
 def telling(text: str) -> bool:
