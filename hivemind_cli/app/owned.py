@@ -216,6 +216,8 @@ class OwnedHivemind:
         if self._closed:
             return
         self._closed = True
+        if self.judge is not None:
+            self.judge.leave()
         if self._codifying is not None:
             wait([self._codifying], timeout=CLOSE_WAIT_S)
             stop_all()  # a model that still thinks: its draft is made without it

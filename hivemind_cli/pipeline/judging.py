@@ -79,6 +79,7 @@ class Judge:
         self._band = band
         self._clock = clock
         self._lock = threading.Lock()
+        self._leaving = threading.Event()
         self._left = True
         """May there be turns that were never sent?"""
         self._failures = 0
@@ -90,13 +91,17 @@ class Judge:
         """Is there, for all it knows, something that can be asked now?"""
         return self._left and self._clock() >= self._retry_at
 
+    def leave(self) -> None:
+        """Begin no further request: the process ends. What is stopped in its middle was no failure."""
+        self._leaving.set()
+
     def run(self, store: Store, *, calls_max: int = CALLS_A_RUN_MAX) -> Ran:
         """Judge what was never sent, with at most `calls_max` requests."""
         with self._lock:
             ran = Ran()
             if self._clock() < self._retry_at:
                 return replace(ran, stopped="the provider is asked again later")
-            while ran.calls < calls_max:
+            while ran.calls < calls_max and not self._leaving.is_set():
                 batch = self._next(store)
                 self._left = batch is not None
                 if batch is None:
@@ -119,6 +124,8 @@ class Judge:
         ran = Ran()
         with self._lock:
             for batch in batches(turns):
+                if self._leaving.is_set():
+                    return replace(ran, stopped="the daemon ends")
                 try:
                     found = self._judgements(batch, store)
                 except ProviderError as exc:
@@ -186,6 +193,8 @@ class Judge:
 
     def _failed(self, exc: ProviderError, batch: _Batch, store: Store) -> None:
         """Wait; and pass over what has now twice got no usable answer, so that it does not block the rest."""
+        if self._leaving.is_set():
+            return
         now = self._clock()
         logger.warning("nothing was judged: %s", exc)
         if isinstance(exc, CapReached):

@@ -402,3 +402,16 @@ def test_what_an_import_found_is_sent_only_when_a_person_says_so() -> None:
     told.store.append([imported, unsure(1, reaction_event_id=imported.id)])
     assert told.run().calls == 0
     assert told.judge.run_on(told.store, told.judge.pending(told.store, 10)).judged == 1
+
+
+def test_a_daemon_that_leaves_asks_no_more_and_its_stopped_request_is_no_failure() -> None:
+    def stopped(request: Request) -> Answer:
+        told.judge.leave()
+        return ProviderError("The worker was stopped.")
+
+    told = Told(stopped, saying(), records=[unsure(n) for n in range(1, 41)])
+    assert told.run().judged == 0
+    assert told.run().calls == 0
+    assert told.store.count(Notice) == 0
+    told.judge = told.started()
+    assert told.run().judged == 20
