@@ -17,7 +17,7 @@ PAIRS_MAX = 200_000
 """Pairs of equal lines in the part that differs, beyond which it is taken as one place: aligning costs that much."""
 GAP_MAX = 3
 """Equal lines between two changes that are one place: a formatter's new bracket may equal one that stood there."""
-ROW_MIN = 6
+ROW_MIN = 4
 """Equal tokens in a row from which two texts are in step again."""
 STEP_MAX = 400
 IMPORTS_MAX = 200
