@@ -20,6 +20,7 @@ from hivemind_cli.hosts.claude.headless import headless
 from hivemind_cli.llm import Setting, choose
 
 if TYPE_CHECKING:
+    from hivemind_cli.app.meaning import WhenLoaded
     from hivemind_cli.app.owned import OwnedHivemind
 
 __all__ = ["Hivemind", "OwnedHivemind", "embedding_setting", "llm_setting"]
@@ -46,7 +47,8 @@ class Hivemind:
             index = TantivyIndex(paths.index / "skills")
             opened.callback(index.close)
             indexing.begin(store, index)
-            choice = choose(llm_setting(paths, config, os.environ if env is None else env))
+            environment = os.environ if env is None else env
+            choice = choose(llm_setting(paths, config, environment))
             provider = Metered(choice.provider, store, config.llm, clock) if choice.provider else None
             owner = OwnedHivemind(
                 paths=paths,
@@ -55,10 +57,27 @@ class Hivemind:
                 index=index,
                 provider=provider,
                 hosts=HOSTS,
+                embedder=_when_loaded(paths, config, environment),
                 clock=clock,
             )
             opened.pop_all()
             return owner
+
+
+def _when_loaded(paths: Paths, config: Config, env: Mapping[str, str]) -> "WhenLoaded | None":
+    """The exported model in a worker; None without an export: torch is too dear for a daemon's whole life."""
+    from hivemind_cli.app.meaning import WhenLoaded
+    from hivemind_cli.embedding import choose as choose_embedder
+    from hivemind_cli.embedding import exported_folder
+    from hivemind_cli.embedding.worker import InWorker
+
+    setting = embedding_setting(paths, config, env)
+    if config.embedding.runtime not in ("auto", "onnx") or not exported_folder(setting).is_dir():
+        return None
+    choice = choose_embedder(setting, in_worker=True)
+    if choice.runtime != "onnx" or not isinstance(choice.embedder, InWorker):
+        return None
+    return WhenLoaded(choice.embedder)
 
 
 def llm_setting(paths: Paths, config: Config, env: Mapping[str, str]) -> Setting:

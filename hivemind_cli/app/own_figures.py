@@ -102,13 +102,12 @@ def _row(turn: Turn, said: Judgement, store: Store) -> _Row:
     facts = [one for one in noticed if one.kind is not CorrectionKind.SAID and one.quote.strip()]
     best = max((turn.read, *facts), key=lambda one: one.confidence)
     called = judged.is_called(best)
-    fallback = SaidKind.CORRECTION if called else SaidKind.OTHER
     return _Row(
         session=turn.event.session_id,
         label=said.said,
         durable=said.durable,
         confidence=best.confidence,
-        kind=SaidKind(getattr(turn.judged, "kind", fallback)),
+        kind=turn.judged.kind,
         lasting=called and best.durable is True,
     )
 

@@ -16,6 +16,7 @@ from hivemind_cli.app.backtest import Backtest
 from hivemind_cli.app.due import codify_due
 from hivemind_cli.app.installing import installed_dirs
 from hivemind_cli.app.machine import machine_key, this_person
+from hivemind_cli.app.meaning import WhenLoaded
 from hivemind_cli.app.publishing import Publishing
 from hivemind_cli.app.verbs import Verbs
 from hivemind_cli.core.child import stop_all
@@ -90,6 +91,7 @@ class OwnedHivemind:
         index: Index,
         provider: Provider | None = None,
         hosts: dict[str, Host] | None = None,
+        embedder: WhenLoaded | None = None,
         clock: Clock = system_clock,
     ) -> None:
         paths.make()
@@ -108,7 +110,8 @@ class OwnedHivemind:
         )
         calls = config.llm.judge_calls_day_max
         self.judge = Judge(provider, calls_day_max=calls, clock=clock) if provider and calls else None
-        self.detecting = Detect()
+        self._embedder = embedder
+        self.detecting = Detect(embedder)
         self._backtest = Backtest(store)
         self._publishing = Publishing(paths, store, index, self._hosts, clock)
         self._recent: OrderedDict[str, Delivery] = OrderedDict()
@@ -222,6 +225,8 @@ class OwnedHivemind:
             wait([self._codifying], timeout=CLOSE_WAIT_S)
             stop_all()  # a model that still thinks: its draft is made without it
         self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._embedder is not None:
+            self._embedder.close()
         try:
             self._publish_snapshot()
         except (HivemindError, OSError):

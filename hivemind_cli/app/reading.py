@@ -193,6 +193,6 @@ def _summary(store: Store, host: str, session_id: str, names: dict[str, str]) ->
         last_at=max(first.occurred_at, last.occurred_at),
         prompts=store.count(Event, host=host, session_id=session_id, kind=EventKind.PROMPT),
         tool_calls=store.count(Event, host=host, session_id=session_id, kind=EventKind.TOOL_CALL),
-        corrections=store.count(Correction, host=host, session_id=session_id),
+        corrections=len(judged.called(store, host=host, session_id=session_id)),
         recalls=store.count(Recall, host=host, session_id=session_id),
     )

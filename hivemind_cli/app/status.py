@@ -14,6 +14,7 @@ from hivemind_cli.core.config import Config
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Correction, Event, Notice, Outcome, Project, Recall, Scope, SkillState
 from hivemind_cli.hosts.base import Host
+from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.spool import Spool
 from hivemind_cli.storage.base import Store
 
@@ -93,7 +94,7 @@ def status(
         hosts=tuple(_host(host, store, paths, env) for host in hosts.values()),
         events=store.count(Event),
         sessions_today=len({row.record.session_id for row in store.find(Event, since=since, kind="session_start")}),
-        corrections=dict(Counter(row.record.kind.value for row in store.find(Correction))),
+        corrections=dict(Counter(one.kind.value for one in judged.called(store))),
         skills=dict(Counter(revision.state.value for revision in current_skills(store))),
         recalls={
             "decisions": decisions,
@@ -104,7 +105,7 @@ def status(
         waiting={
             "deliveries": len(spool.pending()),
             "set aside": sum(path.suffix != ".why" for path in _files(paths.quarantine)),
-            "corrections to codify": len(store.find(Correction, after=store.cursor("codify"), limit=COUNTED_MAX)),
+            "corrections to codify": len(_uncodified(store)),
             "skills to review": sum(
                 revision.state in (SkillState.REVIEW, SkillState.DRAFT) for revision in current_skills(store)
             ),
@@ -196,6 +197,11 @@ def _newest(host: Host, paths: Paths, folder: Path | None) -> datetime | None:
         except OSError:
             continue
     return datetime.fromtimestamp(max(times), UTC) if times else None
+
+
+def _uncodified(store: Store) -> list[Correction]:
+    rows = store.find(Correction, after=store.cursor("codify"), limit=COUNTED_MAX)
+    return [one for one in judged.effective(store, [row.record for row in rows]) if judged.is_called(one)]
 
 
 def _files(folder: Path) -> list[Path]:

@@ -9,6 +9,7 @@ Everybody who reads corrections to act on them (memos, codify, feedback, lists) 
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from hivemind_cli.core.records import Correction, Judgement, SaidKind
 from hivemind_cli.storage.base import Store
@@ -66,6 +67,12 @@ def refused(correction: Correction) -> bool:
 def is_called(correction: Correction) -> bool:
     """Is this effective correction more than a candidate?"""
     return correction.confidence >= CORRECTION_MIN
+
+
+def called(store: Store, **equals: Any) -> list[Correction]:
+    """The effective corrections that are more than candidates, in the order of storing."""
+    rows = store.find(Correction, **equals)
+    return [one for one in effective(store, [row.record for row in rows]) if is_called(one)]
 
 
 def touched(store: Store, judgements: Iterable[Judgement]) -> list[Correction]:

@@ -10,9 +10,11 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from hivemind_cli.core.errors import ModelError
 from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.records import NO_PROJECT, Correction, Event, EventKind, Record
 from hivemind_cli.pipeline.detect.finding import Finding, History
+from hivemind_cli.pipeline.detect.model import Meaning, embed_pairs, load
 from hivemind_cli.pipeline.detect.recurrence import Keys
 from hivemind_cli.pipeline.detect.said import Judged
 from hivemind_cli.pipeline.detect.structural import RULES, words_of
@@ -28,7 +30,7 @@ LOOK_BACK = 400
 class Detect:
     """The stage. Keeps no state but a memory of the store's corrections, which spares reading them again.
 
-    With an `embedder` the same mistake is known again by its meaning, too.
+    With an `embedder` words are judged, and the same mistake is known again, by meaning, too.
     """
 
     name = "detect"
@@ -37,6 +39,7 @@ class Detect:
 
     def __init__(self, embedder: "Embedder | None" = None) -> None:
         self._keys = Keys(embedder)
+        self._embedder = embedder
 
     def step(self, batch: Sequence[Row[Event]], store: Store) -> list[Record]:
         """The corrections that the events of `batch` complete."""
@@ -59,12 +62,20 @@ class Detect:
                 if row.record.id not in places:  # pruned meanwhile
                     continue
                 place = places[row.record.id]
-                history = History(events[max(place - LOOK_BACK, 0) : place], partial(_elsewhere, store))
+                history = History(events[max(place - LOOK_BACK, 0) : place], partial(_elsewhere, store), self._meaning)
                 for finding in _strongest([f for rule in RULES for f in rule(row.record, history)]):
                     correction = _correction(finding, row.record)
                     found[correction.id] = (row.seq, correction)
         in_order = [correction for _, correction in sorted(found.values(), key=lambda one: one[0])]
         return list(self.keyed(in_order, store))
+
+    def _meaning(self, words: str, before: str) -> Meaning | None:
+        if self._embedder is None or not load().fits(self._embedder):
+            return None
+        try:
+            return embed_pairs([(words, before)], self._embedder)[0]
+        except ModelError:  # still loading, or gone: words alone decide
+            return None
 
     def keyed(self, corrections: Sequence[Correction], store: Store) -> list[Correction]:
         """`corrections` with their recurrence keys."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 from hivemind_cli.core.acts import EDIT, Act
 from hivemind_cli.core.match import content
 from hivemind_cli.core.records import CorrectionKind, Event, EventKind
+from hivemind_cli.pipeline.detect.model import Meaning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +35,23 @@ TURNS_MAX = 3
 
 Elsewhere = Callable[[Event, timedelta], Sequence[Event]]
 
+MeaningOf = Callable[[str, str], Meaning | None]
+
 
 class History:
     """A session's events before one event, oldest first, and the questions rules ask of them."""
 
-    def __init__(self, events: Sequence[Event], elsewhere: Elsewhere = lambda event, within: ()) -> None:
-        """`elsewhere` gives the prompts of the project's other sessions before an event, the newest first."""
+    def __init__(
+        self,
+        events: Sequence[Event],
+        elsewhere: Elsewhere = lambda event, within: (),
+        meaning: MeaningOf = lambda words, before: None,
+    ) -> None:
+        """`elsewhere` gives the prompts of the project's other sessions before an event, the newest first; `meaning`
+        embeds words and what was said before them, where a model is at hand."""
         self.events = events
         self._elsewhere = elsewhere
+        self.meaning = meaning
 
     def prompts_elsewhere(self, event: Event, within: timedelta) -> Sequence[Event]:
         """Prompts of the project's other sessions that were over before `event`, the newest first."""

@@ -6,7 +6,7 @@
 The model knows what people's corrections look like; the rules know this act. No LLM, no network.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,8 @@ BRIEF_WORDS_MAX = 20
 """So short, words that share a term with the act are about the act."""
 WORDS_MAX = 220
 """Longer prompts are new work or pasted material more often than a correction."""
+DOUBT_MIN, DOUBT_MAX = 0.03, 0.7
+"""By words alone: outside of this, meaning moves no turn over a threshold that matters, and costs 15 ms."""
 STOPPED = "[request interrupted by user"
 """A host's own record of an interrupt, which some histories show as the person's words."""
 
@@ -129,14 +131,20 @@ def _kind(scores: Scores) -> SaidKind:
     return max(kinds, key=lambda kind: kinds[kind])
 
 
-def judge(text: str, act: Act | None, reply: str, task: str, meaning: Meaning | None = None) -> Judged:
-    """Judge a person's `text` after `act` and `reply`, given for `task`.
+def judge(
+    text: str, act: Act | None, reply: str, task: str, meaning: Callable[[str, str], Meaning | None] | None = None
+) -> Judged:
+    """Judge a person's `text` after `act` and `reply`, given for `task`; `meaning` is asked where words leave a doubt.
 
     `durable` is whether it names a rule (True), plainly does not (False), or cannot be told (None). Only the rules say
     yes here: a skill hangs on it, and the model's yes is right too seldom (`hivemind bench detect --labels`).
     """
     rules = _rules(text, act, reply, task)
-    scores = _scores(text, reply or (act.short if act else ""), rules, meaning)
+    before = reply or (act.short if act else "")
+    scores = _scores(text, before, rules, None)
+    if meaning is not None and DOUBT_MIN <= scores.correction < DOUBT_MAX:
+        embedded = meaning(text, before)
+        scores = scores if embedded is None else _scores(text, before, rules, embedded)
     explicit = rules.durable is True and (rules.names_it or bool(rules.mentions))
     confidence = max(scores.correction, SHOWN_MIN) if explicit else scores.correction
     return Judged(

@@ -154,7 +154,7 @@ def words_of(event: Event, history: History) -> tuple[Finding, Judged] | None:
     if not last and not reply:
         return None
     act_event, act = last or (history.last(EventKind.REPLY), None)
-    judged = judge(said_in(event), act, reply, history.task())
+    judged = judge(said_in(event), act, reply, history.task(), history.meaning)
     finding = Finding(
         kind=CorrectionKind.SAID,
         reaction=event,
