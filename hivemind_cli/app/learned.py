@@ -46,7 +46,7 @@ class OfKind:
     """Corrections of one kind, by how sure the detector is."""
 
     kind: CorrectionKind
-    certain: int
+    clear: int
     """Shown to a person without being asked for."""
     likely: int
     candidates: int
@@ -154,10 +154,10 @@ def _kinds(corrections: Sequence[Correction]) -> tuple[OfKind, ...]:
     for kind in CorrectionKind:
         sure = [one.confidence for one in corrections if one.kind is kind and one.confidence >= judged.PASS_MIN]
         if sure:
-            certain = sum(one >= judged.SHOWN_MIN for one in sure)
+            clear = sum(one >= judged.SHOWN_MIN for one in sure)
             likely = sum(judged.CORRECTION_MIN <= one < judged.SHOWN_MIN for one in sure)
-            found.append(OfKind(kind, certain, likely, len(sure) - certain - likely))
-    return tuple(sorted(found, key=lambda one: -(one.certain + one.likely)))
+            found.append(OfKind(kind, clear, likely, len(sure) - clear - likely))
+    return tuple(sorted(found, key=lambda one: -(one.clear + one.likely)))
 
 
 def _cost(store: Store, paths: Paths, config: Config, env: Mapping[str, str]) -> Cost:

@@ -22,8 +22,6 @@ from hivemind_cli.storage.base import Store
 
 LIKENESS_MIN = 0.6
 """Of two names, 0..1, below which none is offered (difflib's own cutoff)."""
-PAGE = 200
-"""Corrections looked at together, of which unsure ones are left out."""
 PROMPTS_A_SESSION = 20
 """Looked through for each session that is to be listed; a session of many prompts takes the place of others."""
 _BEGINNINGS = (EventKind.PROMPT, EventKind.SESSION_START)
@@ -127,19 +125,19 @@ def corrections(
     """
     filters: dict[str, Any] = {"kind": list(kinds), "project_id": sorted(project_ids), "host": sorted(hosts)}
     equals = {name: value for name, value in filters.items() if value}
+    rows = store.find(Correction, since=since, **equals)
+    counting = judged.effective(store, [row.record for row in reversed(rows)])
     found: list[Correction] = []
     unsure = 0
-    until: int | None = None
-    while len(found) < limit and until != 0:
-        rows = store.find(Correction, newest_first=True, limit=PAGE, until=until, since=since, **equals)
-        for one in judged.effective(store, [row.record for row in rows]):
-            if judged.refused(one) and not refused:
-                continue
-            if one.confidence >= sure_min and len(found) < limit:
-                found.append(one)
-            elif len(found) < limit:
-                unsure += 1
-        until = rows[-1].seq - 1 if len(rows) == PAGE else 0
+    for one in sorted(counting, key=lambda each: each.occurred_at, reverse=True):
+        if len(found) == limit:
+            break
+        if judged.refused(one) and not refused:
+            continue
+        if one.confidence >= sure_min:
+            found.append(one)
+        else:
+            unsure += 1
     return found, unsure
 
 

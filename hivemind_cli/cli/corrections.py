@@ -103,14 +103,14 @@ def _hosts() -> list[str]:
 
 def _print_list(listed: "Sequence[Correction]", names: dict[str, str]) -> None:
     for one in listed:
-        lasting = {True: "lasting", False: "one-off", None: "unsure"}[one.durable]
+        lasting = {True: "lasting, ", False: "for once, ", None: ""}[one.durable]
         kind = one.kind.value.replace("_", " ")
         say(f"[bold]{kind}[/]  {ago(one.occurred_at)}  {quoted(names.get(one.project_id, 'no project'))}")
         if one.before:
             say(f"  the agent   {quoted(one.before)}", indent=14)
         if one.quote or one.after:
             say(f"  the person  {quoted(one.quote or one.after)}", indent=14)
-        say(f"  [dim]noticed     {lasting} ({one.confidence:.2f}): {quoted(one.cause, 200)}[/]", indent=14)
+        say(f"  [dim]noticed     {lasting}{one.confidence:.0%} sure: {quoted(one.cause, 200)}[/]", indent=14)
 
 
 def _print_recurring(found: "Sequence[Recurring]", limit: int, now: datetime, json: bool) -> None:

@@ -56,15 +56,15 @@ def _sessions(report: "Learned", *, dry_run: bool) -> None:
 
 def _corrections(report: "Learned") -> None:
     say()
-    total = sum(one.certain + one.likely for one in report.kinds)
+    total = sum(one.clear + one.likely for one in report.kinds)
     if not report.kinds:
         say("No correction was noticed in them.")
         return
     say(f"[bold]You put the agent right {counted(total, 'time')}[/]")
     widest = max(len(KINDS.get(one.kind, one.kind.value)) for one in report.kinds)
-    row(f"  [dim]{'':<{widest}}  {'certain':>9}  {'likely':>9}  {'perhaps':>9}[/]")
+    row(f"  [dim]{'':<{widest}}  {'clear':>9}  {'likely':>9}  {'perhaps':>9}[/]")
     for one in report.kinds:
-        numbers = "  ".join(f"{number or '·':>9}" for number in (one.certain, one.likely, one.candidates))
+        numbers = "  ".join(f"{number or '·':>9}" for number in (one.clear, one.likely, one.candidates))
         row(f"  {KINDS.get(one.kind, one.kind.value):<{widest}}  {numbers}")
     if report.retries:
         say(f"  [dim]besides {_n(report.retries, 'error')} with what then worked[/]", indent=2)
@@ -114,7 +114,7 @@ def _next(report: "Learned", codified: Mapping[str, int] | None) -> None:
         say(_price(report.cost))
         say("No skill is made of past sessions until you say so:")
         _command("hivemind skillify run", "writes them into those projects")
-    if any(one.certain for one in report.kinds):
+    if any(one.clear for one in report.kinds):
         _command("hivemind corrections --recurring", "shows what was said, and when")
 
 

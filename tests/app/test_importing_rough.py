@@ -112,7 +112,7 @@ def test_the_command_stores_tells_and_does_it_once(paths: Paths, daemon: None) -
     report = last["report"]
     assert report["new"] == sum(one["new"] for one in lines)
     assert {one["host"]: one["prompts"] for one in report["hosts"]} == {one["host"]: one["prompts"] for one in lines}
-    assert sum(kind["certain"] + kind["likely"] for kind in report["kinds"]) > 0
+    assert sum(kind["clear"] + kind["likely"] for kind in report["kinds"]) > 0
     before = stored(paths)
     assert before["Correction"]
     told = hivemind("import", "--all").stdout

@@ -40,12 +40,19 @@ def test_a_project_is_found_by_its_name_and_a_wrong_one_is_answered_with_the_nea
         reading.projects_named(InMemoryStore(), "x")
 
 
-def test_a_long_list_is_read_in_pages() -> None:
+def test_a_list_ends_at_its_limit_and_counts_what_it_left_out_until_there() -> None:
     store = InMemoryStore()
-    some = [correction_(n, confidence=PASS_MIN if n % 2 else 1.0) for n in range(2 * reading.PAGE + 5)]
+    some = [correction_(n, confidence=PASS_MIN if n % 2 else 1.0) for n in range(45)]
     store.append(some)
-    listed, unsure = reading.corrections(store, limit=reading.PAGE + 1, sure_min=SHOWN_MIN)
-    assert [one.id for one in listed] == [one.id for one in reversed(some) if one.confidence == 1.0][: reading.PAGE + 1]
-    assert unsure == reading.PAGE
+    listed, unsure = reading.corrections(store, limit=21, sure_min=SHOWN_MIN)
+    assert [one.id for one in listed] == [one.id for one in reversed(some) if one.confidence == 1.0][:21]
+    assert unsure == 20
     everything, none = reading.corrections(store, limit=9999)
     assert (len(everything), none) == (len(some), 0)
+
+
+def test_the_newest_stand_first_however_late_they_were_imported() -> None:
+    store = InMemoryStore()
+    store.append([correction_(n) for n in (2, 9, 1, 5)])
+    listed, _ = reading.corrections(store, limit=3)
+    assert [one.id for one in listed] == [correction_(n).id for n in (9, 5, 2)]
