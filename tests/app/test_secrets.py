@@ -168,10 +168,10 @@ def test_a_key_pasted_between_lines_the_agent_wrote_is_not_shown(paths: Paths, t
     hive = own(paths)
     talk = Talk(paths, tree)
     talk.says("make a place for the key")
-    talk.writes(tree / "id", f"{begin}\nput it here\n{end}\n")
+    talk.writes(tree / "id", f"owner: nobody yet\n{begin}\nput it here\n{end}\n")
     while hive.drain():
         pass
-    (tree / "id").write_text("\n".join([begin, *body, end, ""]), encoding="utf-8")
+    (tree / "id").write_text("\n".join(["owner: the build machine", begin, *body, end, ""]), encoding="utf-8")
     talk.says("go on")
     talk.ends()
     hive.settle()
