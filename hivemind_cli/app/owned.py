@@ -18,6 +18,7 @@ from hivemind_cli.app.installing import installed_dirs
 from hivemind_cli.app.machine import machine_key, this_person
 from hivemind_cli.app.meaning import WhenLoaded
 from hivemind_cli.app.publishing import Publishing
+from hivemind_cli.app.silent import Silent
 from hivemind_cli.app.verbs import Verbs
 from hivemind_cli.core.child import stop_all
 from hivemind_cli.core.clock import Clock, from_ns, system_clock
@@ -27,16 +28,7 @@ from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.match import Weights, rarity
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.project import kept_workspaces
-from hivemind_cli.core.records import (
-    DEFAULT_WORKSPACE,
-    Event,
-    EventKind,
-    Moment,
-    Notice,
-    Project,
-    Recall,
-    Tombstone,
-)
+from hivemind_cli.core.records import DEFAULT_WORKSPACE, Event, EventKind, Moment, Notice, Project, Tombstone
 from hivemind_cli.hosts import HOSTS
 from hivemind_cli.hosts.base import Host
 from hivemind_cli.index import snapshot
@@ -47,7 +39,7 @@ from hivemind_cli.pipeline.capture import Capture, Person
 from hivemind_cli.pipeline.codify import Codify
 from hivemind_cli.pipeline.codify.reconsider import Reconsider, Withdraw
 from hivemind_cli.pipeline.detect import Detect
-from hivemind_cli.pipeline.feedback import Feedback, judge_session
+from hivemind_cli.pipeline.feedback import Feedback
 from hivemind_cli.pipeline.judging import Judge
 from hivemind_cli.pipeline.recall.acts import ActBook
 from hivemind_cli.pipeline.runner import run_once
@@ -64,11 +56,15 @@ CATCH_UP_ALL_MAX = 16
 """So few deliveries that wait are taken before a recall, whatever session they are of: another may know better."""
 CATCH_UP_MAX = 200
 """Of more, those a recall looks through for its own session."""
+CATCH_UP_EVENTS_MAX = 50
+"""Stored events a recall has detected before it answers; of a flood (an import) it does not wait for the end."""
+FLOOD_WAIT_S = 0.01
+"""A recall's for the lock while a flood is detected, whose batches take longer than a hook waits."""
+LET_IN_S = 0.005
+"""Between two batches of a flood: who waits for the lock gets it, though the same thread would take it again."""
 BATCH_BYTES_MAX = 16 << 20
 """Payload bytes captured in one commit."""
 PROMPTS_FOR_RARITY = 2000
-RECALLS_JUDGED_MAX = 300
-"""Of the newest recalls, those whose sessions are looked at for an unjudged end."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
 """The machine's trouble, not the file's."""
 CLOSE_WAIT_S = 2.0
@@ -119,6 +115,8 @@ class OwnedHivemind:
         self._answering = self._answerer(person, kept)
         self._undetected = {ELSEWHERE}
         """Names of deliveries that are stored, or about to be, and that detect and the index have not seen."""
+        self._flooded = False
+        """Were there more stored events than one turn of detection took?"""
         self._verbs = Verbs(self, self._answering)
         self._turning = threading.RLock()
         """Held while records move, so that two threads never take the same batch."""
@@ -129,8 +127,7 @@ class OwnedHivemind:
         self._snapshot_lock = threading.Lock()
         self._cold: list[Document] = []
         """Documents whose act was not yet looked up in the person's history."""
-        self._judged: dict[tuple[str, str], str] = {}
-        """Silent session -> its last event when it was judged."""
+        self._silent = Silent(store, idle=timedelta(minutes=config.codify.idle_minutes))
         self._closed = False
         self._refresh_weights()
         self._detect()
@@ -160,12 +157,19 @@ class OwnedHivemind:
             return self._take(self._spool.pending()[:limit])
 
     def work(self) -> int:
-        """Detect, index, feed back, publish; start codifying if it is due. How many records moved."""
+        """Detect, index, feed back, publish; start codifying if it is due. How many records moved.
+
+        Of a flood one batch is detected, and the rest waits for the next call: the lock is never held for long.
+        """
         with self._turning:
-            moved = self._detect()
-            moved += run_once(Withdraw(), self.store) + run_once(Feedback(), self.store)
-            moved += self._publishing.run()
-            cold, self._cold = self._cold, []
+            moved, flooded = self._detect(), self._flooded
+            if not flooded:
+                moved += run_once(Withdraw(), self.store) + run_once(Feedback(), self.store)
+                moved += self._publishing.run()
+                cold, self._cold = self._cold, []
+        if flooded:
+            time.sleep(LET_IN_S)
+            return moved
         self._backtest.warm(cold)  # reads much: neither locked, nor while a hook waits
         self._start_codifying()
         return moved
@@ -210,7 +214,7 @@ class OwnedHivemind:
             if indexing.expire_memos(self.store, self.index):
                 self._index_changed()
             self._detect()
-        self._judge_silent(now)
+        self._silent.judge(now)
         self._refresh_weights()
         self._publish_snapshot()
 
@@ -250,7 +254,7 @@ class OwnedHivemind:
         while run_once(reconsider, self.store, clock=self._clock):
             pass
         with self._turning:
-            self._detect()
+            self._index_new()
             self._publishing.run()
         self._publish_snapshot()
 
@@ -276,7 +280,7 @@ class OwnedHivemind:
         """Build the index anew from the store; how many documents it holds."""
         with self._turning:
             self.index.update([], [document.id for document in self.index.all()], cursor=0)
-            self._detect()
+            self._index_new()
             self._index_changed()
             return len(self.index.all())
 
@@ -405,12 +409,13 @@ class OwnedHivemind:
             earlier = [path for path in earlier if _mentions(path, session_id)]
         if not earlier and self._undetected <= {before}:
             return  # what may be worked on now is this very delivery: its answer needs nothing of it
-        if not self._turning.acquire(timeout=seconds):  # held: what was delivered is being worked on
+        wait_s = min(seconds, FLOOD_WAIT_S) if self._flooded else seconds
+        if not self._turning.acquire(timeout=wait_s):  # held: what was delivered is being worked on
             return
         try:
             self._take(earlier)
-            if self._undetected:
-                self._detect()
+            if self._undetected and not self._flooded:
+                self._detect(CATCH_UP_EVENTS_MAX)
         finally:
             self._turning.release()
 
@@ -420,37 +425,31 @@ class OwnedHivemind:
         end = next((n for n, path in enumerate(names, 1) if path.name == name), 0)
         return names[:end] if end <= CATCH_UP_MAX else []
 
-    def _detect(self) -> int:
-        """Under the lock: detect and index what was stored since the last time."""
+    def _detect(self, events_max: int | None = None) -> int:
+        """Under the lock: detect a batch, and once none is left index what was stored since the last time."""
         before = set(self._undetected)
-        moved = 0
-        while run := run_once(self.detecting, self.store):
-            moved += run
+        moved = run_once(self.detecting, self.store, limit=events_max)
+        self._flooded = moved >= (events_max or self.detecting.batch_size)
+        if self._flooded:
+            return moved
+        moved += self._index_new()
+        self._undetected -= before
+        return moved
+
+    def _index_new(self) -> int:
+        """Under the lock: index what is not yet; how many records that were."""
         indexed = 0
         while seen := indexing.refresh(self.store, self.index):
             indexed += seen
         if indexed:
             self._index_changed()
-        self._undetected -= before
-        return moved + indexed
+        return indexed
 
     def _index_changed(self) -> None:
         documents = self.index.all()
         self._answering.book = ActBook(documents)
         self._cold = documents
         self._snapshot_stale = True
-
-    def _judge_silent(self, now: datetime) -> None:
-        """What came of recalls in sessions that fell silent without an end."""
-        since, idle = now - timedelta(days=2), timedelta(minutes=self.config.codify.idle_minutes)
-        rows = self.store.find(Recall, since=since, newest_first=True, limit=RECALLS_JUDGED_MAX)
-        for host, session_id in {(row.record.host, row.record.session_id) for row in rows if row.record.text}:
-            last = self.store.find(Event, host=host, session_id=session_id, newest_first=True, limit=1)
-            if not last or now - last[0].record.occurred_at < idle:
-                continue
-            if self._judged.get((host, session_id)) != last[0].record.id:
-                self._judged[host, session_id] = last[0].record.id
-                self.store.append(judge_session(self.store, host, session_id, now))
 
     def _refresh_weights(self) -> None:
         rows = self.store.find(Event, kind=EventKind.PROMPT, newest_first=True, limit=PROMPTS_FOR_RARITY)

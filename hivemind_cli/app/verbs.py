@@ -70,8 +70,8 @@ class Verbs:
     def _codify(self, args: dict[str, Any]) -> dict[str, Any]:
         store = self._owner.store
         before = store.count(SkillRevision), store.count(GateSkip)
-        self._owner.drain()
-        self._owner.work()
+        while self._owner.drain() or self._owner.work():
+            pass
         self._owner.codify(history=True)
         return {
             "revisions": store.count(SkillRevision) - before[0],

@@ -42,13 +42,13 @@ class Stage(Protocol[R]):
         """
 
 
-def run_once(stage: Stage[R], store: Store, *, clock: Clock = system_clock) -> int:
-    """Give `stage` its next batch. How many records it took; 0: caught up, or another run was quicker.
+def run_once(stage: Stage[R], store: Store, *, clock: Clock = system_clock, limit: int | None = None) -> int:
+    """Give `stage` its next batch, or `limit` records. How many it took; 0: caught up, or another run was quicker.
 
     StoreError, ProviderUnavailable: nothing moved, the same batch comes again.
     """
     start = store.cursor(stage.name)
-    batch = store.find(stage.reads, after=start, limit=stage.batch_size)
+    batch = store.find(stage.reads, after=start, limit=limit or stage.batch_size)
     if not batch:
         return 0
     try:

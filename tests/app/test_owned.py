@@ -1,8 +1,9 @@
 """The owner at work: deliveries in, answers out, skills on disk; in this process, over the real engines."""
 
 import json
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,17 @@ from typing import Any
 import pytest
 
 from hivemind_cli.app import Hivemind, OwnedHivemind
+from hivemind_cli.app.owned import CATCH_UP_EVENTS_MAX
 from hivemind_cli.core.config import Config, RecallConfig
 from hivemind_cli.core.fence import OPEN
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.paths import Paths
-from hivemind_cli.core.records import Correction, Event, Notice, Outcome, Recall, Verdict
+from hivemind_cli.core.records import Correction, Event, Notice, Outcome, Recall, Record, Verdict
 from hivemind_cli.pipeline.codify import Codify
+from hivemind_cli.pipeline.detect import Detect
 from hivemind_cli.pipeline.spool import Delivery
+from hivemind_cli.storage.base import Row, Store
+from tests.storage.samples import event
 
 CONFIG = Config(recall=RecallConfig(deadline_ms=10_000, deadline_start_ms=10_000))
 """A busy machine is no reason to be silent here; being late is tested on its own."""
@@ -117,6 +122,45 @@ def test_a_session_end_makes_a_skill_that_a_new_session_reads_once(agent: Agent,
     assert text_of(first).count(OPEN) == 1
     assert again == {}
     assert {row.record.tier for row in owner.store.find(Recall)} == {"lexical"}
+
+
+def test_a_recall_waits_for_no_import_that_is_being_detected(
+    agent: Agent, owner: OwnedHivemind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent.is_corrected()
+    agent.drop("SessionEnd", "monday", reason="other")
+    owner.settle()
+    owner.store.append([event(n, "imported", id=f"imported-{n}") for n in range(3 * Detect.batch_size)])
+    owner.touched()
+    begun = owner.store.cursor(Detect.name)
+    assert text_of(agent.asks("UserPromptSubmit", "tuesday", prompt="deploy the docs, please", prompt_id="3"))
+    assert owner.store.cursor(Detect.name) - begun <= CATCH_UP_EVENTS_MAX
+    assert owner.work() == Detect.batch_size
+
+    detecting, answered = threading.Event(), threading.Event()
+    step = owner.detecting.step
+
+    def slow(batch: Sequence[Row[Event]], store: Store) -> list[Record]:
+        detecting.set()
+        assert answered.wait(5)
+        return step(batch, store)
+
+    monkeypatch.setattr(owner.detecting, "step", slow)
+    working = threading.Thread(target=owner.work)
+    working.start()
+    try:
+        assert detecting.wait(5)
+        agent.drop("Stop", "wednesday", prompt_id="0", last_assistant_message="Hello.")
+        name = agent.drop("UserPromptSubmit", "wednesday", prompt="deploy the docs, please", prompt_id="1")
+        begun_s = time.monotonic()
+        assert OPEN in json.loads(owner.answer(name))["hookSpecificOutput"]["additionalContext"]
+        assert time.monotonic() - begun_s < 1
+    finally:
+        answered.set()
+        working.join()
+    owner.settle()
+    newest = owner.store.find(Event, newest_first=True, limit=1)[0].seq
+    assert owner.store.cursor(Detect.name) == newest
 
 
 def test_the_act_is_held_once_and_the_repeat_is_a_recurrence(agent: Agent, owner: OwnedHivemind) -> None:
