@@ -53,7 +53,7 @@ def _pair(line: bytes, number: int) -> Pair:
     if before is not None and not isinstance(before, str):
         raise ConfigError(f"In line {number} `prev_assistant` is no text.", fix=form)
     label = value.get("label") or ""
-    if label and label not in set(SaidKind):
+    if not isinstance(label, str) or (label and label not in set(SaidKind)):
         raise ConfigError(f"Line {number} has the label {label!r}.", fix=f"Labels are {', '.join(SaidKind)}.")
     return Pair(
         id=value["id"],
@@ -70,8 +70,17 @@ def _pair(line: bytes, number: int) -> Pair:
 def judged(found: Iterable[Pair], embedder: "Embedder | None") -> Iterator[tuple[Pair, Heard]]:
     """Each pair with what the detector makes of it, in order, in bounded memory."""
     rest = iter(found)
-    while batch := list(islice(rest, BATCH)):
+    broken: ConfigError | None = None
+    while broken is None:
+        batch: list[Pair] = []
+        try:
+            batch.extend(islice(rest, BATCH))
+        except ConfigError as exc:  # what stood before the bad line is answered first
+            broken = exc
+        if not batch and broken is None:
+            return
         yield from zip(batch, hear([(one.user, one.before) for one in batch], embedder), strict=True)
+    raise broken
 
 
 def as_line(pair: Pair, heard: Heard) -> str:

@@ -33,13 +33,17 @@ class WhenLoaded:
 
     def embed(self, texts: Sequence[str], *, tokens_max: int = TOKENS_MAX) -> "NDArray[np.float32]":
         """See Embedder. ModelError: not loaded yet."""
-        if not self._embedder.ready():
+        if not self.ready():
             now = time.monotonic()
             if now - self._tried >= AGAIN_S:
                 self._tried = now
                 self._embedder.warm()
             raise ModelError(f"{self.name} is still being loaded.")
         return self._embedder.embed(texts, tokens_max=tokens_max)
+
+    def ready(self) -> bool:
+        """Is the model loaded?"""
+        return self._embedder.ready()
 
     def close(self) -> None:
         """End its process."""

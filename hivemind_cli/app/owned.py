@@ -106,7 +106,7 @@ class OwnedHivemind:
         )
         calls = config.llm.judge_calls_day_max
         self.judge = Judge(provider, calls_day_max=calls, clock=clock) if provider and calls else None
-        self._embedder = embedder
+        self.embedder = embedder
         self.detecting = Detect(embedder)
         self._backtest = Backtest(store)
         self._publishing = Publishing(paths, store, index, self._hosts, clock)
@@ -229,8 +229,8 @@ class OwnedHivemind:
             wait([self._codifying], timeout=CLOSE_WAIT_S)
             stop_all()  # a model that still thinks: its draft is made without it
         self._pool.shutdown(wait=True, cancel_futures=True)
-        if self._embedder is not None:
-            self._embedder.close()
+        if self.embedder is not None:
+            self.embedder.close()
         try:
             self._publish_snapshot()
         except (HivemindError, OSError):
