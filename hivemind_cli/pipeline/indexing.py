@@ -119,15 +119,25 @@ def _latest_starts(store: Store, workspace_id: str, project_id: str) -> list[tup
 
 
 def is_memo(correction: Correction) -> bool:
-    """Is it worth saying before a skill carries it? A person's words, meant to last or not known not to."""
+    """Is it worth saying before a skill carries it? A person's words, meant to last or not known not to.
+
+    Words that only read like a correction must say what they are about, or somebody must have judged them to be one.
+    """
     return (
         bool(correction.quote.strip())
         and correction.kind not in _WORDLESS_KINDS
         and correction.durable is not False
         and correction.confidence >= judged.SHOWN_MIN
-        and (correction.kind is not CorrectionKind.INTERRUPTED or _about_the_act(correction))
+        and (_told_by_act(correction) or _about_the_act(correction))
         and correction.project_id != NO_PROJECT  # said nowhere in particular, it would apply everywhere
     )
+
+
+def _told_by_act(correction: Correction) -> bool:
+    """Is it no matter of words that they put something right?"""
+    if correction.kind is CorrectionKind.SAID:
+        return correction.confidence >= judged.MODEL_YES
+    return correction.kind is not CorrectionKind.INTERRUPTED
 
 
 def _about_the_act(correction: Correction) -> bool:

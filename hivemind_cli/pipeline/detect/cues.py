@@ -28,7 +28,7 @@ _NO = {
     "cs": "ne|špatně|počkej",
 }
 _NEVER = {
-    "en": "never|not ever|not\\b[^.!?]*,? ever|under no circumstances|do not ever|don't ever",
+    "en": "never(?! ?mind)|not ever|not\\b[^.!?]*,? ever|under no circumstances|do not ever|don't ever",
     "de": "nie|niemals|nie wieder|auf keinen fall",
     "fr": "jamais|plus jamais|surtout pas",
     "es": "nunca|jamás",
@@ -44,7 +44,7 @@ _NEVER = {
     "cs": "nikdy",
 }
 _ALWAYS = {
-    "en": "always|every time|each time|from now on|in future|in the future|going forward|as a rule|remember|by convention"
+    "en": "always|every time|each time|from now on|in future|in the future|going forward|as a rule|(?<!n't )(?<!not )remember|by convention"
     "|our convention|the convention|our rule|our standard",
     "de": "immer|jedes mal|ab jetzt|künftig|in zukunft|grundsätzlich|merk dir|denk daran|bei uns",
     "fr": "toujours|chaque fois|désormais|dorénavant|à l'avenir|rappelle-toi|chez nous",

@@ -6,7 +6,8 @@
 The model knows what people's corrections look like; the rules know this act. No LLM, no network.
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,8 +34,25 @@ WORDS_MAX = 220
 """Longer prompts are new work or pasted material more often than a correction."""
 DOUBT_MIN, DOUBT_MAX = 0.03, 0.7
 """By words alone: outside of this, meaning moves no turn over a threshold that matters, and costs 15 ms."""
+LASTS_MIN = 0.15
+"""The model's opinion of how long words hold, below which no rule that the rules read in them counts."""
+LASTS_UNSAID_MIN = 0.4
+"""The same where nobody said a rule, nor named the very command or path: it is only read out of what is set against
+what."""
+LASTS_TASK_MIN = 0.5
+"""The same where a sentence asks to make something: what it must always do is its description, more often than not."""
+NEW_REQUEST_MAX = 0.65
+"""So likely new work, words are no rule about the last."""
+ASKED_CHARS = 200
+"""Of the agent's end: a question there is what the words may answer."""
 STOPPED = "[request interrupted by user"
 """A host's own record of an interrupt, which some histories show as the person's words."""
+
+_OF_OTHERS = re.compile(
+    r"^[ \t]*>[^\n]*$|```.*?(?:```|\Z)|[\"“„]\w(?:[^\"“”\s]*\s){3,40}[^\"“”\s]*[\"”“]|«(?:[^«»\s]+\s){3,40}[^«»]*»",
+    re.MULTILINE | re.DOTALL,
+)
+"""What somebody else said, or a program: quoted lines, fenced text, four words and more between quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +65,9 @@ class Rules:
     """Terms that the words share with the act."""
     names_it: bool
     """Do the words set something against the very command or path?"""
+    said: bool
+    """Is a rule said in so many words: never, always, how it is done here?"""
+    never: bool
     language: str
     cause: str
 
@@ -109,14 +130,14 @@ def _hear(user: str, before: str, meaning: Meaning | None) -> Heard:
         return Heard(SaidKind.REJECTION_INTERRUPT, 0.0, False)
     told = before[-BEFORE_CHARS_MAX:]
     rules = _rules(user[:USER_CHARS_MAX], Act(OTHER, "", text=told), told, "")
-    scores = _scores(user, before, rules, meaning)
+    scores = _scores(features(user, before), rules, meaning)
     return Heard(_kind(scores), round(scores.correction, 4), scores.durable >= load().durable_min)
 
 
-def _scores(user: str, before: str, rules: Rules, meaning: Meaning | None) -> Scores:
+def _scores(found: Mapping[str, float], rules: Rules, meaning: Meaning | None) -> Scores:
     model = load()
     weights = model.hybrid if meaning is not None else model.lexical
-    return weights.score(features(user, before), rules.as_features, meaning)
+    return weights.score(found, rules.as_features, meaning)
 
 
 def _kind(scores: Scores) -> SaidKind:
@@ -136,25 +157,46 @@ def judge(
 ) -> Judged:
     """Judge a person's `text` after `act` and `reply`, given for `task`; `meaning` is asked where words leave a doubt.
 
-    `durable` is whether it names a rule (True), plainly does not (False), or cannot be told (None). Only the rules say
-    yes here: a skill hangs on it, and the model's yes is right too seldom (`hivemind bench detect --labels`).
+    `durable` is whether it names a rule (True), plainly does not (False), or cannot be told (None). For a yes, for a
+    skill hangs on it, the rules must read one and the model must not think it absurd.
     """
     rules = _rules(text, act, reply, task)
     before = reply or (act.short if act else "")
-    scores = _scores(text, before, rules, None)
+    found = features(text, before)
+    scores = _scores(found, rules, None)
     if meaning is not None and DOUBT_MIN <= scores.correction < DOUBT_MAX:
         embedded = meaning(text, before)
-        scores = scores if embedded is None else _scores(text, before, rules, embedded)
-    explicit = rules.durable is True and (rules.names_it or bool(rules.mentions))
+        scores = scores if embedded is None else _scores(found, rules, embedded)
+    durable = rules.durable
+    if durable and not (_may_last(rules, scores, found) and _in_own_words(text, act, reply, task)):
+        durable = None
+    answers = bool({"?", "？"} & set(reply[-ASKED_CHARS:])) and not rules.never
+    explicit = durable is True and (rules.names_it or bool(rules.mentions)) and not answers
     confidence = max(scores.correction, SHOWN_MIN) if explicit else scores.correction
     return Judged(
         score=round(confidence, 3),
         kind=SaidKind.CORRECTION if confidence >= CORRECTION_MIN else _kind(scores),
-        durable=rules.durable,
+        durable=durable,
         mentions=rules.mentions,
         language=rules.language,
         cause=rules.cause or f"reads like a correction ({confidence:.2f})",
     )
+
+
+def _may_last(rules: Rules, scores: Scores, found: Mapping[str, float]) -> bool:
+    """Does the model, too, hold it possible that a rule which the rules read is one?"""
+    if scores.kinds[SaidKind.NEW_REQUEST] >= NEW_REQUEST_MAX:
+        return False
+    least = LASTS_MIN if rules.said or rules.names_it else LASTS_UNSAID_MIN
+    if any(name in found for name in ("opens.create", "opens2.create", "then.create")):
+        least = LASTS_TASK_MIN
+    return scores.durable >= least
+
+
+def _in_own_words(text: str, act: Act | None, reply: str, task: str) -> bool:
+    """Is there a rule without what is quoted from others?"""
+    own = _OF_OTHERS.sub(" ", text)
+    return own == text or _rules(own, act, reply, task).durable is True
 
 
 def _rules(text: str, act: Act | None, reply: str, task: str) -> Rules:
@@ -189,6 +231,8 @@ def _rules(text: str, act: Act | None, reply: str, task: str) -> Rules:
         durable=_durable(cues, names_it, bool(mentions), score, len(text.split())),
         mentions=mentions,
         names_it=names_it,
+        said=cues.never or cues.always or cues.here,
+        never=cues.never,
         language=cues.language,
         cause=", ".join(why for value, why in parts if value > 0),
     )
