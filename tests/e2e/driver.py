@@ -27,6 +27,7 @@ from tests.e2e.stub import Stub
 from tests.e2e.terminal import Terminal
 
 _POLL_S = 0.2
+_LINKS_S = 10.0
 RECORD_END = b"\x1e"
 """Ends each record that a fake program writes (world.py)."""
 
@@ -149,7 +150,20 @@ class Player:
         return {**result, "ok": fitted}
 
     def _skills(self, step: dict[str, Any]) -> dict[str, Any]:
-        """Every skill folder of the project, a copy kept for the validator, and what stands beside it for others."""
+        """Every skill folder of the project, a copy kept for the validator, and what stands beside it for others.
+
+        The file is there a moment before the links to it are.
+        """
+        skills: list[dict[str, Any]] = []
+
+        def seen_by_others() -> bool:
+            skills[:] = self._skills_now(step)
+            return bool(skills) and all(one["linked"] or one["same"] for one in skills)
+
+        _until(seen_by_others, _LINKS_S)
+        return {"skills": skills}
+
+    def _skills_now(self, step: dict[str, Any]) -> list[dict[str, Any]]:
         skills = []
         for folder in sorted(Path(step["root"]).glob(".claude/skills/*")):
             other = Path(step["root"]) / ".agents/skills" / folder.name
@@ -159,7 +173,7 @@ class Player:
             same = (other / "SKILL.md").is_file() and (other / "SKILL.md").read_text(encoding="utf-8") == text
             linked = other.exists() and other.resolve() == folder.resolve()
             skills.append({"name": folder.name, "copy": str(keep), "text": text, "same": same, "linked": linked})
-        return {"skills": skills}
+        return skills
 
     def _processes(self, step: dict[str, Any]) -> dict[str, Any]:
         """Everything that runs in the namespace besides us, once it had `timeout_s` to leave."""
