@@ -9,7 +9,8 @@ from hivemind_cli.core.stopwords import FEEDBACK
 from hivemind_cli.core.terms import weight
 
 NAMED_MIN = 0.5
-"""Share of the corrected act's terms which the words name that a call must hold to be the same act."""
+"""Share of the corrected act's terms which the words name, besides its head or path class, that a call must hold to be
+the same act."""
 WEIGHT_MIN = 0.4
 """Of a term that tells: single letters and pairs stand everywhere."""
 FOLLOWED_MIN = 0.5
@@ -25,7 +26,7 @@ def repeats(call: Act, corrected: Act, words: str, task: str) -> bool:
     """Is `call` the act that `words` corrected under `task`, and not done as they say? A read repeats nothing."""
     if not _meets(call, corrected) or _indents_apart(call, corrected) or follows(call, corrected, words, task):
         return False
-    named = content(words) & _terms(corrected)
+    named = (content(words) & _terms(corrected)) - _common(corrected)
     return not named or len(named & _terms(call)) / len(named) >= NAMED_MIN
 
 
@@ -52,6 +53,13 @@ def _meets(call: Act, corrected: Act) -> bool:
     if call.kind == SHELL and (call.heads or corrected.heads):
         return bool(corrected.heads) and corrected.heads[0] in call.heads
     return call.signature == corrected.signature
+
+
+def _common(corrected: Act) -> frozenset[str]:
+    """The terms that every call has which meets this act: naming them tells none of those calls from another."""
+    if corrected.kind == SHELL:
+        return content(corrected.heads[0]) if corrected.heads else frozenset()
+    return content(corrected.path_class)
 
 
 def _indents_apart(call: Act, corrected: Act) -> bool:

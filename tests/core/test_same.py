@@ -70,6 +70,28 @@ def test_what_is_done_again_and_what_is_done_as_said(
     assert follows(right, corrected, words, task)
 
 
+@pytest.mark.parametrize(
+    ("corrected", "words", "again", "other"),
+    [
+        (
+            shell("git push origin main"),
+            "never push to main",
+            shell("git push --tags origin main"),
+            shell("git push origin fix-rounding"),
+        ),
+        (
+            edit("tests/test_pay.py", "from unittest.mock import patch\n"),
+            "no mocks in our tests, ever",
+            edit("tests/test_refund.py", "import mock\n"),
+            edit("tests/test_refund.py", "from gateway import Standin\n"),
+        ),
+    ],
+)
+def test_what_every_such_call_has_tells_none_from_another(corrected: Act, words: str, again: Act, other: Act) -> None:
+    assert repeats(again, corrected, words, "")
+    assert not repeats(other, corrected, words, "")
+
+
 def test_another_command_is_neither() -> None:
     corrected, other = shell("rsync -a a b"), shell("ls -l")
     assert not repeats(other, corrected, "never rsync here, make publish", "deploy")

@@ -24,6 +24,7 @@ from hivemind_cli.core.records import (
 from hivemind_cli.index.inmemory import InMemoryIndex
 from hivemind_cli.pipeline import indexing
 from hivemind_cli.pipeline.indexing import MEMO_SESSIONS_MAX, expire_memos, is_memo
+from hivemind_cli.pipeline.judged import MODEL_YES
 from hivemind_cli.pipeline.judged import PASS_MIN
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.pipeline.judging_loop import judgement_
@@ -114,6 +115,10 @@ def test_a_correction_is_a_memo_with_the_persons_words_and_the_act(loop: Loop) -
         ({"durable": False}, False),
         ({"quote": "  "}, False),
         ({"confidence": 0.3}, False),
+        ({"quote": "no, that is the wrong way round", "confidence": 0.8}, False),
+        ({"quote": "no, that is the wrong way round", "confidence": 0.8, "durable": True}, True),
+        ({"quote": "no, that is the wrong way round", "confidence": MODEL_YES}, True),
+        ({"quote": "no, that is the wrong way round", "kind": CorrectionKind.REJECTED}, True),
         ({"kind": CorrectionKind.REJECTED}, True),
         ({"kind": CorrectionKind.TOOL_RETRY}, False),
         ({"kind": CorrectionKind.RED_AFTER_DONE}, False),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hivemind_cli.core.acts import SHELL, Act
+from hivemind_cli.core.acts import EDIT, SHELL, Act
 from hivemind_cli.core.records import SaidKind
 from hivemind_cli.embedding.hashing import Hashing
 from hivemind_cli.pipeline.detect import model
@@ -71,6 +71,52 @@ def test_an_explicit_rule_against_the_act_is_shown_whatever_the_model_thinks() -
     judged = judge("never npm install here, use pnpm add", act, "Installed.", "add left-pad")
     assert judged.score >= SHOWN_MIN
     assert judged.durable is True
+
+
+PUSH = Act(SHELL, "Bash", command="git push origin main")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "never push to main, we open a branch",
+        "you pushed to main. We always open a branch here, please",
+        "Bitte nie auf main pushen, bei uns gibt es dafür immer einen Branch",
+    ],
+)
+def test_a_rule_about_the_act_lasts(words: str) -> None:
+    assert judge(words, PUSH, "Pushed.", "push it").durable is True
+
+
+@pytest.mark.parametrize(
+    ("words", "act", "task"),
+    [
+        ("now write a check that nobody can ever push to main, always green", PUSH, "push it"),
+        ("add a page about what went wrong and what we should have pushed instead", PUSH, "push it"),
+        ("no, feature-b", Act(SHELL, "Bash", command="git checkout feature-a"), "check it out"),
+        ("it should say 'Revenue' instead of 'Sales'", Act(EDIT, "Write", path="src/fig.tsx", text="Sales"), "caption"),
+        ('Bob wrote: "No, never push to main, we always open a branch here." Draft an answer.', PUSH, "push it"),
+        ("> never push to main, we always open a branch here\n\nwho wrote this?", PUSH, "push it"),
+        ("use the branch, never mind main", PUSH, "push it"),
+    ],
+)
+def test_what_only_sounds_like_a_rule_is_none(words: str, act: Act, task: str) -> None:
+    judged = judge(words, act, "Done.", task)
+    assert judged.durable is not True
+    assert judged.score == pytest.approx(hear([(words, "Done.")])[0].confidence, abs=1e-3)
+
+
+def test_an_answer_is_shown_only_if_the_model_finds_it_a_correction_too() -> None:
+    words, asks = "on a branch, not on main. we do all our work on branches", "Where should I push it?"
+    answer, told = judge(words, PUSH, asks, "push it"), judge(words, PUSH, "Pushed.", "push it")
+    assert answer.score == pytest.approx(hear([(words, asks)])[0].confidence, abs=1e-3)
+    assert answer.score < SHOWN_MIN <= told.score
+    assert judge("never to main, we use branches", PUSH, asks, "push it").score >= SHOWN_MIN
+
+
+def test_who_says_nothing_reports_nothing() -> None:
+    (heard,) = hear([(" \n", "Done.")])
+    assert (heard.kind, heard.confidence, heard.durable) == (SaidKind.OTHER, 0.0, False)
 
 
 @pytest.mark.parametrize(
