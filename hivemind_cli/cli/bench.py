@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from hivemind_cli.app.bench_detect import Row
     from hivemind_cli.embedding.base import Embedder
 
+LEGEND = (
+    "strict: a correction. pushback: that, a failure report or a refusal; text only: where refusals are left out. "
+    "durable: meant to last. In brackets: 95 % intervals."
+)
+
 app = typer.Typer(help="Measure detection on your own data.", no_args_is_help=True)
 
 
@@ -56,6 +61,8 @@ def _opened(file: Path | None) -> "AbstractContextManager[IO[bytes]]":
     from hivemind_cli.core.errors import ConfigError
 
     if file is None:
+        if sys.stdin.isatty():
+            note("Reading JSON lines from the terminal; Ctrl-D ends them.")
         return nullcontext(sys.stdin.buffer)
     try:
         return file.open("rb")
@@ -103,6 +110,7 @@ def _report(rows: "list[Row]", json: bool) -> None:
             _share(row.f1, row.f1_interval),
         )
     console.print(table)
+    note(LEGEND)
 
 
 def _share(value: float | None, interval: tuple[float, float] | None) -> str:

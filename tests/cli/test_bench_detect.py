@@ -61,6 +61,13 @@ def test_nothing_in_is_nothing_out() -> None:
     assert (done.returncode, done.stdout) == (0, b"")
 
 
+def test_who_says_nothing_reports_nothing() -> None:
+    done = bench(text=as_bytes([{"id": 1, "prev_assistant": "Done.", "user": " \n"}]))
+    assert json.loads(done.stdout) == {
+        "id": 1, "correction": False, "kind": "other", "durable": False, "confidence": 0.0
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [

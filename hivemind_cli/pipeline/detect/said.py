@@ -128,6 +128,8 @@ def hear(pairs: Sequence[tuple[str, str]], embedder: "Embedder | None" = None) -
 def _hear(user: str, before: str, meaning: Meaning | None) -> Heard:
     if user.lstrip().casefold().startswith(STOPPED):
         return Heard(SaidKind.REJECTION_INTERRUPT, 0.0, False)
+    if not user.strip():
+        return Heard(SaidKind.OTHER, 0.0, False)
     told = before[-BEFORE_CHARS_MAX:]
     rules = _rules(user[:USER_CHARS_MAX], Act(OTHER, "", text=told), told, "")
     scores = _scores(features(user, before), rules, meaning)
