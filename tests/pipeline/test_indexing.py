@@ -24,8 +24,7 @@ from hivemind_cli.core.records import (
 from hivemind_cli.index.inmemory import InMemoryIndex
 from hivemind_cli.pipeline import indexing
 from hivemind_cli.pipeline.indexing import MEMO_SESSIONS_MAX, expire_memos, is_memo
-from hivemind_cli.pipeline.judged import MODEL_YES
-from hivemind_cli.pipeline.judged import PASS_MIN
+from hivemind_cli.pipeline.judged import MODEL_YES, PASS_MIN
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.pipeline.judging_loop import judgement_
 from tests.pipeline.session import START, Session
