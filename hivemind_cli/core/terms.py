@@ -8,6 +8,7 @@ tokenization for European language text retrieval"). Scripts without spaces give
 
 import re
 import unicodedata
+from functools import lru_cache
 
 STEM_CHARS = 6
 _UNSPACED = (
@@ -17,12 +18,21 @@ _UNSPACED = (
     (0x0E00, 0x0E7F),  # Thai
     (0x20000, 0x2FA1F),
 )
+_PLAIN = re.compile(
+    "[\x00-\u02ff\u0370-\u0373\u0376-\u0482\u048a-\u0556\u2010-\u203e\u2041-\u2053\u2055-\u205e\u20a0-\u20bf\u2190-\u2bff"
+    "\U0001f300-\U0001faff]*"
+)
+"""Latin, Greek, Cyrillic and Armenian letters, punctuation and drawn signs: no marks, and no script without spaces."""
+_PLAIN_WORD = re.compile(r"[^\W_]+")
 
 
 def terms(text: str) -> list[str]:
     """The terms of `text`, in order, with repeats."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    if _PLAIN.fullmatch(folded):  # most text: a pattern finds the same words in a tenth of the time
+        return [stem(word) for word in _PLAIN_WORD.findall(folded)]
     found: list[str] = []
-    for word in _words(unicodedata.normalize("NFKC", text).casefold()):
+    for word in _words(folded):
         if _unspaced(word[0]):
             found.extend(word[i : i + 2] for i in range(max(len(word) - 1, 1)))
         else:
@@ -30,6 +40,7 @@ def terms(text: str) -> list[str]:
     return found
 
 
+@lru_cache(maxsize=8192)
 def stem(word: str) -> str:
     """`word` without a plural s, cut to six letters."""
     if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
@@ -48,12 +59,7 @@ def weight(term: str) -> float:
     return min(len(term) - 1, STEM_CHARS - 1) / (STEM_CHARS - 1)
 
 
-_ASCII_WORD = re.compile("[0-9a-z]+")
-
-
 def _words(text: str) -> list[str]:
-    if text.isascii():  # most text: the pattern finds the same words in a tenth of the time
-        return _ASCII_WORD.findall(text)
     words: list[str] = []
     start = -1
     script = False

@@ -291,21 +291,46 @@ class Cues:
     language: str
 
 
-def _compiled(name: str, *, opening: bool) -> dict[str, re.Pattern[str]]:
+@dataclass(frozen=True, slots=True)
+class _Cue:
+    """One cue in one language."""
+
+    pattern: re.Pattern[str]
+    words: frozenset[str] | None
+    """One of these stands in every match; None: cannot be told. Looked for first: a set costs less than a search."""
+
+
+_OPEN_WORD = re.compile(r"\\w|\[|\w[?+*]")
+"""Parts of words, and letters that may be missing."""
+
+
+def _cue(pattern: str, words: str) -> _Cue:
+    """`pattern` around `words`, unless some of these are written in a way that only a pattern can tell."""
+    needed = None if _OPEN_WORD.search(words) else frozenset(_WORD.findall(re.sub(r"\\.", " ", words)))
+    return _Cue(re.compile(pattern), needed)
+
+
+def _compiled(name: str, *, opening: bool) -> dict[str, _Cue]:
     patterns = {}
     for language, words in _SPACED[name].items():
         start = r"^\W*(?:oh |hm+,? |well,? |sorry,? |ok,? (?=no))?" if opening else r"(?<!\w)"
-        patterns[language] = re.compile(rf"{start}(?:{words})(?!\w)")
-    for language, words in _UNSPACED[name].items():
-        patterns[language] = re.compile(rf"^\W*(?:{words})" if opening else rf"(?:{words})")
+        patterns[language] = _cue(rf"{start}(?:{words})(?!\w)", words)
     return patterns
+
+
+def _compiled_unspaced(name: str, *, opening: bool) -> dict[str, _Cue]:
+    start = r"^\W*" if opening else ""
+    return {language: _Cue(re.compile(f"{start}(?:{words})"), None) for language, words in _UNSPACED[name].items()}
 
 
 _CONTRAST = re.compile(r",\s*(?:not|no|nicht|keine?|pas|não|non|niet|geen|а не|nie|inte|ikke)\s")
 """A clause set against another: "in tests, not in src"."""
-_OPENING = {name: _compiled(name, opening=True) for name in ("no", "yes", "dont", "you")}
+_READ_OPENING = ("no", "yes", "dont", "you")
+_OPENING = {name: _compiled(name, opening=True) for name in _READ_OPENING}
 _READ_ANYWHERE = ("never", "always", "here", "not", "instead", "wrong", "rather", "once")
 _ANYWHERE = {name: _compiled(name, opening=False) for name in _READ_ANYWHERE}
+_OPENING_UNSPACED = {name: _compiled_unspaced(name, opening=True) for name in _READ_OPENING}
+_ANYWHERE_UNSPACED = {name: _compiled_unspaced(name, opening=False) for name in _READ_ANYWHERE}
 
 
 def find_cues(text: str) -> Cues:
@@ -315,8 +340,14 @@ def find_cues(text: str) -> Cues:
     likeliest language count, and those of English, which people mix into every language.
     """
     folded = " ".join(text.casefold().replace("’", "'").split())
-    hits = {name: _hits(_ANYWHERE[name], folded) for name in _READ_ANYWHERE}
-    opening = {name: _hits(patterns, folded) for name, patterns in _OPENING.items()}
+    words = frozenset(_WORD.findall(folded))
+    hits = {name: _hits(_ANYWHERE[name], folded, words) for name in _READ_ANYWHERE}
+    opening = {name: _hits(patterns, folded, words) for name, patterns in _OPENING.items()}
+    if not folded.isascii():
+        for name in _READ_ANYWHERE:
+            hits[name] |= _hits(_ANYWHERE_UNSPACED[name], folded, words)
+        for name in _READ_OPENING:
+            opening[name] |= _hits(_OPENING_UNSPACED[name], folded, words)
     language = _language(folded, [*hits.values(), *opening.values()])
     spoken = {language, "en"}
     contrast = _CONTRAST.search(folded) is not None
@@ -338,8 +369,12 @@ def find_cues(text: str) -> Cues:
     )
 
 
-def _hits(patterns: dict[str, re.Pattern[str]], folded: str) -> set[str]:
-    return {language for language, pattern in patterns.items() if pattern.search(folded)}
+def _hits(patterns: dict[str, _Cue], folded: str, words: frozenset[str]) -> set[str]:
+    return {
+        language
+        for language, cue in patterns.items()
+        if (cue.words is None or not words.isdisjoint(cue.words)) and cue.pattern.search(folded)
+    }
 
 
 def _language(folded: str, hits: list[set[str]]) -> str:

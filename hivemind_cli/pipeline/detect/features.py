@@ -31,7 +31,6 @@ _LOG_LINE = re.compile(
     re.IGNORECASE,
 )
 _PATH = re.compile(r"(?:^|[\s`'\"(@])(?:@|~|\.{0,2}/)?[\w.-]+/[\w./-]+|\b\w+\.[a-z]{1,4}\b(?!\.)")
-_URL = re.compile(r"https?://")
 _CODE = re.compile(r"`[^`\n]+`|\b\w+_\w+\b|\b[a-z]+[A-Z]\w+\b|\w\(\)")
 _QUOTED = re.compile(r"\"[^\"\n]{2,80}\"|“[^”\n]{2,80}”|'[^'\n]{4,80}'")
 _IMAGE = re.compile(r"\[image|screenshot|\.png|\.jpe?g", re.IGNORECASE)
@@ -57,8 +56,9 @@ class Text:
     whole: str
     prose: str
     """Without fenced code and pasted lines."""
+    folded: str
     tokens: list[str]
-    """Of the prose, folded; sentence ends are tokens."""
+    """Of the folded prose; sentence ends are tokens."""
     pasted: float
     """Share of lines that look like output or code."""
 
@@ -71,7 +71,7 @@ def take_apart(text: str) -> Text:
     full = [line for line in text.split("\n") if line.strip()]
     prose = "\n".join(kept)
     folded = prose.casefold().replace("’", "'").replace("\n", " . ")
-    return Text(text, prose, _TOKEN.findall(folded), 1 - len(kept) / max(len(full), 1))
+    return Text(text, prose, folded, _TOKEN.findall(folded), 1 - len(kept) / max(len(full), 1))
 
 
 class Phrases:
@@ -324,7 +324,7 @@ def _shape(said: Text) -> Iterator[tuple[str, float]]:
         ("trails", ".." in said.whole or "…" in said.whole),
         ("fence", "```" in said.whole),
         ("path", _PATH.search(said.whole)),
-        ("url", _URL.search(said.whole)),
+        ("url", "https://" in said.whole or "http://" in said.whole),
         ("code", _CODE.search(said.prose)),
         ("quoted", _QUOTED.search(said.prose)),
         ("image", _IMAGE.search(said.whole)),
@@ -333,8 +333,8 @@ def _shape(said: Text) -> Iterator[tuple[str, float]]:
         ("mention", _MENTION.search(said.whole)),
         ("slash", _SLASH.match(said.whole)),
         ("number", _NUMBERS.search(said.prose)),
-        ("contrast", _CONTRAST.search(said.prose.casefold())),
-        ("comparative", _COMPARATIVE.search(said.prose.casefold())),
+        ("contrast", _CONTRAST.search(said.folded)),
+        ("comparative", _COMPARATIVE.search(said.folded)),
         ("pasted.mostly", said.pasted > 0.5),
         ("lower", said.prose[:1].islower()),
     )
