@@ -306,7 +306,7 @@ def test_whatever_stands_in_a_line_the_other_lines_are_read(
             st.sampled_from([one for one in lines if one["type"] in ("user", "assistant", "attachment")])
         )
         inner = victim.get("message", victim)
-        place = data.draw(st.sampled_from([victim, inner if isinstance(inner, dict) else victim]))
+        place = data.draw(st.sampled_from([victim, inner if isinstance(inner, dict) and inner else victim]))
         place[data.draw(st.sampled_from(sorted(place)))] = data.draw(_JUNK)
         lines = [one for one in lines if isinstance(one.get("type"), str)]
     path = write(tmp_path / "s.jsonl", [*lines, marker])
