@@ -179,7 +179,7 @@ class Import:
             path=found.path,
             host=found.reader.NAME,
             **tally.counts,  # type: ignore[arg-type]
-            fault="; ".join([*trouble, *(f"{n} {what}" for what, n in told.skipped.items())]),
+            fault="; ".join([*trouble, *(_counted(n, what) for what, n in told.skipped.items())]),
             session_id=tally.session_id,
             first_at=tally.first_at,
             last_at=tally.last_at,
@@ -235,7 +235,7 @@ class Import:
                     refused += 1
             if refused == len(batch):
                 raise
-            told.skipped["records that cannot be stored"] += refused
+            told.skipped["record that cannot be stored"] += refused
             return stored
 
     def _give_way(self, original: Session) -> None:
@@ -308,6 +308,12 @@ def _chars(value: object) -> int:
     if isinstance(value, Mapping):
         return sum(map(_chars, value.values()))
     return sum(map(_chars, value)) if isinstance(value, (list, tuple)) else 8
+
+
+def _counted(number: int, what: str) -> str:
+    """`what` begins with its noun: "line too long"."""
+    noun, space, rest = what.partition(" ")
+    return f"{number} {noun}{'' if number == 1 else 's'}{space}{rest}"
 
 
 def _told(fault: Exception) -> str:

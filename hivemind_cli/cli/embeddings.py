@@ -87,6 +87,7 @@ def uninstall(json: Json = False) -> None:
     from hivemind_cli.app import embeddings
 
     folder, size = embeddings.uninstall(_setting())
+    _renew_daemon()
     if json:
         print_json({"folder": folder, "bytes": size})
     else:
@@ -110,12 +111,20 @@ def _export(setting: "Setting", folder: Path | None, *, json: bool) -> None:
     with Progress(*columns, console=narration, transient=True, disable=json) as bar:
         task = bar.add_task("starting", total=None)
         manifest, target = embeddings.export(setting, folder, progress=lambda step: bar.update(task, description=step))
+    _renew_daemon()
     if json:
         print_json({"folder": target, "manifest": manifest})
         return
     _tell(manifest, target, time.monotonic() - began)
     if folder is not None:
         say(f"To use it: [bold]hivemind config set embedding.model {quoted(target.name)}[/]")
+
+
+def _renew_daemon() -> None:
+    """A daemon chooses its model when it opens: the one that runs leaves, the next hook or command starts another."""
+    client = Door.open().client
+    if client.alive():
+        client.stop()
 
 
 def _tell(manifest: "Manifest", target: Path, seconds: float) -> None:

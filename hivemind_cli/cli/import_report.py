@@ -26,7 +26,7 @@ KINDS = {
 def show(report: "Learned", codified: Mapping[str, int] | None, *, dry_run: bool) -> None:
     """The whole of it, and what to type next."""
     _sessions(report, dry_run=dry_run)
-    if not dry_run:
+    if report.hosts and not dry_run:
         _corrections(report)
         _recurring(report)
     _left_out(report)
@@ -90,7 +90,8 @@ def _left_out(report: "Learned") -> None:
     if report.strangers:
         said.append(f"{_n(report.strangers, 'file')} of no agent")
     if said:
-        say()
+        if report.hosts:
+            say()
         say(f"[dim]Left out: {'; '.join(said)}.[/]")
 
 

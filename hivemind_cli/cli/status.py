@@ -48,7 +48,9 @@ def status(
         _host(host, now)
     _counts(found)
     for notice in found.trouble[:TROUBLE_MAX]:
-        note(f"[yellow]![/] {quoted(notice.text, 300)} {quoted(notice.fix, 300)}", indent=2)
+        note(f"[yellow]![/] {quoted(notice.text, 300)}", indent=2)
+        if notice.fix:
+            note(f"    {quoted(notice.fix, 300)}", indent=4)
     if len(found.trouble) > TROUBLE_MAX:
         note(f"[yellow]![/] {len(found.trouble) - TROUBLE_MAX} more: `hivemind doctor`")
 

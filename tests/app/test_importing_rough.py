@@ -100,6 +100,15 @@ def test_a_line_of_50_mb_is_passed_over(paths: Paths, tmp_path: Path) -> None:
     assert (done.prompts, done.fault) == (2, "1 line too long")
 
 
+def test_what_is_passed_over_is_counted_in_words(paths: Paths, tmp_path: Path) -> None:
+    told = []
+    for name, lines in (("one", [b"{\n"]), ("more", [b"{\n", b"[1]\n"])):
+        file = session(tmp_path / f"{name}.jsonl", *lines)
+        (done,) = import_sessions(find(paths, READERS, file), paths=paths, config=Config(), store=None)
+        told.append(done.fault)
+    assert told == ["1 line torn or strange", "2 lines torn or strange"]
+
+
 # The command
 
 
@@ -119,6 +128,13 @@ def test_the_command_stores_tells_and_does_it_once(paths: Paths, daemon: None) -
     assert "2 sessions" in told
     assert "hivemind skillify run" in told
     assert stored(paths) == before
+
+
+def test_of_what_was_pruned_the_command_says_only_that(paths: Paths, daemon: None) -> None:
+    file = corrected_session(paths.home, "/home/dev/app", id="s1")
+    hivemind("import", str(file))
+    hivemind("sessions", "prune", "--yes", "s1")
+    assert hivemind("import", str(file)).stdout == "Left out: 1 file: pruned.\n"
 
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(25, marks=pytest.mark.slow)])

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from hivemind_cli.core.paths import Paths
+from hivemind_cli.daemon.client import Client
 from tests.embedding import tiny
 
 
@@ -28,6 +29,18 @@ def test_status_then_uninstall_of_an_export() -> None:
     gone = run("uninstall", "--json", HIVEMIND_EMBEDDINGS="some-model")
     assert json.loads(gone.stdout)["folder"] == str(folder) and json.loads(gone.stdout)["bytes"] > 0
     assert not folder.exists()
+
+
+def test_a_daemon_that_runs_does_not_go_on_with_another_model() -> None:
+    paths = Paths.from_env(os.environ)
+    tiny.make(paths.models / "some-model")
+    client = Client(paths, env={**os.environ, "HIVEMIND_EMBEDDINGS": "some-model"})
+    client.ensure(30)
+    try:
+        run("uninstall", HIVEMIND_EMBEDDINGS="some-model")
+        assert not client.alive()
+    finally:
+        client.stop()
 
 
 def test_switched_off_it_says_how_to_switch_on() -> None:
