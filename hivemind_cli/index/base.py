@@ -33,7 +33,7 @@ class Document:
     """Reaction event ids: what is not to be recalled at the very prompt that is the correction."""
     recurrence_keys: tuple[str, ...] = ()
     holds: bool = True
-    """May a call be held for it: a skill, or a memo whose words are a rule about the very act?"""
+    """May a call be held for it: are the words behind a skill about the very act, and are a memo's a rule about it?"""
     occurred_at_ms: int = 0
 
 

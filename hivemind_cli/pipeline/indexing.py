@@ -184,10 +184,18 @@ def skill_document(revision: SkillRevision, store: Store) -> Document:
         rule="\n".join(line.text for line in revision.lines if line.section != "when") or revision.body,
         tasks=revision.tasks,
         acts=revision.acts,
+        holds=not corrections or any(_holds(one) for one in corrections),
         origin=(*ids, *(one.reaction_event_id for one in corrections)),
         recurrence_keys=tuple(sorted({one.recurrence_key for one in corrections})),
         occurred_at_ms=int(revision.occurred_at.timestamp() * 1000),
     )
+
+
+def _holds(correction: Correction) -> bool:
+    """Was it the act itself that was put right? Words that name nothing of it may be about how, when or what else."""
+    if correction.kind in (CorrectionKind.SAID, CorrectionKind.INTERRUPTED):
+        return bool(correction.act) and names(correction.quote, Act.of(correction.act))
+    return True
 
 
 def _current(store: Store, skill_ids: Iterable[str]) -> list[SkillRevision]:

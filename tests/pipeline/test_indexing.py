@@ -130,6 +130,28 @@ def test_only_a_persons_words_that_may_last_become_a_memo(loop: Loop, changes: d
     assert bool(loop.holds(one)) is memo
 
 
+@pytest.mark.parametrize(
+    ("changes", "holds"),
+    [
+        ({}, True),
+        ({"quote": "before you delete anything, ask me. always."}, False),
+        ({"quote": "before you delete anything, ask me. always.", "act": {}}, False),
+        ({"quote": "no, not that one", "kind": CorrectionKind.REJECTED}, True),
+        ({"quote": "", "kind": CorrectionKind.HAND_EDIT}, True),
+    ],
+)
+def test_a_call_is_held_for_a_skill_only_if_its_words_are_about_the_act(
+    loop: Loop, changes: dict[str, Any], holds: bool
+) -> None:
+    one = correction(durable=True, **changes)
+    loop.holds(one, revision(one))
+    (skill,) = loop.index.all()
+    assert (skill.kind, skill.holds) == ("skill", holds)
+    other = correction(2)
+    loop.holds(other, revision(one, other, version=2))
+    assert [document.holds for document in loop.index.all()] == [True]
+
+
 def test_a_skill_takes_the_place_of_the_memos_it_carries(loop: Loop) -> None:
     one, two, three = correction(1), correction(2), correction(3)
     loop.holds(one, two, three)

@@ -81,6 +81,7 @@ PUSH = Act(SHELL, "Bash", command="git push origin main")
     [
         "never push to main, we open a branch",
         "you pushed to main. We always open a branch here, please",
+        "Thanks! One thing, though: we never push to main in this project. Could you open a branch from now on?",
         "Bitte nie auf main pushen, bei uns gibt es dafür immer einen Branch",
     ],
 )
@@ -98,6 +99,7 @@ def test_a_rule_about_the_act_lasts(words: str) -> None:
         ('Bob wrote: "No, never push to main, we always open a branch here." Draft an answer.', PUSH, "push it"),
         ("> never push to main, we always open a branch here\n\nwho wrote this?", PUSH, "push it"),
         ("use the branch, never mind main", PUSH, "push it"),
+        ("why did you push it to main instead of a branch?", PUSH, "push it"),
     ],
 )
 def test_what_only_sounds_like_a_rule_is_none(words: str, act: Act, task: str) -> None:
@@ -112,11 +114,6 @@ def test_an_answer_is_shown_only_if_the_model_finds_it_a_correction_too() -> Non
     assert answer.score == pytest.approx(hear([(words, asks)])[0].confidence, abs=1e-3)
     assert answer.score < SHOWN_MIN <= told.score
     assert judge("never to main, we use branches", PUSH, asks, "push it").score >= SHOWN_MIN
-
-
-def test_who_says_nothing_reports_nothing() -> None:
-    (heard,) = hear([(" \n", "Done.")])
-    assert (heard.kind, heard.confidence, heard.durable) == (SaidKind.OTHER, 0.0, False)
 
 
 @pytest.mark.parametrize(

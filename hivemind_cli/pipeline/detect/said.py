@@ -37,8 +37,8 @@ DOUBT_MIN, DOUBT_MAX = 0.03, 0.7
 LASTS_MIN = 0.15
 """The model's opinion of how long words hold, below which no rule that the rules read in them counts."""
 LASTS_UNSAID_MIN = 0.4
-"""The same where nobody said a rule, nor named the very command or path: it is only read out of what is set against
-what."""
+"""The same where nobody said a rule, nor named the very command or path, so that one is only read out of what is set
+against what; or where they name it and ask."""
 LASTS_TASK_MIN = 0.5
 """The same where a sentence asks to make something: what it must always do is its description, more often than not."""
 NEW_REQUEST_MAX = 0.65
@@ -189,7 +189,7 @@ def _may_last(rules: Rules, scores: Scores, found: Mapping[str, float]) -> bool:
     """Does the model, too, hold it possible that a rule which the rules read is one?"""
     if scores.kinds[SaidKind.NEW_REQUEST] >= NEW_REQUEST_MAX:
         return False
-    least = LASTS_MIN if rules.said or rules.names_it else LASTS_UNSAID_MIN
+    least = LASTS_MIN if rules.said or (rules.names_it and "asks" not in found) else LASTS_UNSAID_MIN
     if any(name in found for name in ("opens.create", "opens2.create", "then.create")):
         least = LASTS_TASK_MIN
     return scores.durable >= least
