@@ -129,6 +129,10 @@ def test_opposite_rules_are_never_one(sayings: list[tuple[str, str]]) -> None:
 @pytest.mark.parametrize(
     "sayings",
     [
+        [
+            ("> src/a.py\nx", "don't touch the parser. Put it back and use a wrapper instead"),
+            ("> src/b.py\ny", "don't touch the invoice. Put it back and use the receipt instead"),
+        ],
         [("$ git commit -m x", "sign off your commits with -s"), ("$ git commit -m y", "no emoji in commit messages")],
         [("$ pytest", "run tests with uv run pytest"), ("$ pytest -v", "use -q, the output is too long")],
         [("> src/a.ts\nx", "no default exports"), ("> src/a.ts\ny", "colours come from the theme")],

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from hivemind_cli.core.acts import EDIT, READ, SHELL, Act
 from hivemind_cli.core.records import Correction
-from hivemind_cli.pipeline.detect.wording import QUOTE_CHARS_MAX, Wording, wording
+from hivemind_cli.pipeline.detect.wording import LETTER_WEIGHT, QUOTE_CHARS_MAX, Wording, wording
 
 JOIN_MIN = 0.62
 """Nearness from which two corrections are one mistake. This and what follows: tests/pipeline/recurrence_dev.jsonl."""
@@ -130,8 +130,9 @@ def _circumstances(a: Entry, b: Entry) -> float:
 
 
 def _agree(one: Wording, two: Wording) -> bool:
-    """Do they share more than one term or the call's name, or else what they want or do not want?"""
-    shared = one.terms.keys() & two.terms.keys()
+    """Do they share more than one telling term or the call's name, or else what they want or do not want?"""
+    same = one.terms.keys() & two.terms.keys()
+    shared = {term for term in same if max(one.terms[term], two.terms[term]) > LETTER_WEIGHT}
     head = one.head_terms | two.head_terms
     if len(shared) > 1 and shared - head:
         return True

@@ -59,7 +59,7 @@ _SAYING = _words(
     "see look try know think thank thanks sorry okay ever leave set get got go going goes work works working "
     "call called start started begin proper properly should supposed instead rather without avoid prefer preferred "
     "like sure mean means meant every each everything anything something nothing nobody real belong "
-    "belongs live lives "
+    "belongs live lives touch touched touching back "
     # de
     "benutz benutze benutzen benutzt nutze nutzen verwende verwenden nimm nehmen mach machen schreib "
     "schreiben datei code projekt "
