@@ -312,6 +312,16 @@ def test_a_clean_takes_new_files_only(session: Session) -> None:
     assert found.act["path"] == "src/new.py"
 
 
+@pytest.mark.parametrize("words", ["continue", "run the tests", "yes", "check why the build is red"])
+def test_what_the_agent_takes_back_by_itself_is_no_correction(session: Session, words: str) -> None:
+    session.says("speed up the parser")
+    session.writes("src/parser.py")
+    session.replies()
+    session.says(words)
+    session.runs("git checkout -- src/parser.py")
+    assert of_kind(session, CorrectionKind.REVERTED) == []
+
+
 def test_the_agent_takes_it_back_when_the_person_asks(session: Session) -> None:
     session.says("tidy the parser")
     session.writes("src/parser.py")

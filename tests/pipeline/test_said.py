@@ -81,7 +81,7 @@ PUSH = Act(SHELL, "Bash", command="git push origin main")
     [
         "never push to main, we open a branch",
         "you pushed to main. We always open a branch here, please",
-        "Thanks! One thing, though: we never push to main in this project. Could you open a branch from now on?",
+        "thanks, but in this project we open a branch, never push to main. Could you do so from now on?",
         "Bitte nie auf main pushen, bei uns gibt es dafür immer einen Branch",
     ],
 )

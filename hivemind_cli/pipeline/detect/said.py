@@ -185,6 +185,12 @@ def judge(
     )
 
 
+def objects(text: str) -> bool:
+    """Do a person's words, whatever was before them, find fault with something or ask for it back?"""
+    rules = _rules(text, None, "", "")
+    return rules.score > 0 or _scores(features(text, ""), rules, None).correction >= CORRECTION_MIN
+
+
 def _may_last(rules: Rules, scores: Scores, found: Mapping[str, float]) -> bool:
     """Does the model, too, hold it possible that a rule which the rules read is one?"""
     if scores.kinds[SaidKind.NEW_REQUEST] >= NEW_REQUEST_MAX:

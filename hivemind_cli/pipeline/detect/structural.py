@@ -13,7 +13,7 @@ from hivemind_cli.pipeline.detect.checks import red_after_done
 from hivemind_cli.pipeline.detect.finding import Finding, History, Rule, act_of, edited, said_in
 from hivemind_cli.pipeline.detect.redo import redo
 from hivemind_cli.pipeline.detect.retry import tool_retry
-from hivemind_cli.pipeline.detect.said import Judged, judge
+from hivemind_cli.pipeline.detect.said import Judged, judge, objects
 from hivemind_cli.pipeline.detect.undo import ALL, COMMIT, NEW, commits, commits_named, names, stashes, taken_back
 from hivemind_cli.pipeline.judged import PASS_MIN
 
@@ -105,13 +105,7 @@ def reverted(event: Event, history: History) -> Iterator[Finding]:
         turn = {e.id for e in history.since_prompt()}
         earlier = [e for e in history.events if e.id not in turn]
         prompt = history.last(EventKind.PROMPT)
-        if (
-            act
-            and not stashes(act.command)
-            and taken_back(act.command)
-            and prompt
-            and judge(said_in(prompt), None, "", "").score > 0
-        ):
+        if act and not stashes(act.command) and taken_back(act.command) and prompt and objects(said_in(prompt)):
             yield from _undone(event, act, history, earlier)
     if event.kind is EventKind.PROMPT and event.payload.get("rewound"):
         lost = set(event.payload.get("abandoned", ()))
