@@ -166,7 +166,7 @@ def machine(home: Path, bytes_min: int, *, session_bytes: int = 2_000_000, proje
     """Sessions of Claude Code and Codex in `home`, of about so many bytes together; how many files."""
     count = max(bytes_min // session_bytes, 2)
     for n in range(count):
-        cwd = f"/home/dev/work/app{n % projects}"
+        cwd = f"/home/dev/code/app{n % projects}"
         id = f"00000000-0000-4000-8000-{n:012x}"
         if n % 4 == 3:
             file = home / ".codex" / "sessions" / "2026" / "02" / "01" / f"rollout-2026-02-01T09-00-00-{id}.jsonl"

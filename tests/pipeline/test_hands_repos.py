@@ -8,7 +8,7 @@ import pytest
 
 from hivemind_cli.core.acts import Act
 from hivemind_cli.core.records import Correction, CorrectionKind, Event
-from tests.pipeline import hands_scenarios  # noqa: F401  it fills the list
+from tests.pipeline import hands_scenarios, hands_scenarios_found  # noqa: F401  they fill the list
 from tests.pipeline.hands_repos import SCENARIOS, Desk, Found, make_repository
 
 
