@@ -37,12 +37,11 @@ DOUBT_MIN, DOUBT_MAX = 0.03, 0.7
 LASTS_MIN = 0.15
 """The model's opinion of how long words hold, below which no rule that the rules read in them counts."""
 LASTS_UNSAID_MIN = 0.4
-"""The same where nobody said a rule, nor named the very command or path, so that one is only read out of what is set
-against what; or where they name it and ask."""
+"""The same where nobody said a rule, nor named the very command or path without asking; and for likely new work."""
 LASTS_TASK_MIN = 0.5
 """The same where a sentence asks to make something: what it must always do is its description, more often than not."""
-NEW_REQUEST_MAX = 0.65
-"""So likely new work, words are no rule about the last."""
+NEW_REQUEST_MIN = 0.65
+"""The model's opinion from which words are likely new work."""
 ASKED_CHARS = 200
 """Of the agent's end: a question there is what the words may answer."""
 STOPPED = "[request interrupted by user"
@@ -193,9 +192,8 @@ def objects(text: str) -> bool:
 
 def _may_last(rules: Rules, scores: Scores, found: Mapping[str, float]) -> bool:
     """Does the model, too, hold it possible that a rule which the rules read is one?"""
-    if scores.kinds[SaidKind.NEW_REQUEST] >= NEW_REQUEST_MAX:
-        return False
-    least = LASTS_MIN if rules.said or (rules.names_it and "asks" not in found) else LASTS_UNSAID_MIN
+    plain = rules.said or (rules.names_it and "asks" not in found)
+    least = LASTS_MIN if plain and scores.kinds[SaidKind.NEW_REQUEST] < NEW_REQUEST_MIN else LASTS_UNSAID_MIN
     if any(name in found for name in ("opens.create", "opens2.create", "then.create")):
         least = LASTS_TASK_MIN
     return scores.durable >= least
