@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -22,8 +22,8 @@ from hivemind_cli.storage.base import Store
 
 LIKENESS_MIN = 0.6
 """Of two names, 0..1, below which none is offered (difflib's own cutoff)."""
-PROMPTS_A_SESSION = 20
-"""Looked through for each session that is to be listed; a session of many prompts takes the place of others."""
+WINDOWS_DAYS = (1, 8, 64, 512)
+"""Looked through for the sessions that were active last, one after the other: an import stores old ones last."""
 _BEGINNINGS = (EventKind.PROMPT, EventKind.SESSION_START)
 
 
@@ -166,12 +166,18 @@ def project_names(store: Store) -> dict[str, str]:
     return {row.record.project_id: row.record.name for row in store.find(Project)}
 
 
-def session_ids(store: Store, *, limit: int) -> list[tuple[str, str]]:
-    """(host, session_id), the last active first."""
+def session_ids(store: Store, *, limit: int | None = None, now: datetime | None = None) -> list[tuple[str, str]]:
+    """(host, session_id), the last active first; all of them without a limit."""
+    today = now or datetime.now(UTC)
     newest: dict[tuple[str, str], datetime] = {}
-    for row in store.find(Event, kind=_BEGINNINGS, newest_first=True, limit=limit * PROMPTS_A_SESSION):
-        newest.setdefault((row.record.host, row.record.session_id), row.record.occurred_at)
-    return sorted(newest, key=lambda key: newest[key], reverse=True)[:limit]
+    for days in (*WINDOWS_DAYS, None) if limit else (None,):
+        since = today - timedelta(days=days) if days else None
+        for row in store.find(Event, kind=_BEGINNINGS, since=since):
+            key = (row.record.host, row.record.session_id)
+            newest[key] = max(newest.get(key, row.record.occurred_at), row.record.occurred_at)
+        if limit and len(newest) >= limit:
+            break
+    return sorted(newest, key=lambda key: (newest[key], key), reverse=True)[:limit]
 
 
 def sessions(store: Store, *, limit: int = 50) -> list[SessionSummary]:

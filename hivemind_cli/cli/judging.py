@@ -26,6 +26,8 @@ def judge(
     Redacted words are sent to it, only with `llm.allow`, and within the day's caps. New turns are judged by themselves,
     before skills are made; imported ones only by this command.
     """
+    from hivemind_cli.core.errors import ProviderError
+
     door = Door.open()
     found = door.ask("judge", dry_run=True, limit=limit)
     if dry_run and json:
@@ -54,3 +56,5 @@ def judge(
             note(f"It stopped there: {quoted(done['stopped'], 300)}")
         else:
             note("What was confirmed is recalled from now on; `hivemind skillify run` makes skills of it.")
+    if done["stopped"] and not done["judged"]:
+        raise typer.Exit(ProviderError.exit_code)

@@ -109,7 +109,7 @@ def _find(door: Door, begins: str) -> tuple[str, str]:
     from hivemind_cli.app import reading
     from hivemind_cli.core.errors import HivemindError
 
-    found = [one for one in reading.session_ids(door.store, limit=1000) if one[1].startswith(begins)]
+    found = [one for one in reading.session_ids(door.store) if one[1].startswith(begins)]
     if len(found) == 1:
         return found[0]
     if not found:

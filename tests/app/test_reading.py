@@ -1,5 +1,7 @@
 """What a list of corrections holds: what counts by now, and what was judged to be none only if asked for."""
 
+from datetime import timedelta
+
 import pytest
 
 from hivemind_cli.app import reading
@@ -9,7 +11,8 @@ from hivemind_cli.pipeline.judged import PASS_MIN, SHOWN_MIN
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.pipeline.codify_loop import correction_
 from tests.pipeline.judging_loop import judgement_
-from tests.storage.told import project
+from tests.storage.samples import START
+from tests.storage.told import project, session
 
 SURE, UNSURE, REFUSED, CONFIRMED = (
     correction_(1),
@@ -56,3 +59,14 @@ def test_the_newest_stand_first_however_late_they_were_imported() -> None:
     store.append([correction_(n) for n in (2, 9, 1, 5)])
     listed, _ = reading.corrections(store, limit=3)
     assert [one.id for one in listed] == [correction_(n).id for n in (9, 5, 2)]
+
+
+def test_sessions_are_listed_by_when_they_were_active_however_late_they_were_imported() -> None:
+    store = InMemoryStore()
+    now = START + timedelta(days=700)
+    ages = {"today": 0, "week": 7, "old": 90, "older": 91, "oldest": 699}
+    for name in ("today", "oldest", "week", "older", "old"):
+        store.append(session(name, now - timedelta(days=ages[name], hours=1), 40))
+    for limit in (1, 2, 4, 9):
+        assert [one[1] for one in reading.session_ids(store, limit=limit, now=now)] == list(ages)[:limit]
+    assert [one[1] for one in reading.session_ids(store)] == list(ages)
