@@ -103,6 +103,16 @@ def test_what_counts_is_what_judged_says(database: duckdb.DuckDBPyConnection, tm
     assert set(counted) == {"c1", "c2", "c3", "c4", "c5", "c8", "c9", "c10"}
 
 
+def test_candidates_are_silent_where_people_look_first(database: duckdb.DuckDBPyConnection) -> None:
+    assert {one for (one,) in rows(database, "id", "corrections")} == {
+        one for (one,) in rows(database, "id", "counted_corrections")
+    }
+    assert rows(database, "id, confidence", "corrections WHERE id = 'c8'") == [("c8", judged.MODEL_YES)]
+    per_session = rows(database, "host, session_id, corrections", "sessions")
+    assert per_session == rows(database, "host, session_id, corrections", "corrections_by_session")
+    assert sum(count for _, _, count in per_session) == 6  # c9 and c10 are retries
+
+
 def test_nothing_recurs_that_was_never_sure(tmp_path: Path) -> None:
     path = tmp_path / "unsure.duckdb"
     for sure, found in ((judged.SHOWN_MIN - 0.01, 0), (judged.SHOWN_MIN, 1)):
