@@ -180,6 +180,24 @@ def session_ids(store: Store, *, limit: int | None = None, now: datetime | None 
     return sorted(newest, key=lambda key: (newest[key], key), reverse=True)[:limit]
 
 
+def session_named(store: Store, name: str) -> tuple[str, str]:
+    """(host, session_id) of the session with that id, or else of the only one whose id begins so.
+
+    `name` may have the host before it, "codex:01a1". HivemindError: there is none, or more than one.
+    """
+    known = session_ids(store)
+    found = [one for one in known if name in (one[1], ":".join(one))]
+    found = found or [one for one in known if one[1].startswith(name) or ":".join(one).startswith(name)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise HivemindError(f"No session begins with {name!r}.", fix="`hivemind sessions` lists them.")
+    fix = "Give more of the id."
+    if len({session_id for _, session_id in found}) == 1:
+        fix = f"Put the agent before the id: {' or '.join(map(':'.join, found))}."
+    raise HivemindError(f"{len(found)} sessions begin with {name!r}.", fix=fix)
+
+
 def sessions(store: Store, *, limit: int = 50) -> list[SessionSummary]:
     """Sessions, the last active first."""
     names = project_names(store)

@@ -44,13 +44,15 @@ def sessions(
 
 @app.command("show")
 def show(
-    session_id: Annotated[str, typer.Argument(help="Its id, or the beginning of it.")], json: Json = False
+    session_id: Annotated[str, typer.Argument(help="Its id, or the beginning of it; AGENT:ID if several have it.")],
+    json: Json = False,
 ) -> None:
     """List the events of one session, in order."""
+    from hivemind_cli.app import reading
     from hivemind_cli.core.records import Event
 
     door = Door.open()
-    host, whole = _find(door, session_id)
+    host, whole = reading.session_named(door.store, session_id)
     events = [row.record for row in door.store.find(Event, host=host, session_id=whole)]
     if json:
         print_json(events)
@@ -66,7 +68,7 @@ def show(
 
 @app.command("prune")
 def prune(
-    session_id: Annotated[str, typer.Argument(help="Its id, or the beginning of it.")],
+    session_id: Annotated[str, typer.Argument(help="Its id, or the beginning of it; AGENT:ID if several have it.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Annotated[
         bool, typer.Option("--json", help="One JSON document on stdout, for programs; asks nothing.")
@@ -78,10 +80,11 @@ def prune(
     skills that held its words: `skillify undo` cannot bring those back. The agent's own transcript stays,
     and the database file may hold freed bytes until later records overwrite them.
     """
+    from hivemind_cli.app import reading
     from hivemind_cli.app.pruning import consequences, forget_names, prune_session
 
     door = Door.open()
-    host, whole = _find(door, session_id)
+    host, whole = reading.session_named(door.store, session_id)
     lost = consequences(door.store, host, whole)
     if not json:
         say(
@@ -103,15 +106,3 @@ def prune(
     say(f"{counted(deleted, 'record')} forgotten; neither an import nor `skillify undo` will bring them back.")
     if not nameless:
         say("The name of a skill it alone carried stays until the file is withdrawn; prune again after that.")
-
-
-def _find(door: Door, begins: str) -> tuple[str, str]:
-    from hivemind_cli.app import reading
-    from hivemind_cli.core.errors import HivemindError
-
-    found = [one for one in reading.session_ids(door.store) if one[1].startswith(begins)]
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise HivemindError(f"No session begins with {begins!r}.", fix="`hivemind sessions` lists them.")
-    raise HivemindError(f"{len(found)} sessions begin with {begins!r}.", fix="Give more of the id.")

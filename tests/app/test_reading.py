@@ -70,3 +70,20 @@ def test_sessions_are_listed_by_when_they_were_active_however_late_they_were_imp
     for limit in (1, 2, 4, 9):
         assert [one[1] for one in reading.session_ids(store, limit=limit, now=now)] == list(ages)[:limit]
     assert [one[1] for one in reading.session_ids(store)] == list(ages)
+
+
+def test_a_session_is_named_by_its_id_its_beginning_or_with_its_agent() -> None:
+    store = InMemoryStore()
+    for host, name in (("claude", "s1"), ("claude", "s12"), ("codex", "01a1"), ("pi", "01a1")):
+        store.append(session(name, START, 1, host=host))
+    assert reading.session_named(store, "s1") == ("claude", "s1")
+    assert reading.session_named(store, "s12") == reading.session_named(store, "claude:s12") == ("claude", "s12")
+    assert reading.session_named(store, "pi:01") == ("pi", "01a1")
+    with pytest.raises(HivemindError, match="2 sessions begin with 's'") as refused:
+        reading.session_named(store, "s")
+    assert refused.value.fix == "Give more of the id."
+    with pytest.raises(HivemindError, match="2 sessions") as refused:
+        reading.session_named(store, "01a1")
+    assert "codex:01a1" in refused.value.fix and "pi:01a1" in refused.value.fix
+    with pytest.raises(HivemindError, match="No session begins with 'zz'"):
+        reading.session_named(store, "zz")
