@@ -1,11 +1,15 @@
 """Every structural kind, and words in several languages."""
 
+from dataclasses import asdict
+
 import pytest
 
 from hivemind_cli.core.acts import SHELL, Act
 from hivemind_cli.core.records import Correction, CorrectionKind, Event, EventKind
-from hivemind_cli.pipeline.detect import Detect
+from hivemind_cli.pipeline.codify.gate import QUOTE_CHARS_MAX
+from hivemind_cli.pipeline.detect import CANDIDATE_CHARS_MAX, Detect
 from hivemind_cli.pipeline.detect.said import judge
+from hivemind_cli.pipeline.judged import CORRECTION_MIN, PASS_MIN
 from hivemind_cli.pipeline.runner import run_once
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.pipeline.session import Session
@@ -286,3 +290,15 @@ def test_a_long_session_stored_at_once_gives_what_it_gives_event_by_event() -> N
     found = [row.record for row in at_once.find(Correction)]
     assert len(found) == 3
     assert found == [row.record for row in one_by_one.find(Correction)]
+
+
+def test_a_candidate_keeps_little_of_what_was_pasted(session: Session) -> None:
+    session.says("make the page " + "wide " * 20_000)
+    session.writes("src/a.ts", "const a = 1;\n" * 20_000)
+    session.replies()
+    session.says("that is too small, " + "word and more " * 5000)
+    (one,) = session.noticed()
+    assert PASS_MIN <= one.confidence < CORRECTION_MIN
+    assert max(len(text) for text in (one.quote, one.task, one.act["text"])) <= CANDIDATE_CHARS_MAX
+    assert len(one.quote) > QUOTE_CHARS_MAX, "a yes of a person's would make a pasted text a rule"
+    assert sum(len(str(value)) for value in asdict(one).values()) < 8000

@@ -5,24 +5,27 @@ so looking twice finds the same record.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from hivemind_cli.core.errors import ModelError
 from hivemind_cli.core.ids import derived_id
-from hivemind_cli.core.records import NO_PROJECT, Correction, Event, EventKind, Record
+from hivemind_cli.core.records import NO_PROJECT, Correction, CorrectionKind, Event, EventKind, Record
 from hivemind_cli.pipeline.detect.finding import Finding, History
 from hivemind_cli.pipeline.detect.model import Meaning, embed_pairs, load
 from hivemind_cli.pipeline.detect.recurrence import Keys
 from hivemind_cli.pipeline.detect.said import Judged
 from hivemind_cli.pipeline.detect.structural import RULES, words_of
+from hivemind_cli.pipeline.judged import CORRECTION_MIN
 from hivemind_cli.storage.base import Row, Store
 
 if TYPE_CHECKING:
     from hivemind_cli.embedding.base import Embedder
 
+CANDIDATE_CHARS_MAX = 2000
+"""Of each text that a mere candidate keeps; the events hold it all. Codify takes none so long for something said."""
 LOOK_BACK = 400
 """Events of the session before the one looked at that the rules may see, however they were batched."""
 
@@ -156,6 +159,10 @@ def _strongest(findings: list[Finding]) -> list[Finding]:
 def _correction(finding: Finding, event: Event) -> Correction:
     act = finding.act
     reaction = finding.reaction
+    quote, task = finding.quote, finding.task
+    if finding.kind is CorrectionKind.SAID and finding.confidence < CORRECTION_MIN:
+        quote, task = quote[:CANDIDATE_CHARS_MAX], task[:CANDIDATE_CHARS_MAX]
+        act = act and replace(act, command=act.command[:CANDIDATE_CHARS_MAX], text=act.text[:CANDIDATE_CHARS_MAX])
     act_id = finding.act_event.id if finding.act_event else ""
     return Correction(
         id=derived_id(reaction.occurred_at, "correction", finding.kind, act_id, reaction.id),
@@ -169,8 +176,8 @@ def _correction(finding: Finding, event: Event) -> Correction:
         occurred_at=reaction.occurred_at,
         act_event_id=act_id,
         reaction_event_id=reaction.id,
-        quote=finding.quote,
-        task=finding.task,
+        quote=quote,
+        task=task,
         act=act.as_json() if act else {},
         before=finding.before or (act.short if act else ""),
         after=finding.after,
