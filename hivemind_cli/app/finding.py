@@ -12,6 +12,8 @@ from hivemind_cli.hosts.base import Keeper, Reader
 
 _PASSED_BY = frozenset({".git", "node_modules"})
 """Folders that hold many files and no session."""
+_UNSEARCHABLE = (OSError, RuntimeError, ValueError)
+"""What a folder raises that cannot be searched: a RuntimeError for links in a circle, before Python 3.13."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,8 @@ def kept_in(roots: Iterable[Path], keepers: Mapping[str, Keeper]) -> Finding:
         for keeper in keepers.values():
             try:
                 found += [(keeper, path) for path in keeper.histories_in(root)]
-            except OSError as fault:
-                faults.append(f"{root}: {fault.strerror or type(fault).__name__}")
+            except _UNSEARCHABLE as fault:
+                faults.append(f"{root}: {_why(fault)}")
     return Finding(_sized(found), faults=tuple(faults))
 
 
@@ -74,9 +76,15 @@ def _everywhere(paths: Paths, readers: Mapping[str, Reader], env: Mapping[str, s
         try:
             for path in reader.find_sessions(paths.home, config_dir=folders[name] or config_dir(reader, env)):
                 found.append((reader, path))  # noqa: PERF401  what was found before a fault counts
-        except OSError as fault:
-            faults.append(f"{name}: {fault.filename or 'its folder'}: {fault.strerror or type(fault).__name__}")
+        except _UNSEARCHABLE as fault:
+            faults.append(f"{name}: {getattr(fault, 'filename', None) or 'its folder'}: {_why(fault)}")
     return Finding(_sized(found), faults=tuple(faults))
+
+
+def _why(fault: Exception) -> str:
+    if isinstance(fault, RuntimeError):
+        return "links that lead in a circle"
+    return getattr(fault, "strerror", None) or type(fault).__name__
 
 
 def _at(readers: Mapping[str, Reader], path: Path) -> Finding:

@@ -3,6 +3,7 @@
 A session in a file of many is named `file#id` (see hosts.base.Reader); the id is quoted, so it holds neither # nor /.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from hivemind_cli.hosts.base import Seen, reading
-from hivemind_cli.hosts.jsonlines import STRANGE
+from hivemind_cli.hosts.jsonlines import STRANGE, own_files
 
 FIELD_BYTES_MAX = 16_000_000
 """A longer field is read as None: it is no message."""
@@ -21,6 +22,8 @@ _WAL = b"\x02\x02"
 """Bytes 18 and 19 of a database that keeps a write-ahead log."""
 
 Row = dict[str, Any]
+Listed = Callable[[sqlite3.Connection], Sequence[tuple[str, str]]]
+"""(id, id of the session it is a subagent of or "") of a database's sessions, oldest first; () of another host's."""
 
 
 def named(file: Path, session_id: str) -> Path:
@@ -49,6 +52,37 @@ def families(pairs: Sequence[tuple[str, str]]) -> list[str]:
                 ordered[one] = None
                 waiting.extend(reversed(children.get(one, ())))
     return list(ordered)
+
+
+def sessions(path: Path, listed: Listed) -> tuple[Path, ...]:
+    """The sessions of a database, each followed by its subagents'; a name of one session is itself. OSError."""
+    file, session_id = unnamed(path)
+    if file.suffix != ".db" or not is_database(file):
+        return ()
+    with opened(file) as database:
+        ids = families(listed(database))
+    return tuple(named(file, one) for one in ids if session_id in ("", one))
+
+
+def claimed(path: Path, listed: Listed) -> tuple[Path, ...]:
+    """As `sessions`; () if the database cannot be read. Never raises."""
+    try:
+        return sessions(path, listed)
+    except OSError:
+        return ()
+
+
+def found(files: Iterable[Path], root: Path, listed: Listed) -> Iterator[Path]:
+    """The sessions of those files that lie under the host's own root.
+
+    A database that cannot be read stands for its sessions: whoever reads it is told why.
+    """
+    for file in own_files(files, root.resolve()):
+        try:
+            held = sessions(file, listed)
+        except OSError:
+            held = (file,)
+        yield from held
 
 
 def is_database(path: Path) -> bool:
@@ -118,7 +152,7 @@ def rows(
 
 def _connect(path: Path, *, immutable: bool) -> sqlite3.Connection:
     """Open, and read a first page: sqlite finds out late what is wrong with a file."""
-    uri = f"file:{quote(str(path))}?mode=ro"
+    uri = f"file:{quote(os.fsencode(path))}?mode=ro"
     if immutable:
         return _try(f"{uri}&immutable=1")
     try:

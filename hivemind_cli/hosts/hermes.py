@@ -80,29 +80,20 @@ _KNOWN_MAX = 200_000
 def find_sessions(home: Path, *, config_dir: Path | None = None) -> Iterator[Path]:
     """Sessions of every profile, oldest first, each followed by those it gave to subagents."""
     folder = config_dir or home / ".hermes"
-    for file in (folder / _FILE, *sorted(folder.glob(f"profiles/*/{_FILE}"))):
-        yield from sessions_in(file)
+    files = (folder / _FILE, *sorted(folder.glob(f"profiles/*/{_FILE}")))
+    yield from databases.found(files, folder, _listed)
 
 
 def sessions_in(path: Path) -> tuple[Path, ...]:
     """The sessions of a database that has Hermes's tables; a name of one session is itself."""
-    file, session_id = databases.unnamed(path)
-    if file.suffix != ".db" or not databases.is_database(file):
-        return ()
-    try:
-        with databases.opened(file) as database:
-            known = _sessions(database) if _is_ours(database) else {}
-    except OSError:
-        return ()
-    ids = databases.families([(one, _master(known, one)) for one in known])
-    return tuple(databases.named(file, one) for one in ids if session_id in ("", one))
+    return databases.claimed(path, _listed)
 
 
 def read_transcript(path: Path) -> Iterator[Seen]:
     """All of one session, message by message. OSError: the database cannot be read, or holds no such session."""
     file, session_id = databases.unnamed(path)
     if not session_id:
-        for one in sessions_in(file):
+        for one in databases.sessions(file, _listed):
             yield from read_transcript(one)
         return
     with databases.opened(file) as database:
@@ -112,6 +103,11 @@ def read_transcript(path: Path) -> Iterator[Seen]:
         if session_id not in known:
             raise OSError(f"{file} holds no session {session_id}. It may have been deleted.")
         yield from _told(database, session_id, known)
+
+
+def _listed(database: sqlite3.Connection) -> list[tuple[str, str]]:
+    known = _sessions(database) if _is_ours(database) else {}
+    return [(one, _master(known, one)) for one in known]
 
 
 def _is_ours(database: sqlite3.Connection) -> bool:

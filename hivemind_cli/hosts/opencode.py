@@ -44,36 +44,24 @@ Part = Mapping[str, Any]
 
 
 def find_sessions(home: Path, *, config_dir: Path | None = None) -> Iterator[Path]:
-    """Sessions of every `opencode*.db`, oldest first, each followed by those it gave to subagents."""
-    for file in _databases(home, config_dir):
-        yield from sessions_in(file)
+    """Sessions of every `opencode*.db`, oldest first, each followed by those it gave to subagents.
+
+    Development builds keep a database of their own beside the released one's.
+    """
+    folder = (config_dir or home / ".local" / "share") / "opencode"
+    yield from databases.found(sorted(folder.glob("opencode*.db")), folder, _listed)
 
 
 def sessions_in(path: Path) -> tuple[Path, ...]:
     """The sessions of a database that has OpenCode's tables; a name of one session is itself."""
-    file, session_id = databases.unnamed(path)
-    if file.suffix != ".db" or not databases.is_database(file):
-        return ()
-    try:
-        with databases.opened(file) as database:
-            if not _is_ours(database):
-                return ()
-            order = "ORDER BY time_created, id" if "time_created" in databases.columns(database, "session") else ""
-            listed = [
-                (values.text(row["id"]), values.text(row["parent_id"]))
-                for row in databases.rows(database, "session", ("id", "parent_id"), order)
-            ]
-    except OSError:
-        return ()
-    ids = [one for one in databases.families(listed) if session_id in ("", one)]
-    return tuple(databases.named(file, one) for one in ids)
+    return databases.claimed(path, _listed)
 
 
 def read_transcript(path: Path) -> Iterator[Seen]:
     """All of one session, message by message. OSError: the database cannot be read, or holds no such session."""
     file, session_id = databases.unnamed(path)
     if not session_id:
-        for one in sessions_in(file):
+        for one in databases.sessions(file, _listed):
             yield from read_transcript(one)
         return
     with databases.opened(file) as database:
@@ -92,22 +80,18 @@ def read_transcript(path: Path) -> Iterator[Seen]:
         yield from _told(database, session_id, info, teller)
 
 
-def _databases(home: Path, config_dir: Path | None) -> Iterable[Path]:
-    """Development builds keep a database of their own beside the released one's."""
-    folder = (config_dir or home / ".local" / "share") / "opencode"
-    try:
-        return sorted(path for path in folder.glob("opencode*.db") if path.is_file())
-    except OSError:
+def _listed(database: sqlite3.Connection) -> list[tuple[str, str]]:
+    if not _is_ours(database):
         return []
+    order = "ORDER BY time_created, id" if "time_created" in databases.columns(database, "session") else ""
+    rows = databases.rows(database, "session", ("id", "parent_id"), order)
+    return [(values.text(row["id"]), values.text(row["parent_id"])) for row in rows]
 
 
 def _is_ours(database: sqlite3.Connection) -> bool:
-    try:
-        part = databases.columns(database, "part")
-        message = databases.columns(database, "message")
-        return {"id", "message_id", "data"} <= part and {"id", "session_id", "data"} <= message
-    except sqlite3.Error:
-        return False
+    part = databases.columns(database, "part")
+    message = databases.columns(database, "message")
+    return {"id", "message_id", "data"} <= part and {"id", "session_id", "data"} <= message
 
 
 def _root(database: sqlite3.Connection, session_id: str) -> str:
