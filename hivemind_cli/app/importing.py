@@ -97,8 +97,8 @@ class Import:
     ) -> None:
         """`again`: also what was read before and has not changed since."""
         self.done: list[Imported] = []
-        """One for each session, in the order read. The file of a subagent, which stands behind its session's, adds
-        to that session."""
+        """One for each session, in the order read. The file of a subagent adds to its session; where that is not
+        found, it stands for itself."""
         self.forgotten: set[Session] = set()
         """Kept histories whose records gave way to the agent's own."""
         self._paths = paths
@@ -114,6 +114,8 @@ class Import:
         )
         self._book = Book(store, keepers)
         self._cwds: set[str] = set()
+        self._places: dict[Session, tuple[int, bool]] = {}
+        """Session -> (its place in `done`, is it only the work of subagents so far?)."""
 
     def take(self, finding: Finding) -> None:
         """Read what was found. StoreError, DaemonError: the rest is not read."""
@@ -121,10 +123,7 @@ class Import:
         for found in finding.sessions:
             imported, subagents = self._one(found)
             self._watch.ends(found, imported)
-            if self.done and subagents:
-                self.done[-1] = joined(self.done[-1], imported)
-            else:
-                self.done.append(imported)
+            self._count(imported, subagents=subagents)
 
     def take_kept(self) -> Finding:
         """Read the histories kept in every working tree that is known by now."""
@@ -137,6 +136,18 @@ class Import:
         fresh = replace(kept, sessions=tuple(one for one in kept.sessions if one.path not in read))
         self.take(fresh)
         return fresh
+
+    def _count(self, imported: Imported, *, subagents: bool) -> None:
+        session = imported.host, imported.session_id
+        place, waits = self._places.get(session, (len(self.done), False))
+        if place < len(self.done) and subagents:
+            self.done[place] = joined(self.done[place], imported)
+        elif waits:
+            self.done[place] = joined(imported, self.done[place])
+            self._places[session] = place, False
+        else:
+            self._places[session] = len(self.done), subagents
+            self.done.append(imported)
 
     def _one(self, found: Found) -> tuple[Imported, bool]:
         """What it gave, and whether that was the work of subagents alone."""
@@ -179,7 +190,7 @@ class Import:
             path=found.path,
             host=found.reader.NAME,
             **tally.counts,  # type: ignore[arg-type]
-            fault="; ".join([*trouble, *(_counted(n, what) for what, n in told.skipped.items())]),
+            fault=_faults(trouble, told),
             session_id=tally.session_id,
             first_at=tally.first_at,
             last_at=tally.last_at,
@@ -189,7 +200,7 @@ class Import:
         if self._store:
             last = mark_of(imported, stamp, subagents=tally.only_subagents, original=original, at=self._clock())
             new += self._finish(self._store, batch, last, told, whole=not trouble)
-        return replace(imported, new=new), tally.only_subagents
+        return replace(imported, new=new, fault=_faults(trouble, told)), tally.only_subagents
 
     def _finish(self, store: Store, batch: list[Record], mark: ImportMark, told: Reading, *, whole: bool) -> int:
         """Store the last batch and, if it is the last, that the session is read to its end: both or neither."""
@@ -308,6 +319,10 @@ def _chars(value: object) -> int:
     if isinstance(value, Mapping):
         return sum(map(_chars, value.values()))
     return sum(map(_chars, value)) if isinstance(value, (list, tuple)) else 8
+
+
+def _faults(trouble: list[str], told: Reading) -> str:
+    return "; ".join([*trouble, *(_counted(n, what) for what, n in told.skipped.items())])
 
 
 def _counted(number: int, what: str) -> str:

@@ -212,6 +212,31 @@ def test_subagents_are_stored_with_their_session_and_not_counted(
     assert [call.payload.get("agent_id") for call in calls] == [None, "a1", "a1"]
 
 
+@pytest.mark.parametrize("by_folder", [True, False])
+@pytest.mark.parametrize("first", [True, False])
+def test_the_file_of_a_subagent_adds_to_its_own_session_wherever_it_lies(
+    paths: Paths, hive: OwnedHivemind, by_folder: bool, first: bool
+) -> None:
+    """Older versions kept it beside the sessions, where it may stand before its own, and others between them."""
+    project = paths.home / ".claude" / "projects" / "p"
+    main = subagents(project)
+    beside = (main.parent / "s1" / "subagents" / "agent-a1.jsonl").rename(project / "agent-a1.jsonl")
+    other = project / "s2.jsonl"
+    other.write_text(main.read_text("utf-8").replace('"s1"', '"s2"'), "utf-8")
+    for n, path in enumerate((beside, other, main) if first else (main, other, beside), 1):
+        os.utime(path, (n, n))
+    orphan = json.loads(beside.read_text("utf-8")) | {"sessionId": "gone", "uuid": "u9"}
+    (project / "agent-z.jsonl").write_text(json.dumps(orphan) + "\n", "utf-8")
+    done = imported(paths, hive.store, project if by_folder else None)
+    assert {(one.path.name, one.session_id, one.prompts, one.tool_uses) for one in done if not one.left_out} == {
+        ("s1.jsonl", "s1", 1, 1),
+        ("s2.jsonl", "s2", 1, 1),
+        ("agent-z.jsonl", "gone", 0, 0),
+    }
+    assert len(done) == 3
+    assert sum(one.new for one in done) == hive.store.count(Event) + 1  # and their project
+
+
 def test_a_path_that_is_not_there_or_holds_no_session_is_refused_with_advice(paths: Paths, tmp_path: Path) -> None:
     for path in (tmp_path / "none", paths.root):
         with pytest.raises(HostError) as refused:

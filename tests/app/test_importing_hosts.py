@@ -1,6 +1,7 @@
 """Sessions of several agents in one import: found, told apart, counted once, and what was pruned stays pruned."""
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -98,6 +99,17 @@ def test_a_host_whose_folder_was_moved_is_found_there(paths: Paths, tree: Path, 
     moved = str(tmp_path / ".claude")
     assert not find(paths, READERS, None).sessions
     assert len(find(paths, READERS, None, env={"CLAUDE_CONFIG_DIR": moved}).sessions) == 1
+
+
+def test_a_hosts_folder_that_cannot_be_searched_is_told_and_hides_no_other(paths: Paths) -> None:
+    codex_session(paths.home / ".codex/sessions/2026/02/01/rollout-2026-02-01T09-00-00-c.jsonl", 9000, cwd="/w", seed=1)
+    loop = paths.home / ".claude" / "projects"
+    loop.parent.mkdir(exist_ok=True)
+    loop.symlink_to(loop)
+    found = find(paths, READERS, None)
+    assert [one.reader.NAME for one in found.sessions] == ["codex"]
+    if sys.version_info < (3, 13):  # which finds nothing there, and says nothing
+        assert found.faults == ("claude: its folder: links that lead in a circle",)
 
 
 def test_a_folder_with_files_of_several_hosts_and_of_none(paths: Paths, tree: Path, tmp_path: Path) -> None:
@@ -319,7 +331,7 @@ def test_a_record_that_no_store_could_keep_is_left_out_and_told(paths: Paths) ->
     store = InMemoryStore()
     (done,) = take(paths, store, Odd())
     assert store.count(Event) == done.new == 4
-    assert done.fault
+    assert done.fault == "1 line torn; 1 record that cannot be stored"
 
 
 def test_a_time_without_a_zone_is_taken_for_utc(paths: Paths) -> None:

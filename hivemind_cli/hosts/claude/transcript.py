@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from hivemind_cli.hosts.base import Seen, Tail, reading
 from hivemind_cli.hosts.claude.reader import Reader
-from hivemind_cli.hosts.jsonlines import age, head, lines, own_files, parse
+from hivemind_cli.hosts.jsonlines import STRANGE, age, head, lines, own_files, parse
 
 LOOK_BACK_BYTES = 2_000_000
 """Read again before a tail, so that its lines find their prompt, calls and queue."""
@@ -44,7 +44,8 @@ def transcript_of(home: Path, payload: dict[str, Any], *, config_dir: Path | Non
 def find_sessions(home: Path, *, config_dir: Path | None = None) -> Iterator[Path]:
     """Every session file, oldest first within a project; each is followed by the files of its subagents.
 
-    A subagent's lines name their parent's session, so reading them adds to it.
+    A subagent's lines name their parent's session, so reading them adds to it. Older versions kept its file beside
+    the sessions'.
     """
     projects = (config_dir or home / ".claude") / "projects"
     root = projects.resolve()
@@ -131,7 +132,7 @@ def _feed(reader: Reader, line: bytes | None) -> list[Seen] | None:
     try:
         value = parse(line)
         return None if value is None else reader.feed(value)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except STRANGE:
         return None
 
 
