@@ -1,5 +1,7 @@
 """Which commands are checks, what their output says, and when a red one puts the agent's "done" right."""
 
+from time import process_time
+
 import pytest
 
 from hivemind_cli.core.acts import SHELL, Act
@@ -178,6 +180,15 @@ def test_errors_are_folded() -> None:
     assert normal_error("error[E0308]: TS2322") == "error[E0308]: TS2322"
     assert error_lines("starting\nstep 4\nerror: no such column: prise\ndone\n") == "error: no such column: prise"
     assert error_lines("one\ntwo") == "one\ntwo"
+
+
+@pytest.mark.parametrize("blanks", ["\n" * 40_000, " \n" * 20_000, " " * 40_000, "\t\n \n" * 10_000])
+def test_much_of_nothing_costs_no_time(blanks: str) -> None:
+    """A pattern that looks over blank lines from each of them again took 20 s here."""
+    began = process_time()
+    assert not pasted(blanks) and not red(blanks) and not failing(blanks)
+    assert failing(f"{blanks}\n  --- FAIL: TestA") == failing("--- FAIL: TestA")
+    assert process_time() - began < 1
 
 
 def test_only_a_runners_own_report_is_a_pasted_run() -> None:

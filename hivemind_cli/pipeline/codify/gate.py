@@ -16,7 +16,7 @@ QUOTE_CHARS_MAX = 1500
 KEEP, MERGE, CONFLICT = "keep", "merge", "conflict"
 REDACTED = "[redacted:"
 
-_TRACE = re.compile(r"Traceback \(most recent|^\s+at \S+ ?\(", re.MULTILINE)
+_TRACE = re.compile(r"Traceback \(most recent|^[ \t]+at \S+ ?\(", re.MULTILINE)
 """A stack trace: pasted, not said."""
 _BROKEN = re.compile(
     r"\b(?:(?:does|do|did|is|are)(?: not|n['’]t) work\w*|doesnt work\w*|(?:still|keeps) (?:crash|fail)\w*|"

@@ -35,14 +35,14 @@ _PASTED = re.compile(
     r"|\berror TS\d+: |^error\[E\d+\]: |\bBUILD FAIL(?:ED|URE)\b|^npm (?:ERR!|error) |^g?make(?:\[\d+\])?: \*\*\*"
     r"|^Tests run: \d+, Failures: [1-9]|[✖✗] [1-9]\d* problems? \((?!0 errors)|^not ok \d"
     r"|^FAILED \((?:failures|errors)=[1-9]"
-    r"|^\d+ examples?, [1-9]\d* failures?|^Found [1-9]\d* errors?\b|^\s*[1-9]\d* failing$|^error: could not compile"
+    r"|^\d+ examples?, [1-9]\d* failures?|^Found [1-9]\d* errors?\b|^[ \t]*[1-9]\d* failing$|^error: could not compile"
     r"|^Failed! +- Failed: +[1-9]|^Tests: \d+, Assertions: \d+, (?:Failures|Errors): [1-9]"
     r"|^\S+:\d+(?::\d+)?: (?:fatal )?error: ",
     re.MULTILINE,
 )
 _FAILING = re.compile(
-    r"^(?:FAILED|ERROR|FAIL:?) +\S.*|^\s*--- FAIL: \S+|^\s*(?:[✗✕×✖●]|not ok \d+ -?|\(fail\)) ?\S.*"
-    r"|^test \S+ \.\.\. FAILED|^\s+\d+\) \S.*",
+    r"^(?:FAILED|ERROR|FAIL:?) +\S.*|^[ \t]*--- FAIL: \S+|^[ \t]*(?:[✗✕×✖●]|not ok \d+ -?|\(fail\)) ?\S.*"
+    r"|^test \S+ \.\.\. FAILED|^[ \t]+\d+\) \S.*",
     re.MULTILINE,
 )
 """Lines that name a failing test."""
