@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
+
+from hivemind_cli.core.errors import ProviderError
 from hivemind_cli.core.records import Correction, GateSkip, Judgement, Record, SaidKind, SkillRevision, SkillState
+from hivemind_cli.llm.base import Request
+from hivemind_cli.llm.scripted import Scripted
 from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.codify import Codify
 from hivemind_cli.pipeline.codify.reconsider import JUDGED_AWAY, RESTORED, Reconsider, Withdraw
@@ -61,6 +66,26 @@ def test_a_model_may_say_it_too() -> None:
 
 def test_a_yes_to_what_does_not_last_makes_no_skill() -> None:
     assert Codified(CANDIDATE).give(judgement_(CANDIDATE, YES, durable=False)).skills() == []
+
+
+@pytest.mark.parametrize("others", [0, 1, 2])
+def test_a_no_that_comes_while_the_model_thinks_counts(others: int) -> None:
+    """Withdraw reads it before there is a skill: codify itself must not make one of it."""
+    wrong, *right = (correction_(n, durable=None) for n in range(1, 2 + others))
+    store = InMemoryStore()
+    said = judgement_(wrong, NO)
+
+    def thinking(request: Request) -> ProviderError:
+        store.append([said])
+        run_once(Withdraw(), store)
+        return ProviderError("no answer")
+
+    store.append([replace(wrong, durable=True), *right])
+    codify = Codify(Scripted([thinking]))
+    while run_once(codify, store) or run_once(Withdraw(), store) or run_once(Reconsider(codify), store):
+        pass
+    made = [row.record for row in store.find(SkillRevision)]
+    assert [ids(one) for one in made] == ([{one.id for one in right}] if others == 2 else [])
 
 
 def test_what_came_after_it_counts_as_evidence_too() -> None:

@@ -20,6 +20,7 @@ from hivemind_cli.core.records import (
     SkillState,
 )
 from hivemind_cli.llm.base import Provider
+from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.codify import extractive, model
 from hivemind_cli.pipeline.codify.draft import Draft
 from hivemind_cli.pipeline.codify.evidence import Group, Shelf, carried, groups, of_history, turns
@@ -111,6 +112,12 @@ class Codify:
         draft, spot, notices = self._draft(evidence, spot, skills)
         if draft is None:
             return [*notices, _skip(evidence, f"{_GATE}{spot.decision}")]
+        left = _not_refused(evidence, store)
+        if len(left) < len(evidence):  # a person said so while the model thought: Withdraw has read that already
+            why = "judged no correction" if not left else "" if spot.skill else immature(left)
+            if why:
+                return [*notices, _skip(evidence, why)]
+            evidence, draft = left, extractive.draft(left)
         if spot.decision == MERGE and spot.skill is not None and self._waits(spot.skill):
             # On top of a live version, one that waits would take the skill out of use.
             spot = Place(BESIDE, spot.skill)
@@ -177,6 +184,11 @@ class Codify:
             state = SkillState.DRAFT
         why = "; ".join(part for part in (why, fault) if part)
         return replace(revision, state=state, reason="; ".join(part for part in (revision.reason, why) if part))
+
+
+def _not_refused(evidence: Sequence[Correction], store: Store) -> list[Correction]:
+    gone = {one.id for one in judged.effective(store, evidence) if judged.refused(one)}
+    return [one for one in evidence if one.id not in gone]
 
 
 def _refused(fresh: Sequence[Correction]) -> tuple[list[GateSkip], list[Correction]]:
