@@ -1,14 +1,13 @@
 """`hivemind import`: past sessions from the agents' own files."""
 
-import json as jsonlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import counted, note, plain
+from hivemind_cli.cli.output import counted, note, plain, print_json
 
 if TYPE_CHECKING:
     from hivemind_cli.app.importing import Finding, Import
@@ -99,7 +98,7 @@ def _tell(door: Door, run: "Import", findings: "list[Finding]", *, dry_run: bool
     done = copies_told(run.done)
     if json:
         for one in done:
-            _line(one.line() if dry_run else {**one.line(), "left_out": one.left_out})
+            print_json(one.line() if dry_run else {**one.line(), "left_out": one.left_out}, indent=None)
         if dry_run:
             return
     report = learned(
@@ -113,10 +112,6 @@ def _tell(door: Door, run: "Import", findings: "list[Finding]", *, dry_run: bool
     )
     made = door.ask("codify", timeout_s=6 * 3600.0) if codify and not dry_run else None
     if json:
-        _line({"report": {**plain(report), **({"codified": made} if made else {})}})
+        print_json({"report": {**plain(report), **({"codified": made} if made else {})}}, indent=None)
     else:
         show(report, made, dry_run=dry_run)
-
-
-def _line(value: Any) -> None:
-    print(jsonlib.dumps(plain(value), ensure_ascii=False))

@@ -52,19 +52,22 @@ class Screen:
     def taken(self) -> Iterator["Screen"]:
         """While the terminal is ours."""
         before = termios.tcgetattr(self._in)
-        ended = signal.signal(signal.SIGTERM, _leave)
+        ended = {one: signal.signal(one, _leave) for one in (signal.SIGTERM, signal.SIGHUP)}
         try:
             tty.setcbreak(self._in)
             ours = termios.tcgetattr(self._in)
             off = os.fpathconf(self._in, "PC_VDISABLE")
-            ours[6][termios.VSUSP] = bytes([off])  # suspended, it would leave a raw terminal behind
+            for key in (termios.VSUSP, termios.VQUIT):  # suspended, or killed so, it would leave a raw terminal behind
+                ours[6][key] = bytes([off])
             termios.tcsetattr(self._in, termios.TCSANOW, ours)
             self._write("\x1b[?1049h\x1b[?25l\x1b[?2004h")
             yield self
         finally:
-            self._write("\x1b[?2004l\x1b[?25h\x1b[?1049l")
-            termios.tcsetattr(self._in, termios.TCSADRAIN, before)
-            signal.signal(signal.SIGTERM, ended)
+            with contextlib.suppress(OSError, termios.error):  # the terminal may be gone
+                self._write("\x1b[?2004l\x1b[?25h\x1b[?1049l")
+                termios.tcsetattr(self._in, termios.TCSADRAIN, before)
+            for one, handler in ended.items():
+                signal.signal(one, handler)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -95,7 +98,10 @@ class Screen:
                 if self.size != self._size:
                     return ""
                 continue
-            more = os.read(self._in, 1024)
+            try:
+                more = os.read(self._in, 1024)
+            except OSError:  # hung up
+                more = b""
             if not more:
                 return ESCAPE
             self._keys += more

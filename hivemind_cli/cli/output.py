@@ -38,9 +38,10 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def print_json(value: Any) -> None:
-    """One JSON document on stdout."""
-    print(json.dumps(plain(value), ensure_ascii=False, indent=2))
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    """One JSON document on stdout; in one line without `indent`."""
+    said = json.dumps(plain(value), ensure_ascii=False, indent=indent)
+    print(said.encode("utf-8", "backslashreplace").decode("utf-8"))  # half characters, as of file names: \udcff
 
 
 def say(text: str = "", *, indent: int = 0) -> None:

@@ -145,7 +145,7 @@ class ChildEnd:
 def _leave_with_parent(parent: int) -> None:
     """Leave at once when stdin closes or the parent is another, in the middle of whatever is computed."""
     poll = select.poll()
-    poll.register(0, 0)  # only its end is of interest
+    poll.register(0, select.POLLHUP)  # only its end is of interest; macOS tells it to those who ask
     while not poll.poll(_LOOK_MS) and os.getppid() == parent:
         pass
     os._exit(0)

@@ -261,6 +261,20 @@ def test_a_dry_run_tells_each_session_in_a_line_and_stores_nothing(paths: Paths)
     assert not paths.lock.exists()  # nor was a daemon started
 
 
+def test_a_file_whose_name_is_no_text_is_told_in_json_all_the_same(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main = subagents(paths.home / "past")
+    odd = main.with_name(os.fsdecode(b"s\xff.jsonl"))
+    try:
+        main.rename(odd)
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")  # as in most locales, but not in every one
+    (told,) = dry_run(str(odd.parent))
+    assert told["path"] == str(odd)
+
+
 @pytest.mark.skipif(not SESSIONS, reason="HIVEMIND_TEST_DATA names no folder with transcripts/manifest.json")
 def test_every_count_of_a_real_session_equals_the_manifests(tmp_path: Path) -> None:
     """Session files of other people, which are not ours to copy."""

@@ -146,12 +146,17 @@ def test_a_sitting_with_a_mistake_undone_and_its_numbers(door: Door) -> None:
     assert code == 0 and "1 turn labelled; 0 left." in said
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+SLOW = [pytest.param(one, marks=pytest.mark.slow) for one in (signal.SIGINT, signal.SIGHUP)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, *SLOW])
 def test_whatever_ends_it_the_terminal_is_as_it_was_and_labels_stay(door: Door, number: signal.Signals) -> None:
     at = Terminal("--all-turns")
     at.reads("1 of 5.*Esc leave")
     at.press("c")
     at.reads("2 of 5.*Esc leave")
+    keys, off = termios.tcgetattr(at.slave)[6], os.fpathconf(at.slave, "PC_VDISABLE")
+    assert [keys[one] for one in (termios.VSUSP, termios.VQUIT)] == [bytes([off])] * 2
     at.process.send_signal(number)
     code, said = at.ends()
     assert code != 0 and "\x1b[?1049l" in said and "Traceback" not in said
