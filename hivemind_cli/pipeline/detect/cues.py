@@ -28,7 +28,7 @@ _NO = {
     "cs": "ne|špatně|počkej",
 }
 _NEVER = {
-    "en": "never(?! ?mind)|not ever|not\\b[^.!?]*,? ever|under no circumstances|do not ever|don't ever",
+    "en": "never(?! ?mind)|not ever|not\\b[^.!?]{0,80},? ever|under no circumstances|do not ever|don't ever",
     "de": "nie|niemals|nie wieder|auf keinen fall",
     "fr": "jamais|plus jamais|surtout pas",
     "es": "nunca|jamás",
