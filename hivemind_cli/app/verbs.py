@@ -83,6 +83,7 @@ class Verbs:
 
     def _forget(self, args: dict[str, Any]) -> dict[str, Any]:
         self._owner.capture.forget(str(args["host"]), str(args["session_id"]))
+        self._owner.detecting.forget()
         return {"documents": self._owner.reindex()}
 
     def _judge(self, args: dict[str, Any]) -> dict[str, Any]:

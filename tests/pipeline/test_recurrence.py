@@ -286,6 +286,21 @@ def test_nothing_joins_a_pruned_correction_and_no_key_tells_its_words() -> None:
     assert keys_of(again, store=store) == [new.recurrence_key]
 
 
+def test_what_was_to_be_forgotten_is_read_from_the_store_again() -> None:
+    """A prune must leave no word in the memory of a process that lives for weeks."""
+    meanings = Meanings()
+    store = InMemoryStore()
+    keys = Keys(meanings)
+    first, second = (told(n, "$ npm i x", "use zebrafish, not npm") for n in (1, 2))
+    store.append(keys.give([first], store))
+    keys.give([replace(second, quote="zebrafish please, not npm")], store)
+    assert meanings.embedded.count(first.quote) == 1
+    keys.forget()
+    assert polarity.cache_info().currsize == 0
+    keys.give([replace(second, quote="not npm: zebrafish")], store)
+    assert meanings.embedded.count(first.quote) == 2
+
+
 def test_workspaces_share_no_keys_book() -> None:
     here = told(1, "$ npm i x", "use pnpm, not npm")
     there = replace(told(2, "$ npm i y", "npm again? pnpm!"), workspace_id="other")

@@ -84,6 +84,10 @@ class Detect:
         """`corrections` with their recurrence keys."""
         return self._keys.give(corrections, store)
 
+    def forget(self) -> None:
+        """Drop the memory of the store's corrections: a session was pruned."""
+        self._keys.forget()
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:

@@ -23,6 +23,7 @@ from hivemind_cli.core.errors import ModelError
 from hivemind_cli.core.records import Correction, CorrectionKind
 from hivemind_cli.pipeline.detect.errors import error_lines
 from hivemind_cli.pipeline.detect.nearness import JOIN_MIN, Entry, nearness, opposite
+from hivemind_cli.pipeline.detect.wording import forget_wordings
 from hivemind_cli.storage.base import Store
 
 if TYPE_CHECKING:
@@ -87,6 +88,14 @@ class Keys:
                     if one.id in fresh:
                         self._books[one.workspace_id].drop(one.id)
         return given
+
+    def forget(self) -> None:
+        """Remember nothing: what stands in the store is read again. After a prune no word of it is left here."""
+        with self._lock:
+            self._store, self._read_to = None, 0
+            self._books.clear()
+            self._vectors.clear()
+            forget_wordings()
 
     def _refresh(self, store: Store) -> None:
         if self._store is not store:

@@ -172,6 +172,12 @@ def wording(correction: Correction) -> Wording:
     return _silent(correction.before[:DIFF_CHARS_MAX], correction.after[:DIFF_CHARS_MAX], act)
 
 
+def forget_wordings() -> None:
+    """Remember no text that was taken apart."""
+    for remembered in (_spoken, _silent, polarity):
+        remembered.cache_clear()
+
+
 @lru_cache(maxsize=4096)
 def _spoken(quote: str, act: Act, task: str) -> Wording:
     marked = {term for found in _MARKED.findall(quote) for term in terms(" ".join(found))}
