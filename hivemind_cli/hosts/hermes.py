@@ -99,7 +99,7 @@ def read_transcript(path: Path) -> Iterator[Seen]:
     with databases.opened(file) as database:
         if not _is_ours(database):
             raise OSError(f"{file} is no database of Hermes: its tables are missing.")
-        known = _sessions(database)
+        known = _forebears(database, session_id)
         if session_id not in known:
             raise OSError(f"{file} holds no session {session_id}. It may have been deleted.")
         yield from _told(database, session_id, known)
@@ -119,6 +119,19 @@ def _sessions(database: sqlite3.Connection) -> dict[str, databases.Row]:
     """Every session's row by its id, oldest first."""
     order = "ORDER BY started_at, id" if "started_at" in databases.columns(database, "sessions") else "ORDER BY id"
     return {values.text(row["id"]): row for row in databases.rows(database, "sessions", _SESSION, order)}
+
+
+def _forebears(database: sqlite3.Connection, session_id: str) -> dict[str, databases.Row]:
+    """The session's row, its parent's and so on by their ids: reading one session need not read of all the others."""
+    known: dict[str, databases.Row] = {}
+    one = session_id
+    while one not in known and len(known) <= _DEPTH_MAX:
+        row = next(databases.rows(database, "sessions", _SESSION, "WHERE id = ?", (one,)), None)
+        if row is None:
+            break
+        known[one] = row
+        one = values.text(row["parent_session_id"])
+    return known
 
 
 def _master(known: Mapping[str, databases.Row], session_id: str) -> str:
