@@ -8,6 +8,7 @@ from pathlib import Path
 from hivemind_cli.app.installing import config_dir, installed_dirs
 from hivemind_cli.core.errors import HostError
 from hivemind_cli.core.paths import Paths
+from hivemind_cli.hosts import databases
 from hivemind_cli.hosts.base import Keeper, Reader
 
 _PASSED_BY = frozenset({".git", "node_modules"})
@@ -94,6 +95,8 @@ def _at(readers: Mapping[str, Reader], path: Path) -> Finding:
     if whole.is_dir():
         return _in_folder(readers, whole)
     named = [(reader, one) for reader, one in _in_file(readers, whole) if path in (whole, one)]
+    if not named and (fault := _unreadable(whole)):
+        raise HostError(f"{path} cannot be read.", why=fault, fix="Make it readable, or give another file or a folder.")
     if not named:
         why = f"It holds no session called {path.name.partition('#')[2]!r}." if path != whole else ""
         raise HostError(
@@ -102,6 +105,19 @@ def _at(readers: Mapping[str, Reader], path: Path) -> Finding:
             fix="Give another file, a folder, or --all for every session on this machine.",
         )
     return Finding(_sized(named))
+
+
+def _unreadable(file: Path) -> str:
+    """Why nothing in the file can be read, "" if it can: no reader claims what it cannot read."""
+    try:
+        with file.open("rb"):
+            pass
+        if databases.is_database(file):
+            with databases.opened(file):
+                pass
+    except OSError as fault:
+        return f"{fault.strerror}." if fault.strerror else str(fault)
+    return ""
 
 
 def _in_folder(readers: Mapping[str, Reader], folder: Path) -> Finding:

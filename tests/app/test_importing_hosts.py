@@ -3,6 +3,7 @@
 import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from hivemind_cli.core.config import Config
 from hivemind_cli.core.errors import HostError, StoreError
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Correction, Event, EventKind, ImportMark, Project, Record, Tombstone
-from hivemind_cli.hosts import KEEPERS, READERS
+from hivemind_cli.hosts import KEEPERS, READERS, databases
 from hivemind_cli.hosts.base import Seen, reading
 from hivemind_cli.storage.base import Store
 from hivemind_cli.storage.inmemory import InMemoryStore
@@ -301,6 +302,20 @@ def test_sessions_that_share_a_file_are_named_by_their_id(paths: Paths) -> None:
     assert [one.path.name for one in take(paths, store, Fake(), file.with_name("many.fake#s2"))] == ["many.fake#s2"]
     with pytest.raises(HostError, match="s9"):
         find(paths, {"fake": Fake()}, file.with_name("many.fake#s9"))
+
+
+def test_a_database_that_is_locked_is_no_stranger(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "BUSY_MS", 50)
+    file = paths.home / "state.db"
+    with closing(sqlite3.connect(file)) as theirs:
+        theirs.execute("CREATE TABLE t (x)")
+        theirs.commit()
+        theirs.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(HostError, match=r"cannot be read") as refused:
+            find(paths, READERS, file)
+    assert "locked by its program" in refused.value.why
+    with pytest.raises(HostError, match="is no session file"):
+        find(paths, READERS, file)
 
 
 @pytest.mark.parametrize(
