@@ -204,11 +204,16 @@ def features(user: str, before: str) -> dict[str, float]:
             found[f"opens2.{name}"] = 1.0
     else:
         found["opens.other"] = 1.0
-    for name, count in phrases.anywhere.counts(said.tokens).items():
+    counts: dict[str, int] = {}
+    for n, sentence in enumerate(_sentences(said.tokens)):
+        here = phrases.anywhere.counts(sentence)
+        for name, count in here.items():
+            counts[name] = counts.get(name, 0) + count
+        found |= dict.fromkeys(_in_sentence(sentence, sorted(here), phrases, later=n > 0), 1.0)
+    for name, count in counts.items():
         found[f"has.{name}"] = 1.0
         if count > 1:
             found[f"many.{name}"] = min((count - 1) / 3, 1.0)
-    found |= dict.fromkeys(_sentences(said.tokens, phrases), 1.0)
     if language != "en":
         _foreign(found, said, language)
     for name in _BEFORE.counts(told.tokens):
@@ -276,33 +281,35 @@ _WITH = {
     "also": "not should create",
     "same": "not alter",
 }
-_TOGETHER = frozenset(frozenset((a, b)) for a, others in _WITH.items() for b in others.split())
+_TOGETHER = frozenset((min(a, b), max(a, b)) for a, others in _WITH.items() for b in others.split())
 """Classes whose meeting in one sentence says more than their meeting in a text."""
 
 
-def _sentences(tokens: list[str], phrases: Tongue) -> Iterator[str]:
-    """How each sentence after the first opens, and which classes meet in one."""
+_AFTER_OPENING = frozenset(("not", "should", "fail", "error", "alter", "same", "only", "too", "wrong", "still", "rule"))
+
+
+def _sentences(tokens: list[str]) -> Iterator[list[str]]:
     sentence: list[str] = []
-    first = True
-    for token in [*tokens, "."]:
+    for token in tokens:
         if token not in ".?!…":
             sentence.append(token)
-            continue
-        if not sentence:
-            continue
-        if not first:
-            yield from (f"then.{name}" for name in opening(sentence, phrases.openers)[:1])
-        names = sorted(phrases.anywhere.counts(sentence))
-        for n, a in enumerate(names):
-            for b in names[n + 1 :]:
-                if frozenset((a, b)) in _TOGETHER:
-                    yield f"{a}+{b}"
-        opened = opening(sentence, phrases.openers)[:1]
-        if opened:
-            for name in names:
-                if name in ("not", "should", "fail", "error", "alter", "same", "only", "too", "wrong", "still", "rule"):
-                    yield f"{opened[0]}>{name}"
-        sentence, first = [], False
+        elif sentence:
+            yield sentence
+            sentence = []
+    if sentence:
+        yield sentence
+
+
+def _in_sentence(sentence: list[str], names: list[str], phrases: Tongue, *, later: bool) -> Iterator[str]:
+    """How a sentence opens, and which of its classes (`names`, sorted) meet."""
+    for n, a in enumerate(names):
+        for b in names[n + 1 :]:
+            if (a, b) in _TOGETHER:
+                yield f"{a}+{b}"
+    for opened in opening(sentence, phrases.openers)[:1]:
+        if later:
+            yield f"then.{opened}"
+        yield from (f"{opened}>{name}" for name in names if name in _AFTER_OPENING)
 
 
 def _shape(said: Text) -> Iterator[tuple[str, float]]:

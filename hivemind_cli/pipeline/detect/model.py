@@ -60,6 +60,8 @@ class Weights:
         self._platt: list[float] = fitted["platt"]
         self._durable: dict[str, float] = fitted["durable"]["features"]
         self._durable_bias: float = fitted["durable"]["bias"]
+        by_rules = [weight for name, weight in self._durable.items() if name.startswith("rule.")]
+        self._durable_by_rules = sum(weight for weight in by_rules if weight > 0)
         self._meaning: dict[str, Any] | None = fitted.get("meaning")
 
     def score(
@@ -70,8 +72,7 @@ class Weights:
         for name, value in features.items():
             row = self._features.get(name)
             if row:
-                for n, weight in enumerate(row):
-                    sums[n] += weight * value
+                sums = [total + weight * value for total, weight in zip(sums, row, strict=True)]
         if self._meaning is not None and meaning is not None:
             cosine = float(meaning.user @ meaning.before)
             added = meaning.user @ self._user(len(meaning.user))
@@ -86,6 +87,11 @@ class Weights:
         for named in (features, rules):
             durable += sum(self._durable.get(name, 0.0) * value for name, value in named.items())
         return Scores(kinds, _logistic(slope * math.log(raw / (1 - raw)) + shift), _logistic(durable))
+
+    def durable_at_most(self, features: Mapping[str, float]) -> float:
+        """The highest `Scores.durable` that these features can have, whatever the rules say: rules cost time."""
+        named = sum(self._durable.get(name, 0.0) * value for name, value in features.items())
+        return _logistic(self._durable_bias + named + self._durable_by_rules)
 
     @cache  # noqa: B019  two instances live as long as the process
     def _user(self, dim: int) -> "NDArray[np.float32]":

@@ -17,7 +17,7 @@ from hivemind_cli.core.records import SaidKind
 from hivemind_cli.pipeline.detect.cues import Cues, find_cues
 from hivemind_cli.pipeline.detect.features import BEFORE_CHARS_MAX, USER_CHARS_MAX, features
 from hivemind_cli.pipeline.detect.finding import terms_of
-from hivemind_cli.pipeline.detect.model import Meaning, Scores, embed_pairs, load
+from hivemind_cli.pipeline.detect.model import Meaning, Scores, Weights, embed_pairs, load
 from hivemind_cli.pipeline.judged import CORRECTION_MIN, SHOWN_MIN
 
 if TYPE_CHECKING:
@@ -129,16 +129,22 @@ def _hear(user: str, before: str, meaning: Meaning | None) -> Heard:
         return Heard(SaidKind.REJECTION_INTERRUPT, 0.0, False)
     if not user.strip():
         return Heard(SaidKind.OTHER, 0.0, False)
-    told = before[-BEFORE_CHARS_MAX:]
-    rules = _rules(user[:USER_CHARS_MAX], Act(OTHER, "", text=told), told, "")
-    scores = _scores(features(user, before), rules, meaning)
-    return Heard(_kind(scores), round(scores.correction, 4), scores.durable >= load().durable_min)
+    found = features(user, before)
+    rules = None
+    if _weights(meaning).durable_at_most(found) >= load().durable_min:
+        told = before[-BEFORE_CHARS_MAX:]
+        rules = _rules(user[:USER_CHARS_MAX], Act(OTHER, "", text=told), told, "")
+    scores = _scores(found, rules, meaning)
+    durable = rules is not None and scores.durable >= load().durable_min
+    return Heard(_kind(scores), round(scores.correction, 4), durable)
 
 
-def _scores(found: Mapping[str, float], rules: Rules, meaning: Meaning | None) -> Scores:
-    model = load()
-    weights = model.hybrid if meaning is not None else model.lexical
-    return weights.score(found, rules.as_features, meaning)
+def _weights(meaning: Meaning | None) -> Weights:
+    return load().lexical if meaning is None else load().hybrid
+
+
+def _scores(found: Mapping[str, float], rules: Rules | None, meaning: Meaning | None) -> Scores:
+    return _weights(meaning).score(found, {} if rules is None else rules.as_features, meaning)
 
 
 def _kind(scores: Scores) -> SaidKind:
