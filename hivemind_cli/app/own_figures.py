@@ -76,12 +76,15 @@ class _Row:
 
 def own_figures(store: Store, scope: Scope) -> OwnFigures:
     """The shipped detector, run again over the turns a person has labelled."""
-    everything = list(labelled(store, scope))
-    rows = [_row(turn, said, store) for turn, said, sampled in everything if sampled]
+    rows: list[_Row] = []
+    chosen = 0
+    for turn, said, sampled in labelled(store, scope):  # one at a time: each holds hundreds of events
+        chosen += not sampled
+        rows += [_row(turn, said, store)] if sampled else []
     known = [row for row in rows if row.label is not SaidKind.CORRECTION or row.durable is not None]
     return OwnFigures(
         n=len(rows),
-        chosen=len(everything) - len(rows),
+        chosen=chosen,
         strict=_figure(rows, lambda row: (_called(row), row.label is SaidKind.CORRECTION)),
         pushback=_figure(rows, lambda row: (_called(row) or row.kind in PUSHBACK, row.label in PUSHBACK)),
         durable=_figure(known, lambda row: (row.lasting, row.durable is True)),
