@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,19 @@ def test_a_providers_own_session_is_not_imported(paths: Paths, hive: OwnedHivemi
     file.write_text(json.dumps(told) + "\n" + json.dumps(elsewhere) + "\n", "utf-8")
     imported(paths, hive.store, file)
     assert [row.record.payload["text"] for row in hive.store.find(Event)] == ["hello"]
+
+
+def test_a_providers_own_session_is_known_where_our_folder_lies_behind_a_link(paths: Paths, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    moved = replace(paths, root=tmp_path / "link" / "hm")
+    file = paths.home / ".claude" / "projects" / "w" / "s.jsonl"
+    file.parent.mkdir(parents=True)
+    line = {"type": "user", "uuid": "u", "sessionId": "s", "promptId": "p", "cwd": str(tmp_path / "disk/hm/work/1")}
+    file.write_text(json.dumps({**line, "message": {"role": "user", "content": "What is the lesson?"}}) + "\n", "utf-8")
+    store = InMemoryStore()
+    import_sessions(find(moved, READERS, file), paths=moved, config=Config(), store=store)
+    assert store.count(Event) == 0
 
 
 def subagents(folder: Path) -> Path:

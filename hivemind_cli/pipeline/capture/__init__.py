@@ -6,6 +6,7 @@ comes first, since it happened before.
 
 import json
 import logging
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -93,6 +94,7 @@ class Capture:
         """`config_dirs`: host -> where the person's environment has moved its folder."""
         self._config_dirs = config_dirs
         self._paths = paths
+        self._work = {paths.work, Path(os.path.realpath(paths.work))}  # a program is told its folder behind all links
         self._config = config
         self._hosts = hosts
         self._person = person
@@ -169,7 +171,7 @@ class Capture:
 
     def _is_ours(self, cwd: str) -> bool:
         """Is this a session that a provider of ours runs in our own work folder?"""
-        return bool(cwd) and Path(cwd).is_relative_to(self._paths.work)
+        return bool(cwd) and any(Path(cwd).is_relative_to(work) for work in self._work)
 
     def _own(
         self,
