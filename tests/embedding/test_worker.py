@@ -184,9 +184,8 @@ def test_idle_it_leaves_and_comes_back_when_asked(make: MakeWorker, expected: np
 def test_warming_returns_at_once_and_loads_the_model(make: MakeWorker) -> None:
     worker = make()
     assert not worker.ready()
-    began = time.monotonic()
     worker.warm()
-    assert time.monotonic() - began < 0.1
+    assert not worker.ready()  # a process has yet to start and load it
     until = time.monotonic() + 20
     while not worker.ready():
         assert time.monotonic() < until
