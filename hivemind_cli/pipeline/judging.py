@@ -9,7 +9,7 @@ What an import found in past sessions is sent only when a person says so (`run_o
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -126,12 +126,16 @@ class Judge:
             for batch in batches(turns):
                 if self._leaving.is_set():
                     return replace(ran, stopped="the daemon ends")
+                said = judged.of_turns(store, {one.correction.reaction_event_id for one in batch})
+                left = [one for one in batch if _is_open(one.correction, said)]
+                if not left:  # another run asked while this one waited for it
+                    continue
                 try:
-                    found = self._judgements(batch, store)
+                    found = self._judgements(left, store)
                 except ProviderError as exc:
                     return replace(ran, stopped=str(exc))
                 store.append(found)
-                ran = replace(ran, calls=ran.calls + 1, turns=ran.turns + len(batch), judged=ran.judged + len(found))
+                ran = replace(ran, calls=ran.calls + 1, turns=ran.turns + len(left), judged=ran.judged + len(found))
         return ran
 
     def pending(self, store: Store, limit: int) -> list[Asked]:
@@ -274,12 +278,13 @@ class Judge:
         lowest, below = self._band
         inside = [row for row in rows if lowest <= row.record.confidence < below and row.record.kind not in _WORDLESS]
         said = judged.of_turns(store, {row.record.reaction_event_id for row in inside})
-        found = set()
-        for row in inside:
-            about = [one for one in said.get(row.record.reaction_event_id, ()) if judged.about(one, row.record)]
-            if judged.counting(about) is None and all(one.by == judged.PERSON for one in about):
-                found.add(row.seq)
-        return found
+        return {row.seq for row in inside if _is_open(row.record, said)}
+
+
+def _is_open(correction: Correction, said: Mapping[str, Sequence[Judgement]]) -> bool:
+    """Has no model judged it, nor a person known what it is?"""
+    about = [one for one in said.get(correction.reaction_event_id, ()) if judged.about(one, correction)]
+    return judged.counting(about) is None and all(one.by == judged.PERSON for one in about)
 
 
 def _committed(store: Store, batch: _Batch, outputs: Sequence[Record]) -> bool:

@@ -217,6 +217,7 @@ def test_half_of_the_answers_are_half_of_the_judgements_and_the_rest_can_be_aske
     left = told.judge.pending(told.store, 10)
     assert {turn.correction.id for turn in left} == {unsure(1).id, unsure(3).id}
     assert told.judge.run_on(told.store, left) == Ran(calls=1, turns=2, judged=2)
+    assert told.judge.run_on(told.store, left) == Ran()  # who asked for the same meanwhile does not pay again
 
 
 def test_unknown_is_an_answer() -> None:
