@@ -112,6 +112,8 @@ class _Session:
         self._messages = jsonlines.Once()
         self._places = Places()
         self._texts: dict[str, str] = {}
+        self._chars = 0
+        """Of these texts."""
         self._abandoned: list[str] = []
         self._stopped = False
         self._refused = False
@@ -223,7 +225,8 @@ class _Session:
         """A message of the agent's, which may have been told in part."""
         self._places.note(line["id"])
         said = "\n".join(_texts(line.get("content"))).strip()
-        if said and not self._replay and sum(map(len, self._texts.values())) < _WORDS_CHARS_MAX:
+        if said and not self._replay and self._chars < _WORDS_CHARS_MAX:
+            self._chars += len(said) - len(self._texts.get(line["id"], ""))
             self._texts[line["id"]] = said
         found: list[Seen] = []
         told = line.get("toolCalls")
@@ -235,7 +238,7 @@ class _Session:
     def _said(self) -> None:
         """All the agent said in the turn is its reply: so do hooks tell it."""
         said = "\n".join(self._texts.values())
-        self._texts = {}
+        self._texts, self._chars = {}, 0
         if said:
             self._tell.reply(said, key=self._tell.nth(f"{reply_key('', said)}:"))
 
