@@ -14,6 +14,7 @@ from hivemind_cli.core.records import (
     SkillRevision,
     Tombstone,
 )
+from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.codify.revise import rebuilt
 from hivemind_cli.storage.base import Store
 from hivemind_cli.storage.forgetting import PRUNED, blank, cites, falls, is_blank
@@ -40,7 +41,7 @@ def consequences(store: Store, host: str, session_id: str) -> Lost:
             lines[revision.name] = falling
     return Lost(
         events=store.count(Event, host=host, session_id=session_id),
-        corrections=len(gone),
+        corrections=len(judged.called(store, host=host, session_id=session_id)),
         recalls=store.count(Recall, host=host, session_id=session_id),
         lines=lines,
     )

@@ -10,7 +10,9 @@ from hivemind_cli.core.acts import EDIT, SHELL, Act
 from hivemind_cli.core.records import SaidKind
 from hivemind_cli.embedding.hashing import Hashing
 from hivemind_cli.pipeline.detect import model
-from hivemind_cli.pipeline.detect.features import features, language_of, take_apart
+from hivemind_cli.pipeline.detect.features import Phrases, features, language_of, take_apart
+from hivemind_cli.pipeline.detect.languages import SPACED
+from hivemind_cli.pipeline.detect.lexicon import ANYWHERE, BEFORE, OPENERS
 from hivemind_cli.pipeline.detect.said import hear, judge
 from hivemind_cli.pipeline.judged import CORRECTION_MIN, SHOWN_MIN
 
@@ -156,8 +158,6 @@ def test_probabilities_are_probabilities() -> None:
 def test_every_weight_is_of_a_named_feature() -> None:
     """No vocabulary of any data stands in the weights: only names that features.py can give."""
     fitted = json.loads(Path(model.__file__).with_name("said.json").read_text(encoding="utf-8"))
-    from hivemind_cli.pipeline.detect.lexicon import ANYWHERE, BEFORE, OPENERS
-
     known = set(OPENERS) | set(ANYWHERE) | set(BEFORE) | {"other"}
     for tier in ("lexical", "hybrid"):
         for name in fitted[tier]["features"]:
@@ -174,3 +174,13 @@ SHAPES = {
     *("trails", "fence", "path", "url", "code", "quoted", "image", "list", "caps", "mention", "slash", "number"),
     *("contrast", "comparative", "lower", "shared", "before"),
 }
+
+
+@pytest.mark.parametrize(
+    "table", [OPENERS, ANYWHERE, BEFORE, *SPACED.values()], ids=["opens", "has", "before", *SPACED]
+)
+def test_every_phrase_is_found_where_it_stands(table: dict[str, str]) -> None:
+    for name, phrases in table.items():
+        for phrase in phrases.split("|"):
+            for text in {phrase.rstrip("*"), phrase.replace("*", "xyz")}:
+                assert Phrases({name: phrase}).counts(take_apart(text).tokens), phrase

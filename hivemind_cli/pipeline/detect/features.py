@@ -79,36 +79,37 @@ class Phrases:
 
     def __init__(self, table: dict[str, str]) -> None:
         self._exact: dict[str, list[str]] = {}
-        self._prefix: dict[str, list[tuple[str, str]]] = {}
+        """Words -> classes."""
+        self._open: dict[str, list[tuple[tuple[str, ...], str, str]]] = {}
+        """First letters of a last word that may end anyhow -> (words before it, its beginning, class)."""
         self._starts: set[str] = set()
         for name, phrases in table.items():
             for phrase in phrases.split("|"):
-                words = phrase.rstrip("*")
+                words = _TOKEN.findall(phrase.rstrip("*").casefold())
                 if phrase.endswith("*"):
-                    self._prefix.setdefault(words[:3], []).append((words, name))
+                    self._open.setdefault(words[-1][:2], []).append((tuple(words[:-1]), words[-1], name))
                 else:
-                    self._exact.setdefault(words, []).append(name)
-                if " " in words:
-                    self._starts.add(words.partition(" ")[0])
+                    self._exact.setdefault(" ".join(words), []).append(name)
+                if len(words) > 1:
+                    self._starts.add(words[0])
 
     def at(self, tokens: list[str], n: int) -> Iterator[tuple[int, str]]:
         """(words, class) of each phrase that begins at token `n`, longest first."""
         token = tokens[n]
-        if token in self._starts:
-            for size in range(min(PHRASE_WORDS_MAX, len(tokens) - n), 1, -1):
-                for name in self._exact.get(" ".join(tokens[n : n + size]), ()):
+        sizes = range(min(PHRASE_WORDS_MAX, len(tokens) - n), 1, -1) if token in self._starts else ()
+        for size in (*sizes, 1):
+            for name in self._exact.get(" ".join(tokens[n : n + size]), ()):
+                yield size, name
+            last = tokens[n + size - 1]
+            for before, beginning, name in self._open.get(last[:2], ()):
+                if len(before) == size - 1 and last.startswith(beginning) and tuple(tokens[n : n + size - 1]) == before:
                     yield size, name
-        for name in self._exact.get(token, ()):
-            yield 1, name
-        for words, name in self._prefix.get(token[:3], ()):
-            if token.startswith(words):
-                yield 1, name
 
     def counts(self, tokens: list[str]) -> dict[str, int]:
         """How often each class stands in `tokens`."""
         found: dict[str, int] = {}
         for n, token in enumerate(tokens):
-            if token in self._starts or token in self._exact or token[:3] in self._prefix:
+            if token in self._starts or token in self._exact or token[:2] in self._open:
                 for name in {name for _, name in self.at(tokens, n)}:
                     found[name] = found.get(name, 0) + 1
         return found

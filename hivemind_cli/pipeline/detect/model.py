@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 TOKENS_MAX = 64
 """Of each side that are embedded."""
-BEFORE_CHARS_MAX = 300
+EMBEDDED_BEFORE_CHARS = 300
 """Of what the agent said last: its end is what people answer."""
-USER_CHARS_MAX = 600
+EMBEDDED_USER_CHARS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def load() -> Model:
 
 def embed_pairs(pairs: Sequence[tuple[str, str]], embedder: "Embedder") -> list[Meaning]:
     """The meanings of (user, before) pairs, in one batch."""
-    texts = [user[:USER_CHARS_MAX] for user, _ in pairs] + [before[-BEFORE_CHARS_MAX:] for _, before in pairs]
+    texts = [user[:EMBEDDED_USER_CHARS] for user, _ in pairs] + [before[-EMBEDDED_BEFORE_CHARS:] for _, before in pairs]
     rows = embedder.embed(texts, tokens_max=TOKENS_MAX)
     return [Meaning(rows[n], rows[n + len(pairs)]) for n in range(len(pairs))]
 

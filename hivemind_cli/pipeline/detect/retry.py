@@ -21,6 +21,7 @@ NAMED_MAX = 10
 DIFF_LINES_MAX = 12
 LINE_CHARS_MAX = 200
 COMMAND_CHARS_MAX = 500
+COMPARED_CHARS = 2000
 ALIKE_MIN = 0.5
 """Share of the characters that two calls of one program have in common to be about the same."""
 _ENDS = (EventKind.TOOL_RESULT, EventKind.TOOL_FAILURE)
@@ -100,7 +101,8 @@ def same_job(one: Act, other: Act) -> bool:
     if one.heads[0] != other.heads[0] and not _typo(one.heads[0], other.heads[0]):
         return False
     shared = _words(one) & _words(other) - set(one.heads[0].split(" "))
-    return bool(shared) or SequenceMatcher(None, one.command, other.command).ratio() >= ALIKE_MIN
+    alike = SequenceMatcher(None, one.command[:COMPARED_CHARS], other.command[:COMPARED_CHARS])
+    return bool(shared) or alike.ratio() >= ALIKE_MIN
 
 
 def _typo(one: str, other: str) -> bool:

@@ -30,6 +30,8 @@ SURE_MIN = 0.6
 RULE_WORDS_MAX = 60
 BRIEF_WORDS_MAX = 20
 """So short, words that share a term with the act are about the act."""
+READ_CHARS = 8000
+"""Of a prompt: what stands behind is pasted."""
 WORDS_MAX = 220
 """Longer prompts are new work or pasted material more often than a correction."""
 DOUBT_MIN, DOUBT_MAX = 0.03, 0.7
@@ -167,6 +169,7 @@ def judge(
     `durable` is whether it names a rule (True), plainly does not (False), or cannot be told (None). For a yes, for a
     skill hangs on it, the rules must read one and the model must not think it absurd.
     """
+    text = text[:READ_CHARS]
     rules = _rules(text, act, reply, task)
     before = reply or (act.short if act else "")
     found = features(text, before)

@@ -19,7 +19,6 @@ from hivemind_cli.pipeline.recall.score import Scored, by_act, by_words, candida
 
 TOOL_APPLIES_MIN = 0.45
 """At a tool call words alone must fit better than at a prompt: its text is code and names more than intent."""
-START_LINES_MAX = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
