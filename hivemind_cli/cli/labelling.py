@@ -23,6 +23,8 @@ SAMPLE_ENOUGH = 100
 SKIP, UNDO, HELP, DURABLE, LEAVE = "s", "u", "?", "d", ("\x1b", "x")
 LASTING, ONE_OFF = "+", "-"
 """Behind a key on standard input: `c+` lasts, `c-` does not."""
+LINES_WAIT_S = 3.0
+"""For the first label of a script."""
 
 
 def label(
@@ -198,9 +200,14 @@ class Labelling:
 
 
 def _is_given_lines() -> bool:
-    """Does standard input hold anything? It may wait for it: somebody redirected it here."""
+    """Does standard input hold anything? A pipe that says nothing for a while is only open, as agents leave it."""
+    import select
+
     stream = sys.stdin.buffer
-    return not sys.stdin.isatty() and isinstance(stream, BufferedReader) and bool(stream.peek(1))
+    if sys.stdin.isatty() or not isinstance(stream, BufferedReader):
+        return False
+    ready, _, _ = select.select([stream], [], [], LINES_WAIT_S)
+    return bool(ready) and bool(stream.peek(1))
 
 
 def _no_terminal() -> None:

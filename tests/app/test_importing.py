@@ -190,7 +190,13 @@ def test_a_providers_own_session_is_known_where_our_folder_lies_behind_a_link(pa
     moved = replace(paths, root=tmp_path / "link" / "hm")
     file = paths.home / ".claude" / "projects" / "w" / "s.jsonl"
     file.parent.mkdir(parents=True)
-    line = {"type": "user", "uuid": "u", "sessionId": "s", "promptId": "p", "cwd": str(tmp_path / "disk/hm/work/1")}
+    line = {
+        "type": "user",
+        "uuid": "u",
+        "sessionId": "s",
+        "promptId": "p",
+        "cwd": str(tmp_path / "disk" / "hm" / moved.work.name),
+    }
     file.write_text(json.dumps({**line, "message": {"role": "user", "content": "What is the lesson?"}}) + "\n", "utf-8")
     store = InMemoryStore()
     import_sessions(find(moved, READERS, file), paths=moved, config=Config(), store=store)
