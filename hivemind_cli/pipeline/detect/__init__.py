@@ -65,7 +65,8 @@ class Detect:
                 if row.record.id not in places:  # pruned meanwhile
                     continue
                 place = places[row.record.id]
-                history = History(events[max(place - LOOK_BACK, 0) : place], partial(_elsewhere, store), self._meaning)
+                meaning = _by_words if row.record.source == "import" else self._meaning
+                history = History(events[max(place - LOOK_BACK, 0) : place], partial(_elsewhere, store), meaning)
                 for finding in _strongest([f for rule in RULES for f in rule(row.record, history)]):
                     correction = _correction(finding, row.record)
                     found[correction.id] = (row.seq, correction)
@@ -112,6 +113,11 @@ def turn_at(event_id: str, store: Store) -> Turn | None:
     history = History([row.record for row in reversed(before)])
     words = words_of(event, history)
     return Turn(event, history, _correction(words[0], event), words[1]) if words else None
+
+
+def _by_words(words: str, before: str) -> None:
+    """A history's thousands of turns, 15 ms each, would keep live recall waiting for next to no gain."""
+    return
 
 
 def _elsewhere(store: Store, event: Event, within: timedelta) -> list[Event]:
