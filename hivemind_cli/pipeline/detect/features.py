@@ -96,14 +96,23 @@ class Phrases:
     def at(self, tokens: list[str], n: int) -> Iterator[tuple[int, str]]:
         """(words, class) of each phrase that begins at token `n`, longest first."""
         token = tokens[n]
-        sizes = range(min(PHRASE_WORDS_MAX, len(tokens) - n), 1, -1) if token in self._starts else ()
-        for size in (*sizes, 1):
-            for name in self._exact.get(" ".join(tokens[n : n + size]), ()):
-                yield size, name
-            last = tokens[n + size - 1]
-            for before, beginning, name in self._open.get(last[:2], ()):
-                if len(before) == size - 1 and last.startswith(beginning) and tuple(tokens[n : n + size - 1]) == before:
+        if token in self._starts:
+            for size in range(min(PHRASE_WORDS_MAX, len(tokens) - n), 1, -1):
+                for name in self._exact.get(" ".join(tokens[n : n + size]), ()):
                     yield size, name
+                last = tokens[n + size - 1]
+                for before, beginning, name in self._open.get(last[:2], ()):
+                    if (
+                        len(before) == size - 1
+                        and last.startswith(beginning)
+                        and tuple(tokens[n : n + size - 1]) == before
+                    ):
+                        yield size, name
+        for name in self._exact.get(token, ()):
+            yield 1, name
+        for before, beginning, name in self._open.get(token[:2], ()):
+            if not before and token.startswith(beginning):
+                yield 1, name
 
     def counts(self, tokens: list[str]) -> dict[str, int]:
         """How often each class stands in `tokens`."""
