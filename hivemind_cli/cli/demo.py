@@ -7,6 +7,7 @@ agent is missing: its payloads are the sample.
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -88,10 +89,12 @@ def _stage() -> Iterator[_Stage]:
     from hivemind_cli.core.paths import Paths
     from hivemind_cli.daemon.spawn import command
 
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a Ctrl-C now would leave the folder
     folder = Path(tempfile.mkdtemp(prefix="hivemind-demo-")).resolve()
     door = Door.apart(Paths(root=folder / "home" / ".hivemind", home=folder / "home"))
     project = folder / "shop"
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         (project / ".git").mkdir(parents=True)
         (project / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
         (project / ".git" / "config").write_text("[core]\n\tbare = false\n")
