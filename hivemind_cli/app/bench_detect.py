@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from hivemind_cli.core.errors import ConfigError
 from hivemind_cli.core.intervals import bootstrap, tally, wilson
-from hivemind_cli.core.records import SaidKind
+from hivemind_cli.core.records import PUSHBACK, SaidKind
 from hivemind_cli.pipeline.detect.said import Heard, hear
 
 if TYPE_CHECKING:
     from hivemind_cli.embedding.base import Embedder
 
 BATCH = 64
-PUSHBACK = frozenset({SaidKind.CORRECTION, SaidKind.FAILURE_REPORT, SaidKind.REJECTION_INTERRUPT})
 
 
 @dataclass(frozen=True, slots=True)

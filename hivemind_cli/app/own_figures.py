@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 from hivemind_cli.app.labelling import Scope, labelled
 from hivemind_cli.core.intervals import bootstrap, tally, wilson
-from hivemind_cli.core.records import Correction, CorrectionKind, Judgement, SaidKind
+from hivemind_cli.core.records import PUSHBACK, Correction, CorrectionKind, Judgement, SaidKind
 from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.detect import Turn
 from hivemind_cli.storage.base import Store
 
 Interval = tuple[float, float]
-PUSHBACK = frozenset({SaidKind.CORRECTION, SaidKind.FAILURE_REPORT, SaidKind.REJECTION_INTERRUPT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,6 +77,10 @@ class SaidKind(StrEnum):
     """Cannot be told: neither a yes nor a no."""
 
 
+PUSHBACK = frozenset({SaidKind.CORRECTION, SaidKind.FAILURE_REPORT, SaidKind.REJECTION_INTERRUPT})
+"""Words, or an interrupt, that say that something is not as it should be."""
+
+
 class SkillState(StrEnum):
     """Where a revision stands in its life."""
 

@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 
 from hivemind_cli.core.acts import OTHER, Act
 from hivemind_cli.core.intervals import bootstrap, tally, wilson
-from hivemind_cli.core.records import SaidKind
+from hivemind_cli.core.records import PUSHBACK, SaidKind
 from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.detect import said
 from hivemind_cli.pipeline.detect.features import BEFORE_CHARS_MAX, USER_CHARS_MAX, features
@@ -29,7 +29,6 @@ from hivemind_cli.pipeline.detect.model import embed_pairs
 EXAMPLES = Path(__file__).with_name("said_examples.jsonl")
 WEIGHTS = Path(said.__file__).with_name("said.json")
 KINDS: list[SaidKind] = [kind for kind in SaidKind if kind is not SaidKind.UNKNOWN]
-PUSHBACK = (SaidKind.CORRECTION, SaidKind.FAILURE_REPORT, SaidKind.REJECTION_INTERRUPT)
 STRENGTH = 0.2
 """Inverse of the L2 penalty (C)."""
 OWN_SHARE = {"contrast": 0.03, "session": 0.16}

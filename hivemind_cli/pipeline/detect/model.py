@@ -3,8 +3,8 @@
     features.py ─▶ weights ─▶ softmax over SaidKind ─▶ calibrated probability of a correction
                 └▶ weights ─▶ probability that the words hold beyond today
 
-Multinomial logistic regressions, fitted by tests/measure/fit_said.py; the weights and how well they did stand in
-said.json. Without an embedding nothing here needs numpy.
+Multinomial logistic regressions, fitted by tests/measure/fit_said.py, which prints how well they do; the weights stand
+in said.json. Without an embedding nothing here needs numpy.
 """
 
 import json
@@ -115,7 +115,7 @@ class Model:
 
     def fits(self, embedder: "Embedder | None") -> bool:
         """Can the hybrid weights use this embedder's vectors?"""
-        return embedder is not None and embedder.name.startswith(self.embedder)
+        return embedder is not None and embedder.name.partition("/")[0] == self.embedder
 
 
 @cache
