@@ -69,8 +69,10 @@ class LLMConfig:
     """The variable that holds the key; its value is never stored."""
     timeout_s: float = 90.0
     """How long one answer may take."""
-    cost_usd_day_max: float = 1.0
-    """Once so much was spent in a day (UTC), no further call is begun."""
+    usd_per_day: float = 0.25
+    """Once so much was spent in a day (UTC), no further call is begun: skills are drafted without a model."""
+    tokens_per_day: int = 250_000
+    """... or once so many tokens, in and out, were used."""
     calls_day_max: int = 50
     """Calls a day, at most; with `claude`, programs started."""
     judge_calls_day_max: int = 20

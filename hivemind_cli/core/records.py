@@ -237,6 +237,12 @@ class SkillRevision:
     """The corrected acts (core/acts.py), for recall at the tool call and for the hold."""
     tasks: tuple[str, ...] = ()
     """The prompts under which the mistake happened, for recall at the prompt."""
+    applies: JSON = field(default_factory=dict)
+    """What the evidence narrows it to: {tools?, languages?: [str], versions?: {tool: str}, everywhere?: true}."""
+    moments: tuple[JSON, ...] = ()
+    """Its tests: {expect: fire|silent, at: prompt|tool_call, id: of a Correction (fire) or an Event (silent)}."""
+    backtest: JSON = field(default_factory=dict)
+    """What it would have done in the person's history: {prompts, calls, fired, before, clean, since?, until?}."""
     drafter: str = "extractive"
     """extractive, person, or provider/model."""
     reason: str = ""
@@ -321,6 +327,29 @@ class LLMCall:
     prompt_sha256: str = ""
     result: str = ""
     """ok, or what went wrong."""
+    subject: str = ""
+    """skill_id it was about; "" for none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkillCheck:
+    """One run of a skill's tests after it was written. The newest of a kind counts for its version."""
+
+    id: str
+    workspace_id: str
+    project_id: str
+    occurred_at: datetime
+    skill_id: str
+    version: int
+    kind: str
+    """moments (does it fire where it must, and nowhere else), replay (the moment with and without it)."""
+    passed: bool | None = None
+    """None: it proves neither."""
+    matcher: str = ""
+    """What matched: the matcher's own version and the embedding model's name."""
+    figures: JSON = field(default_factory=dict)
+    """Counts of the kind, for people and programs."""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -415,6 +444,7 @@ Record = (
     | Recall
     | Outcome
     | LLMCall
+    | SkillCheck
     | GateSkip
     | Project
     | TranscriptMark
@@ -431,6 +461,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     Recall,
     Outcome,
     LLMCall,
+    SkillCheck,
     GateSkip,
     Project,
     TranscriptMark,

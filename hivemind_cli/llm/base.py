@@ -12,7 +12,9 @@ class Request:
     """One question to a model."""
 
     purpose: str
-    """codify, judge, ...: for receipts."""
+    """codify, check, judge, replay: for receipts."""
+    subject: str = ""
+    """skill_id it is about, for receipts; "" for none."""
     system: str
     prompt: str
     schema: JSON

@@ -102,8 +102,11 @@ class Metered:
         spent = sum(call.cost_usd for call in today)
         if len(today) >= self._config.calls_day_max:
             return f"{len(today)} calls were made today, the most that `llm.calls_day_max` allows."
-        if spent >= self._config.cost_usd_day_max:
-            return f"${spent:.2f} were spent today, the most that `llm.cost_usd_day_max` allows."
+        tokens = sum(call.tokens_in + call.tokens_out for call in today)
+        if tokens >= self._config.tokens_per_day:
+            return f"{tokens:,} tokens were used today, the most that `llm.tokens_per_day` allows."
+        if spent >= self._config.usd_per_day:
+            return f"${spent:.2f} were spent today, the most that `llm.usd_per_day` allows."
         return ""
 
     def _write(self, request: Request, spent: Reply | None, result: str, latency_ms: float) -> None:
@@ -124,6 +127,7 @@ class Metered:
                     latency_ms=latency_ms,
                     prompt_sha256=hashlib.sha256(asked).hexdigest(),
                     result=result,
+                    subject=request.subject,
                 )
             ]
         )

@@ -54,12 +54,12 @@ def test_what_may_succeed_later_is_tried_once_more_and_nothing_else_is(request_:
 
 def test_the_money_cap_stops_calls_before_they_start(request_: Request) -> None:
     store, script = InMemoryStore(), Scripted([{"name": "a"}, {"name": "b"}], cost_usd=1.0)
-    metered = _metered(script, store, LLMConfig(cost_usd_day_max=0.5))
+    metered = _metered(script, store, LLMConfig(usd_per_day=0.5))
     metered.complete(request_)
     with pytest.raises(CapReached):
         metered.complete(request_)
     assert len(script.requests) == 1
-    assert "cost_usd_day_max" in metered.available()
+    assert "usd_per_day" in metered.available()
 
 
 def test_the_call_cap_counts_failures_and_is_new_each_day(request_: Request) -> None:

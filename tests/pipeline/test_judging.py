@@ -311,7 +311,7 @@ def test_the_judges_own_cap_ends_a_run_in_its_middle() -> None:
 
 
 def test_the_days_cap_of_money_holds_for_the_judge_too() -> None:
-    told = Told(*[saying()] * 9, records=[unsure(n) for n in range(1, 81)], cost_usd_day_max=0.015)
+    told = Told(*[saying()] * 9, records=[unsure(n) for n in range(1, 81)], usd_per_day=0.015)
     assert (told.run().calls, len(told.provider.requests)) == (2, 2)
     other_day = told.clock.now + timedelta(days=1)
     told.clock.now = other_day
