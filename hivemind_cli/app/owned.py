@@ -1,11 +1,8 @@
 """The owner: the one object that holds the store and the indexes, and turns the loop. Lives in the daemon."""
 
-import errno
 import logging
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +12,7 @@ from hivemind_cli.app.answering import Answering
 from hivemind_cli.app.backtest import Backtest
 from hivemind_cli.app.due import codify_due
 from hivemind_cli.app.installing import installed_dirs
+from hivemind_cli.app.intake import ELSEWHERE, Intake
 from hivemind_cli.app.machine import machine_key, this_person
 from hivemind_cli.app.meaning import WhenLoaded
 from hivemind_cli.app.publishing import Publishing
@@ -43,15 +41,11 @@ from hivemind_cli.pipeline.feedback import Feedback
 from hivemind_cli.pipeline.judging import Judge
 from hivemind_cli.pipeline.recall.acts import ActBook
 from hivemind_cli.pipeline.runner import run_once
-from hivemind_cli.pipeline.spool import Delivery, Spool, SpoolFault
+from hivemind_cli.pipeline.spool import Spool
 from hivemind_cli.storage.base import Store
 
 logger = logging.getLogger(__name__)
 
-ELSEWHERE = ""
-"""Stands among the undetected deliveries for records that came another way."""
-RECENT_MAX = 64
-RECENT_BYTES_MAX = 1 << 20
 CATCH_UP_ALL_MAX = 16
 """So few deliveries that wait are taken before a recall, whatever session they are of: another may know better."""
 CATCH_UP_MAX = 200
@@ -62,11 +56,7 @@ FLOOD_WAIT_S = 0.01
 """A recall's for the lock while a flood is detected, whose batches take longer than a hook waits."""
 LET_IN_S = 0.005
 """Between two batches of a flood: who waits for the lock gets it, though the same thread would take it again."""
-BATCH_BYTES_MAX = 16 << 20
-"""Payload bytes captured in one commit."""
 PROMPTS_FOR_RARITY = 2000
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
-"""The machine's trouble, not the file's."""
 CLOSE_WAIT_S = 2.0
 """For a codification under way, before its model is stopped."""
 CODIFY_AGAIN = timedelta(minutes=5)
@@ -110,11 +100,10 @@ class OwnedHivemind:
         self.detecting = Detect(embedder)
         self._backtest = Backtest(store)
         self._publishing = Publishing(paths, store, index, self._hosts, clock)
-        self._recent: OrderedDict[str, Delivery] = OrderedDict()
-        """Deliveries captured just now, by file name: their hooks may still ask about them."""
+        self._intake = Intake(
+            self._spool, self._capture, store, self._hosts, clock, quarantine_days=config.capture.quarantine_days
+        )
         self._answering = self._answerer(person, kept)
-        self._undetected = {ELSEWHERE}
-        """Names of deliveries that are stored, or about to be, and that detect and the index have not seen."""
         self._flooded = False
         """Were there more stored events than one turn of detection took?"""
         self._verbs = Verbs(self, self._answering)
@@ -143,7 +132,7 @@ class OwnedHivemind:
             person=person,
             backtest=self._backtest,
             catch_up=self._catch_up,
-            taken=self._recent.get,
+            taken=self._intake.recent.get,
             announce=self._publishing.announce,
             clock=self._clock,
             kept_workspaces=kept,
@@ -154,7 +143,7 @@ class OwnedHivemind:
     def drain(self, limit: int = 500) -> int:
         """Capture pending deliveries; how many."""
         with self._turning:
-            return self._take(self._spool.pending()[:limit])
+            return self._intake.take(self._spool.pending()[:limit])
 
     def work(self) -> int:
         """Detect, index, feed back, publish; start codifying if it is due. How many records moved.
@@ -182,7 +171,7 @@ class OwnedHivemind:
         """Store what was decided, and the event it was decided at."""
         recall = self._answering.after_answer(name, delivered=delivered)
         with self._turning:
-            self._take(self._until(name))
+            self._intake.take(self._until(name))
             if recall and not self.store.count(Tombstone, host=recall.host, session_id=recall.session_id):
                 self.store.append([recall])
             if recall and recall.moment is Moment.SESSION_START:
@@ -274,7 +263,7 @@ class OwnedHivemind:
 
     def touched(self) -> None:
         """Somebody may have stored records past us."""
-        self._undetected.add(ELSEWHERE)
+        self._intake.undetected.add(ELSEWHERE)
 
     def reindex(self) -> int:
         """Build the index anew from the store; how many documents it holds."""
@@ -327,78 +316,6 @@ class OwnedHivemind:
             )
             self.store.append([notice])
 
-    def _take(self, files: Iterable[Path]) -> int:
-        taken = 0
-        batch: list[tuple[Path, Delivery]] = []
-        size = 0
-        for path in files:
-            try:
-                delivery = self._spool.read(path)
-            except FileNotFoundError:
-                continue
-            except (OSError, SpoolFault) as fault:
-                taken += self._unreadable(path, fault)
-                continue
-            batch.append((path, delivery))
-            size += len(delivery.raw)
-            if size >= BATCH_BYTES_MAX:
-                taken += self._commit(batch)
-                batch, size = [], 0
-        return taken + (self._commit(batch) if batch else 0)
-
-    def _unreadable(self, path: Path, fault: OSError | SpoolFault) -> int:
-        """Set a file aside that no delivery can be read from; 1 if that could be done. The others go on."""
-        if isinstance(fault, OSError) and fault.errno in _FULL:
-            raise fault
-        reason = fault.reason if isinstance(fault, SpoolFault) else f"it cannot be read ({fault.strerror})"
-        try:
-            self._set_aside(path, reason, "")
-        except OSError as problem:
-            logger.warning("a delivery can neither be read nor set aside: %s", problem)
-            return 0
-        return 1
-
-    def _commit(self, batch: list[tuple[Path, Delivery]]) -> int:
-        try:
-            self._undetected.update(path.name for path, _ in batch)
-            captured = self._capture.step([delivery for _, delivery in batch], self.store)
-            start = self.store.cursor(Capture.name)
-            self.store.commit(Capture.name, captured.outputs, cursor_from=start, cursor_to=start + len(batch))
-        except BaseException:
-            self._capture.reset()
-            raise
-        faults = {delivery.id: reason for delivery, reason in captured.faults}
-        for path, delivery in batch:
-            self._remember(delivery)
-            if delivery.id in faults:
-                self._set_aside(path, faults[delivery.id], delivery.host)
-            else:
-                self._spool.done(path)
-        return len(batch)
-
-    def _remember(self, delivery: Delivery) -> None:
-        host = self._hosts.get(delivery.host)
-        if host and host.EVENTS.get(delivery.event) and len(delivery.raw) <= RECENT_BYTES_MAX:
-            self._recent[delivery.name] = delivery
-            while len(self._recent) > RECENT_MAX:
-                self._recent.popitem(last=False)
-
-    def _set_aside(self, path: Path, reason: str, host: str) -> None:
-        aside = self._spool.set_aside(path, reason)
-        self.store.append(
-            [
-                Notice(
-                    id=derived_id(from_ns(0), "quarantined", path.name),
-                    workspace_id=DEFAULT_WORKSPACE,
-                    occurred_at=self._clock(),
-                    about="quarantined",
-                    text=f"A delivery{f' of {host}' if host else ''} could not be used: {reason}.",
-                    fix=f"It is kept in {aside} for {self.config.capture.quarantine_days} days.",
-                    subject=host,
-                )
-            ]
-        )
-
     def _catch_up(self, session_id: str, before: str, seconds: float) -> None:
         """What the session delivered before file `before` is captured and detected, so that recall knows it."""
         names = self._spool.pending()
@@ -407,14 +324,14 @@ class OwnedHivemind:
             return
         if len(earlier) > CATCH_UP_ALL_MAX:  # a flood: what this session said counts, the rest can wait
             earlier = [path for path in earlier if _mentions(path, session_id)]
-        if not earlier and self._undetected <= {before}:
+        if not earlier and self._intake.undetected <= {before}:
             return  # what may be worked on now is this very delivery: its answer needs nothing of it
         wait_s = min(seconds, FLOOD_WAIT_S) if self._flooded else seconds
         if not self._turning.acquire(timeout=wait_s):  # held: what was delivered is being worked on
             return
         try:
-            self._take(earlier)
-            if self._undetected and not self._flooded:
+            self._intake.take(earlier)
+            if self._intake.undetected and not self._flooded:
                 self._detect(CATCH_UP_EVENTS_MAX)
         finally:
             self._turning.release()
@@ -427,13 +344,13 @@ class OwnedHivemind:
 
     def _detect(self, events_max: int | None = None) -> int:
         """Under the lock: detect a batch, and once none is left index what was stored since the last time."""
-        before = set(self._undetected)
+        before = set(self._intake.undetected)
         moved = run_once(self.detecting, self.store, limit=events_max)
         self._flooded = moved >= (events_max or self.detecting.batch_size)
         if self._flooded:
             return moved
         moved += self._index_new()
-        self._undetected -= before
+        self._intake.undetected -= before
         return moved
 
     def _index_new(self) -> int:
