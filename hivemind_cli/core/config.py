@@ -31,6 +31,8 @@ class CodifyConfig:
     """Codify after so many turns of a session, besides its end (HIVEMIND_SKILLIFY_EVERY_N_TURNS)."""
     idle_minutes: int = 10
     """A session silent for so long counts as ended."""
+    retire_after_days: int = 90
+    """A live skill that nobody needed for so long is proposed for retirement; 0: never."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,16 @@ _EMBEDDINGS = "HIVEMIND_EMBEDDINGS"
 """The original's switch: true or false, a runtime, or else a model's name or folder."""
 _UNIT = frozenset({"recall.applies_min", "recall.margin_min"})
 """0..1. All other numbers are above 0, but for those in _FROM_ZERO."""
-_FROM_ZERO = frozenset({"llm.usd_per_day", "llm.tokens_per_day", "llm.calls_day_max", "llm.judge_calls_day_max", "recall.limit"})
+_FROM_ZERO = frozenset(
+    {
+        "codify.retire_after_days",
+        "llm.usd_per_day",
+        "llm.tokens_per_day",
+        "llm.calls_day_max",
+        "llm.judge_calls_day_max",
+        "recall.limit",
+    }
+)
 _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
