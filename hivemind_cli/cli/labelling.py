@@ -15,7 +15,7 @@ from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.output import counted, note, print_json, quoted, say
 
 if TYPE_CHECKING:
-    from hivemind_cli.cli.label_screen import Screen
+    from hivemind_cli.cli.screen import Screen
 
 SAMPLE = 50
 SAMPLE_ENOUGH = 100
@@ -59,7 +59,7 @@ def label(
     if report:
         _report(door.ask("label.report", **scope), json)
         return
-    from hivemind_cli.cli.label_screen import Screen, is_terminal
+    from hivemind_cli.cli.screen import Screen, is_terminal
 
     queue = door.ask("label.queue", sample=sample, all_turns=all_turns, **scope)
     waiting = [Waiting(one["event_id"], one["sampled"]) for one in queue["turns"]]

@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.label_screen import ESCAPE, KINDS, Screen, help_lines, turn_lines
+from hivemind_cli.cli.label_screen import KINDS, help_lines, turn_lines
+from hivemind_cli.cli.screen import DOWN, ESCAPE, PAGE_UP, UP, Screen
 from hivemind_cli.core.records import Event, Judgement, Project, SaidKind
 from tests.pipeline.session import START, Session
 
@@ -242,6 +243,9 @@ class Typed:
         self.master, self.slave = pty.openpty()
         self.screen = Screen(self.slave, self.slave)
 
+    def moves(self) -> None:
+        self.screen = Screen(self.slave, self.slave, moves=True)
+
     def keys(self, typed: bytes, count: int) -> list[str]:
         with self.screen.taken():
             self.screen.show([])
@@ -273,3 +277,8 @@ def typed() -> Iterator[Typed]:
 )
 def test_only_keys_that_a_person_pressed_are_keys(typed: Typed, raw: bytes, keys: list[str]) -> None:
     assert typed.keys(raw, len(keys)) == keys
+
+
+def test_where_a_text_can_be_longer_than_the_screen_arrows_are_keys(typed: Typed) -> None:
+    typed.moves()
+    assert typed.keys(b"\x1b[Ac\x1bOB\x1b[5~\x1b[1;5C\x1b[200~a\x1b[A\x1b[201~q", 5) == [UP, "c", DOWN, PAGE_UP, "q"]
