@@ -36,7 +36,7 @@ class Estimate:
 
 def estimate(store: Store, judge: "Judge | None", config: Config, *, limit: int) -> Estimate:
     """What judging the newest `limit` unsure turns would take. ProviderError: there is no judge."""
-    from hivemind_cli.llm.anthropic import MODEL, cost_usd
+    from hivemind_cli.llm.prices import MODEL, cost_usd
     from hivemind_cli.pipeline.judge_prompt import batches, tokens_of
 
     there = _there(judge, config)

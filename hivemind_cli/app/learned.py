@@ -15,7 +15,7 @@ from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Correction, CorrectionKind, SkillRevision
 from hivemind_cli.core.text import tokens_about
 from hivemind_cli.llm import choose
-from hivemind_cli.llm.anthropic import MODEL, cost_usd
+from hivemind_cli.llm.prices import MODEL, cost_usd
 from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.codify import CODIFY, CODIFY_HISTORY
 from hivemind_cli.pipeline.codify.evidence import carried

@@ -6,6 +6,11 @@ Read once, at the door, and handed down: no room below `app` reads the environme
 
 from dataclasses import dataclass, field
 
+PROGRAMS = ("claude", "codex", "cursor", "gemini", "hermes", "pi", "opencode", "copilot", "openclaw")
+"""Hosts whose own program can be asked, on the person's own subscription; in the order they are tried."""
+PROVIDERS = (*PROGRAMS, "anthropic", "scripted")
+"""Who can draft skills. `auto` takes the first that is there, never `scripted`."""
+
 
 @dataclass(frozen=True, slots=True)
 class CaptureConfig:
@@ -64,19 +69,22 @@ class LLMConfig:
     allow: bool = False
     """Nothing is sent to any provider until this is true."""
     provider: str = "auto"
-    """auto, none, anthropic, claude."""
+    """auto: the first agent's program that is here, on your own subscription, else `anthropic` with a key. Or one of
+    claude, codex, cursor, gemini, hermes, pi, opencode, copilot, openclaw, anthropic, scripted, none."""
     model: str = ""
     """Empty: the provider's default."""
     key_env: str = "ANTHROPIC_API_KEY"
     """The variable that holds the key; its value is never stored."""
+    script: str = ""
+    """With `provider = "scripted"`, for your own tests: a JSONL file of answers, one a line."""
     timeout_s: float = 90.0
     """How long one answer may take."""
     usd_per_day: float = 0.25
-    """Once so much was spent in a day (UTC), no further call is begun: skills are drafted without a model."""
+    """No call is begun that may bring a day (UTC) above this: skills are drafted without a model until the next."""
     tokens_per_day: int = 250_000
-    """... or once so many tokens, in and out, were used."""
+    """... nor one that may bring the day's tokens, in and out, above this."""
     calls_day_max: int = 50
-    """Calls a day, at most; with `claude`, programs started."""
+    """Calls a day, at most; with an agent's own program, times it is started."""
     judge_calls_day_max: int = 20
     """Of these, calls that decide what the detector is unsure of (up to 20 turns each). 0: it decides alone."""
 

@@ -67,6 +67,32 @@ def wilson(k: int, n: int) -> tuple[float, float]:
     return (0.0 if k == 0 else max(middle - half, 0.0)), (1.0 if k == n else min(middle + half, 1.0))
 
 
+def clopper_pearson(k: int, n: int) -> tuple[float, float]:
+    """The exact interval (95 %) of a share of `k` in `n`; (0, 1) for n = 0. For few trials, where wilson is only near.
+
+    Clopper and Pearson, Biometrika 26 (1934) 404. ValueError unless 0 <= k <= n.
+    """
+    if not 0 <= k <= n:
+        raise ValueError(f"{k} of {n} is no share")
+    tail = 0.025
+    low = 0.0 if k == 0 else _root(lambda share: _at_least(k, n, share) - tail)
+    high = 1.0 if k == n else _root(lambda share: tail - (1 - _at_least(k + 1, n, share)))
+    return low, high
+
+
+def fisher(a: int, n: int, b: int, m: int) -> float:
+    """The exact two-sided p of `a` in `n` against `b` in `m`: both shares are the same; 1.0 where nothing was tried.
+
+    Fisher, J. R. Stat. Soc. 85 (1922) 87; two-sided as R's fisher.test: all tables no likelier than this one.
+    ValueError unless 0 <= a <= n and 0 <= b <= m.
+    """
+    if not (0 <= a <= n and 0 <= b <= m):
+        raise ValueError(f"{a} of {n} or {b} of {m} is no share")
+    hits = a + b
+    ways = {x: math.comb(n, x) * math.comb(m, hits - x) for x in range(max(0, hits - m), min(n, hits) + 1)}
+    return sum(way for way in ways.values() if way <= ways[a]) / math.comb(n + m, hits)
+
+
 def bootstrap(
     values: Sequence[T],
     statistic: Callable[[Sequence[T]], float | None],
@@ -104,3 +130,20 @@ def bootstrap(
 
 def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
+
+
+def _at_least(k: int, n: int, share: float) -> float:
+    """The chance of `k` or more in `n` trials."""
+    return math.fsum(math.comb(n, x) * share**x * (1 - share) ** (n - x) for x in range(k, n + 1))
+
+
+def _root(rising: Callable[[float], float]) -> float:
+    """Where `rising`, below 0 at 0 and above it at 1, is 0."""
+    low, high = 0.0, 1.0
+    for _ in range(60):  # halves: beyond a float's digits
+        middle = (low + high) / 2
+        if rising(middle) < 0:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2

@@ -31,12 +31,12 @@ _ORIGINALS = {
     "HIVEMIND_CAPTURE_ONLY_CLI": "capture.only_cli",
     "HIVEMIND_SKILLIFY_EVERY_N_TURNS": "codify.every_n_turns",
 }
-_NOT_FOR_PROJECTS = re.compile(r"llm\.(?:allow|provider|key_env)|(?:embedding|storage|daemon)\..*|debug")
+_NOT_FOR_PROJECTS = re.compile(r"(?:llm|embedding|storage|daemon)\..*|debug")
 """A cloned repository must not be able to spend a person's money, move their records or have its model loaded."""
 _CHOICES = {
     "codify.publish": ("auto", "review"),
     "recall.hold": ("once", "never"),
-    "llm.provider": ("auto", "none", "anthropic", "claude"),
+    "llm.provider": ("auto", "none", *config_module.PROVIDERS),
     "embedding.runtime": ("auto", "onnx", "sentence_transformers", "hashing", "none"),
     "storage.engine": ("duckdb", "inmemory"),
 }

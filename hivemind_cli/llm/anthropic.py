@@ -6,28 +6,8 @@ from typing import Any
 
 from hivemind_cli.core.errors import ProviderError, ProviderUnavailable
 from hivemind_cli.llm.base import BadAnswer, Reply, Request
+from hivemind_cli.llm.prices import MODEL, cost_usd
 from hivemind_cli.llm.schema import parse_answer, without_bounds
-
-MODEL = "claude-haiku-4-5"
-# As published on 2026-11-20.
-PRICES: dict[str, tuple[float, float]] = {
-    "claude-haiku-4": (1.0, 5.0),
-    "claude-sonnet-4": (3.0, 15.0),
-    "claude-opus-4": (5.0, 25.0),
-    "claude-opus-5": (5.0, 25.0),
-    "claude-fable-5": (10.0, 50.0),
-}
-"""Name's beginning -> US dollars for a million tokens (in, out); platform.claude.com/docs/en/about-claude/pricing."""
-DEAREST = max(PRICES.values())
-"""What an unknown model is reckoned at, so that the day's cap errs to the safe side."""
-CACHE_WRITE, CACHE_READ = 1.25, 0.1
-"""Times the price of a token in."""
-
-
-def cost_usd(model: str, *, fresh: int, written: int, read: int, out: int) -> float:
-    """The price of a call by its tokens: fresh, written to the cache, read from it, and given out."""
-    price_in, price_out = next((price for name, price in PRICES.items() if model.startswith(name)), DEAREST)
-    return (price_in * (fresh + CACHE_WRITE * written + CACHE_READ * read) + price_out * out) / 1_000_000
 
 
 class Anthropic:

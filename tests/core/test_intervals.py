@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hivemind_cli.core.intervals import Tally, bootstrap, tally, wilson
+from hivemind_cli.core.intervals import Tally, bootstrap, clopper_pearson, fisher, tally, wilson
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,50 @@ def test_wilson_holds_the_share_and_stays_between_0_and_1(share: tuple[int, int]
     assert 0.0 <= low <= (k / n if n else 0.5) <= high <= 1.0
 
 
+@pytest.mark.parametrize(
+    ("k", "n", "low", "high"),
+    # Newcombe, Statistics in Medicine 17 (1998) 857, table I, method 5; and the closed forms at the ends.
+    [
+        (81, 263, 0.2527, 0.3676),
+        (15, 148, 0.0578, 0.1617),
+        (0, 20, 0.0, 0.1684),
+        (1, 29, 0.0009, 0.1776),
+        (3, 3, 0.025 ** (1 / 3), 1.0),
+        (0, 3, 0.0, 1 - 0.025 ** (1 / 3)),
+        (0, 0, 0.0, 1.0),
+    ],
+)
+def test_clopper_pearson_gives_the_published_bounds(k: int, n: int, low: float, high: float) -> None:
+    assert clopper_pearson(k, n) == pytest.approx((low, high), abs=6e-5)
+
+
+@given(st.integers(0, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_exact_interval_holds_the_share_and_is_mirrored(share: tuple[int, int]) -> None:
+    k, n = share
+    low, high = clopper_pearson(k, n)
+    assert 0.0 <= low <= (k / n if n else 0.5) <= high <= 1.0
+    other = clopper_pearson(n - k, n)
+    assert (1 - other[1], 1 - other[0]) == pytest.approx((low, high), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("table", "p"),
+    # The lady tasting tea (Fisher 1935): 3 of 4 cups against 1 of 4; R's fisher.test gives the same.
+    [((3, 4, 1, 4), 34 / 70), ((4, 4, 0, 4), 2 / 70), ((3, 3, 0, 3), 0.1), ((0, 3, 3, 3), 0.1), ((2, 5, 2, 5), 1.0)],
+)
+def test_fisher_gives_the_known_p(table: tuple[int, int, int, int], p: float) -> None:
+    assert fisher(*table) == pytest.approx(p)
+
+
+def test_fisher_of_nothing_tried_tells_nothing() -> None:
+    assert fisher(0, 0, 3, 3) == 1.0
+    with pytest.raises(ValueError, match="4 of 3"):
+        fisher(4, 3, 0, 3)
+
+
 def test_what_is_no_share_is_refused() -> None:
+    with pytest.raises(ValueError, match="3 of 2"):
+        clopper_pearson(3, 2)
     with pytest.raises(ValueError, match="3 of 2"):
         wilson(3, 2)
 

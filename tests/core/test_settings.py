@@ -155,6 +155,8 @@ def test_an_unreadable_file_is_a_clear_error(paths: Paths) -> None:
         "[llm]\nallow = true",
         "[llm]\nprovider = 'claude'",
         "[llm]\nkey_env = 'AWS'",
+        "[llm]\nusd_per_day = 99.0",
+        "[llm]\nscript = 'x.jsonl'",
         "[storage]\nengine = 'inmemory'",
         "[daemon]\nmemory_mb = 9",
         "llm.allow = true",

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from hivemind_cli.core.errors import ProviderError, ProviderUnavailable
-from hivemind_cli.llm.anthropic import MODEL, Anthropic, cost_usd
+from hivemind_cli.llm.anthropic import Anthropic
 from hivemind_cli.llm.base import Request
+from hivemind_cli.llm.prices import MODEL, cost_usd
 from hivemind_cli.llm.worker import InWorker
 from tests.llm.conftest import Api
 
@@ -80,6 +81,7 @@ def test_the_worker_asks_for_us_without_the_sdk_here(api: Api, tmp_path: Path) -
 import sys
 from pathlib import Path
 from hivemind_cli.llm.base import Request
+from hivemind_cli.llm.prices import MODEL, cost_usd
 from hivemind_cli.llm.worker import InWorker
 options = {{"key": "{KEY}", "base_url": "{api.url}"}}
 worker = InWorker("anthropic", options=options, env={dict(os.environ)!r}, work=Path({str(tmp_path)!r}))
