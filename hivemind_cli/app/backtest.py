@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hivemind_cli.core.acts import Act
 from hivemind_cli.core.records import Correction, Event, EventKind
 from hivemind_cli.index.base import Document
-from hivemind_cli.pipeline.recall.score import by_act
+from hivemind_cli.index.matching import by_act
 from hivemind_cli.storage.base import Store
 
 EVENTS_MAX = 1000

@@ -39,9 +39,27 @@ def content(text: str) -> frozenset[str]:
 
 def fit(query: frozenset[str], tasks: Sequence[frozenset[str]], rule: frozenset[str], weights: Weights) -> float:
     """The query's best fit to a task and its fit to the rule, joined as two independent hints are (noisy or)."""
-    whole = _sum(query, weights)
-    task_fit = max((_fit(query, whole, task, weights) for task in tasks), default=0.0)
-    return 1.0 - (1.0 - task_fit) * (1.0 - RULE_FACTOR * _fit(query, whole, rule, weights))
+    return About.of(tasks, rule, weights).fit(query)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What one skill or memo is about, weighed once: many queries may be compared with it."""
+
+    tasks: tuple[tuple[frozenset[str], float], ...]
+    rule: tuple[frozenset[str], float]
+    weights: Weights
+
+    @classmethod
+    def of(cls, tasks: Sequence[frozenset[str]], rule: frozenset[str], weights: Weights) -> "About":
+        """The terms of each task and of the rule, with what they weigh together."""
+        return cls(tuple((one, _sum(one, weights)) for one in tasks), (rule, _sum(rule, weights)), weights)
+
+    def fit(self, query: frozenset[str]) -> float:
+        """As `fit`."""
+        whole = _sum(query, self.weights)
+        task_fit = max((_fit(query, whole, terms, own, self.weights) for terms, own in self.tasks), default=0.0)
+        return 1.0 - (1.0 - task_fit) * (1.0 - RULE_FACTOR * _fit(query, whole, *self.rule, self.weights))
 
 
 def rarity(prompts: Iterable[str]) -> dict[str, float]:
@@ -58,9 +76,8 @@ def rarity(prompts: Iterable[str]) -> dict[str, float]:
     return {term: max(0.2, math.log(1 + count / n) / top) for term, n in seen.items() if n >= max(3, count // 50)}
 
 
-def _fit(query: frozenset[str], whole: float, subject: frozenset[str], weights: Weights) -> float:
-    own = _sum(subject, weights)
-    if not own or not whole:
+def _fit(query: frozenset[str], whole: float, subject: frozenset[str], own: float, weights: Weights) -> float:
+    if not own or not whole or query.isdisjoint(subject):
         return 0.0
     shared = _sum(query & subject, weights)
     fit = shared / math.sqrt(whole * own)

@@ -14,11 +14,15 @@ from hivemind_cli.core.match import Weights, content
 from hivemind_cli.core.records import Candidate, Moment
 from hivemind_cli.core.text import within_tokens
 from hivemind_cli.index.base import Document, Index, Scope
+from hivemind_cli.index.matching import (
+    Scored,
+    by_act,
+    by_words,
+    call_applies_min,
+    call_query,
+    candidate_documents,
+)
 from hivemind_cli.pipeline.recall.acts import ActBook
-from hivemind_cli.pipeline.recall.score import Scored, by_act, by_words, candidate_documents
-
-TOOL_APPLIES_MIN = 0.45
-"""At a tool call words alone must fit better than at a prompt: its text is code and names more than intent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +113,9 @@ def _at_call(
             )
     if same:
         return _choose(same, ask, replace(config, margin_min=0.0), config.applies_min)  # each fits: no doubt to weigh
-    query = " ".join((act.command, act.path, act.text))[:4000]
+    query = call_query(act)
     found = by_words(content(query), candidate_documents(index, query, ask.scope), weights)
-    return _choose(found, ask, config, max(config.applies_min, TOOL_APPLIES_MIN))
+    return _choose(found, ask, config, call_applies_min(config.applies_min))
 
 
 def _choose(found: Sequence[Scored], ask: Ask, config: RecallConfig, applies_min: float) -> Decision:

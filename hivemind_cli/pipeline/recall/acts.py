@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from hivemind_cli.core.acts import SHELL, Act
+from hivemind_cli.core.acts import Act
 from hivemind_cli.index.base import Document, Scope
+from hivemind_cli.index.matching import act_keys
 
 
 class ActBook:
@@ -13,21 +14,14 @@ class ActBook:
         self._pages: dict[str, list[Document]] = {}
         for document in documents:
             for value in document.acts:
-                for key in _keys(Act.of(value))[:1]:
+                for key in act_keys(Act.of(value))[:1]:
                     self._pages.setdefault(key, []).append(document)
 
     def near(self, act: Act, scope: Scope) -> list[Document]:
         """Documents in `scope` with an act of the same head, path class or tool."""
         found: dict[str, Document] = {}
-        for key in _keys(act):
+        for key in act_keys(act):
             for document in self._pages.get(key, ()):
                 if document.workspace_id == scope.workspace_id and document.project_id in ("", scope.project_id):
                     found[document.id] = document
         return list(found.values())
-
-
-def _keys(act: Act) -> tuple[str, ...]:
-    """Of a corrected act the first counts; of a call every head does, wherever it stands in the line."""
-    if act.kind == SHELL:
-        return tuple(f"shell:{head}" for head in act.heads)
-    return (act.signature,)

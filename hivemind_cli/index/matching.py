@@ -1,0 +1,122 @@
+"""The matcher: does a document apply at a moment? Recall asks it, and so do a skill's tests and its backtest.
+
+prompt      its terms fit the document's tasks and rule (core/match.py)
+tool call   it is the very act that was corrected (core/same.py); or else its terms fit, better than at a prompt
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from hivemind_cli.core.acts import SHELL, Act
+from hivemind_cli.core.match import About, Weights, content
+from hivemind_cli.core.same import repeats
+from hivemind_cli.index.base import Document, Hit, Index, Scope
+
+MATCHER = 1
+"""Raised by one whenever the same document and moment may give another score: live skills are then tested anew."""
+CANDIDATES_MAX = 20
+"""Documents that BM25 brings up for closer scoring."""
+TOOL_APPLIES_MIN = 0.45
+"""At a tool call words alone must fit better than at a prompt: its text is code and names more than intent."""
+CALL_CHARS_MAX = 4000
+"""Of a call's text, compared by its words."""
+BY_ACT, BY_WORDS = "act", "words"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A document and its scores."""
+
+    document: Document
+    bm25: float
+    score: float
+    """0..1."""
+
+
+def candidate_documents(index: Index, query: str, scope: Scope) -> list[Hit]:
+    """What BM25 finds for `query`, best first."""
+    return index.search(query, scope, limit=CANDIDATES_MAX)
+
+
+def by_words(query: frozenset[str], hits: Sequence[Hit], weights: Weights) -> list[Scored]:
+    """Hits by their fit to the query's terms, best first; BM25 breaks ties."""
+    scored = [Scored(hit.document, hit.bm25_text, about(hit.document, weights).fit(query)) for hit in hits]
+    return sorted(scored, key=lambda one: (-one.score, -one.bm25, one.document.id))
+
+
+def by_act(act: Act, documents: Sequence[Document]) -> list[Scored]:
+    """Documents whose corrected act this call repeats, the newest correction first; a read repeats nothing."""
+    same = [one for one in documents if _repeated(act, one)]
+    return [Scored(document, 0.0, 1.0) for document in sorted(same, key=lambda one: (-one.occurred_at_ms, one.id))]
+
+
+def about(document: Document, weights: Weights) -> About:
+    """What `document` is about, ready to be compared."""
+    tasks, rule = _terms_of(
+        document.id,
+        document.version,
+        document.trigger,
+        document.tasks,
+        document.rule or document.text,
+    )
+    return About.of(tasks, rule, weights)
+
+
+def act_keys(act: Act) -> tuple[str, ...]:
+    """Of a corrected act the first counts; of a call every head does, wherever it stands in the line."""
+    if act.kind == SHELL:
+        return tuple(f"shell:{head}" for head in act.heads)
+    return (act.signature,)
+
+
+def call_query(act: Act) -> str:
+    """A call's text, as it is compared by its words."""
+    return " ".join((act.command, act.path, act.text))[:CALL_CHARS_MAX]
+
+
+def call_applies_min(applies_min: float) -> float:
+    """Score from which words alone apply at a tool call; `applies_min` is the prompt's."""
+    return max(applies_min, TOOL_APPLIES_MIN)
+
+
+def fingerprint(applies_min: float, model: str = "") -> str:
+    """What a test's result depends on besides the skill. `model` is the embedding model's name, "" for none."""
+    return f"{MATCHER} applies_min={applies_min:g}/{call_applies_min(applies_min):g} model={model or 'none'}"
+
+
+class Matcher:
+    """One document against many moments; what it says at each is what recall would say of it there.
+
+    Recall also weighs a document against others of the same moment, and says each once a session: not asked here.
+    """
+
+    def __init__(self, document: Document, weights: Weights, applies_min: float) -> None:
+        self.document = document
+        self._alone = (document,)
+        self._about = about(document, weights)
+        self._applies_min = applies_min
+        self._call_min = call_applies_min(applies_min)
+        self._keys = {key for value in document.acts for key in act_keys(Act.of(value))[:1]}
+
+    def at_prompt(self, text: str) -> str:
+        """BY_WORDS if it applies, "" if not."""
+        return BY_WORDS if self._about.fit(content(text)) >= self._applies_min else ""
+
+    def at_call(self, act: Act) -> str:
+        """BY_ACT if the call is the corrected act again, BY_WORDS if its words alone fit, "" if neither."""
+        if not self._keys.isdisjoint(act_keys(act)) and by_act(act, self._alone):
+            return BY_ACT
+        return BY_WORDS if self._about.fit(content(call_query(act))) >= self._call_min else ""
+
+
+def _repeated(act: Act, document: Document) -> bool:
+    words, task = document.rule or document.text, " ".join(document.tasks) or document.trigger
+    return any(repeats(act, Act.of(value), words, task) for value in document.acts)
+
+
+@lru_cache(maxsize=4096)
+def _terms_of(
+    id: str, version: int, trigger: str, tasks: tuple[str, ...], rule: str
+) -> tuple[tuple[frozenset[str], ...], frozenset[str]]:
+    return tuple(content(task) for task in (*tasks, trigger) if task), content(rule)
