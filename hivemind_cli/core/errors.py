@@ -6,7 +6,8 @@ HivemindError                exit 1
 ├── StoreError               exit 4
 │   ├── StoreLocked                   another process owns the database
 │   ├── StoreDamaged                  the database cannot be read
-│   └── CursorMoved                   someone else committed this stage meanwhile
+│   ├── CursorMoved                   someone else committed this stage meanwhile
+│   └── VersionTaken                  someone else changed this skill meanwhile
 ├── ProviderError            exit 5   an LLM or embedding service said no
 │   ├── ProviderUnavailable           ... but may say yes later: the stage waits and retries
 │   └── ModelError                    a sentence-embedding model or its runtime is missing, damaged or dead
@@ -60,6 +61,10 @@ class StoreDamaged(StoreError):
 
 class CursorMoved(StoreError):
     """A commit named a cursor position that is no longer the current one; nothing was stored."""
+
+
+class VersionTaken(StoreError):
+    """Another revision is that version of its skill already; nothing was stored. Read the skill again, then repeat."""
 
 
 class ProviderError(HivemindError):

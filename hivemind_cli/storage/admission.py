@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from hivemind_cli.core.errors import CursorMoved, StoreError
+from hivemind_cli.core.errors import CursorMoved, StoreError, VersionTaken
 from hivemind_cli.core.records import (
     Correction,
     Event,
@@ -21,6 +21,8 @@ NativeKey = tuple[str, str, str]
 """host, session_id, native_key."""
 Session = tuple[str, str]
 """host, session_id."""
+SkillVersion = tuple[str, int]
+"""skill_id, version."""
 BURIED_WITH = (Event, Correction, Judgement, Recall)
 """Not stored for a session that has a tombstone."""
 
@@ -37,6 +39,8 @@ class Known:
     ids: set[tuple[str, str]] = field(default_factory=set)
     """Class name of the record, id."""
     native_keys: set[NativeKey] = field(default_factory=set)
+    versions: set[SkillVersion] = field(default_factory=set)
+    """Of the skills in question."""
     buried: set[Session] = field(default_factory=set)
     """Sessions with a tombstone."""
     gone: set[str] = field(default_factory=set)
@@ -50,6 +54,8 @@ class Known:
                 self.native_keys.add(native_key(record))
             elif isinstance(record, Tombstone):
                 self.buried.add((record.host, record.session_id))
+            elif isinstance(record, SkillRevision):
+                self.versions.add((record.skill_id, record.version))
 
     def knows(self, record: Record) -> bool:
         """Whether storing `record` would change nothing."""
@@ -69,7 +75,11 @@ class Known:
 
 
 def admit(records: Sequence[Record], known: Known) -> list[Record]:
-    """The new ones of `records`, in order; `known` then knows them."""
+    """The new ones of `records`, in order; `known` then knows them.
+
+    VersionTaken, and `known` as it was, if one is a version of a skill that another revision is already.
+    """
+    _check_versions(records, known)
     fresh = []
     refused: set[str] = set()
     for record in records:
@@ -81,6 +91,19 @@ def admit(records: Sequence[Record], known: Known) -> list[Record]:
             known.add((record,))
             fresh.append(record)
     return fresh
+
+
+def _check_versions(records: Sequence[Record], known: Known) -> None:
+    taken: dict[SkillVersion, str] = {}
+    for one in records:
+        if isinstance(one, SkillRevision) and not known.knows(one):
+            version = (one.skill_id, one.version)
+            if version in known.versions or taken.setdefault(version, one.id) != one.id:
+                raise VersionTaken(
+                    f"Version {one.version} of the skill {one.name} exists already; nothing was stored.",
+                    why="Someone else changed the skill meanwhile.",
+                    fix="Look at the skill as it is now, and do it again.",
+                )
 
 
 def cursor_moved(stage: str, *, expected: int, current: int) -> CursorMoved:

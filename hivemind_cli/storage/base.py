@@ -32,12 +32,15 @@ class Store(Protocol):
         Of a session with a Tombstone no Event, Correction, Judgement, Recall or Outcome is stored, nor a
         SkillRevision or GateSkip that a stage under way made of its corrections.
         Order is kept: later in `records`, higher seq.
+
+        VersionTaken, and nothing stored: a new SkillRevision has the skill_id and version of another one.
         """
 
     def commit(self, stage: str, outputs: Sequence[Record], *, cursor_from: int, cursor_to: int) -> int:
         """`append(outputs)` and move the cursor of `stage`, in one transaction.
 
-        CursorMoved, and nothing stored, if the cursor is not at `cursor_from`.
+        CursorMoved, and nothing stored, if the cursor is not at `cursor_from`; VersionTaken as `append`, and the
+        cursor stays where it was.
         """
 
     def cursor(self, stage: str) -> int:

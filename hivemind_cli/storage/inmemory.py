@@ -65,8 +65,9 @@ class InMemoryStore:
             current = self._cursors.get(stage, 0)
             if current != cursor_from:
                 raise cursor_moved(stage, expected=cursor_from, current=current)
+            stored = self._append(plain)
             self._cursors[stage] = cursor_to
-            return self._append(plain)
+            return stored
 
     def cursor(self, stage: str) -> int:
         with self._lock:

@@ -10,7 +10,20 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from hivemind_cli.core.records import Event, EventKind, Judgement, Outcome, Recall, SaidKind, Tombstone, Verdict
+from hivemind_cli.core.records import (
+    Event,
+    EventKind,
+    Judgement,
+    Outcome,
+    Recall,
+    SaidKind,
+    Scope,
+    SkillLine,
+    SkillRevision,
+    SkillState,
+    Tombstone,
+    Verdict,
+)
 from hivemind_cli.core.records import Moment as RecallMoment
 from hivemind_cli.storage.schema import INTEGER_MAX, INTEGER_MIN
 
@@ -81,6 +94,25 @@ def judgement(number: int, session_id: str = "s1", host: str = "claude") -> Judg
 def tombstone(session_id: str = "s1", host: str = "claude") -> Tombstone:
     return Tombstone(
         id=f"t-{host}-{session_id}", workspace_id="default", host=host, session_id=session_id, occurred_at=START
+    )
+
+
+def version(number: int, *correction_ids: str, state: SkillState = SkillState.LIVE, skill: str = "a") -> SkillRevision:
+    return SkillRevision(
+        id=f"{skill}{number}",
+        workspace_id="default",
+        project_id="p1",
+        machine_id="m1",
+        author="ada",
+        skill_id=f"sk_{skill}",
+        name=f"name-{skill}",
+        title="t",
+        version=number,
+        scope=Scope.PROJECT,
+        state=state,
+        trigger="when",
+        lines=(SkillLine(section="do", text="words", correction_ids=correction_ids),),
+        occurred_at=START,
     )
 
 

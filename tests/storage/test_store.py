@@ -23,8 +23,6 @@ from hivemind_cli.core.records import (
     Notice,
     Outcome,
     Recall,
-    Scope,
-    SkillLine,
     SkillRevision,
     SkillState,
     Tombstone,
@@ -35,7 +33,7 @@ from hivemind_cli.storage.base import Store
 from hivemind_cli.storage.inmemory import InMemoryStore
 from hivemind_cli.storage.schema import normalised
 from tests.storage import engines
-from tests.storage.samples import START, TEXT, event, judgement, outcome, recall, records_of, tombstone
+from tests.storage.samples import START, TEXT, event, judgement, outcome, recall, records_of, tombstone, version
 
 
 @pytest.fixture(params=engines.NAMES)
@@ -392,25 +390,6 @@ def test_nothing_made_of_a_pruned_session_is_stored_again(store: Store) -> None:
         skip("c9"),
     ]
     assert store.append(other_host) == len(other_host)
-
-
-def version(number: int, *correction_ids: str, state: SkillState = SkillState.LIVE, skill: str = "a") -> SkillRevision:
-    return SkillRevision(
-        id=f"{skill}{number}",
-        workspace_id="default",
-        project_id="p1",
-        machine_id="m1",
-        author="ada",
-        skill_id=f"sk_{skill}",
-        name=f"name-{skill}",
-        title="t",
-        version=number,
-        scope=Scope.PROJECT,
-        state=state,
-        trigger="when",
-        lines=(SkillLine(section="do", text="words", correction_ids=correction_ids),),
-        occurred_at=START,
-    )
 
 
 def skip(correction_id: str) -> GateSkip:
