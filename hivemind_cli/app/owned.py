@@ -23,10 +23,9 @@ from hivemind_cli.core.clock import Clock, from_ns, system_clock
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.ids import derived_id
-from hivemind_cli.core.match import Weights, rarity
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.project import kept_workspaces
-from hivemind_cli.core.records import DEFAULT_WORKSPACE, Event, EventKind, Moment, Notice, Project, Tombstone
+from hivemind_cli.core.records import DEFAULT_WORKSPACE, Event, Moment, Notice, Project, Tombstone
 from hivemind_cli.hosts import HOSTS
 from hivemind_cli.hosts.base import Host
 from hivemind_cli.index import snapshot
@@ -56,7 +55,6 @@ FLOOD_WAIT_S = 0.01
 """A recall's for the lock while a flood is detected, whose batches take longer than a hook waits."""
 LET_IN_S = 0.005
 """Between two batches of a flood: who waits for the lock gets it, though the same thread would take it again."""
-PROMPTS_FOR_RARITY = 2000
 CLOSE_WAIT_S = 2.0
 """For a codification under way, before its model is stopped."""
 CODIFY_AGAIN = timedelta(minutes=5)
@@ -369,8 +367,7 @@ class OwnedHivemind:
         self._snapshot_stale = True
 
     def _refresh_weights(self) -> None:
-        rows = self.store.find(Event, kind=EventKind.PROMPT, newest_first=True, limit=PROMPTS_FOR_RARITY)
-        self._answering.weights = Weights(rarity(str(row.record.payload.get("text", "")) for row in rows))
+        self._answering.weights = indexing.weights(self.store)
 
     def _publish_snapshot(self) -> None:
         with self._snapshot_lock:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from hivemind_cli.core.acts import Act
+from hivemind_cli.core.match import Weights, rarity
 from hivemind_cli.core.records import (
     NO_PROJECT,
     Correction,
@@ -37,7 +38,15 @@ MEMO_SESSIONS_MAX = 20
 _WORDLESS_KINDS = (CorrectionKind.TOOL_RETRY, CorrectionKind.RED_AFTER_DONE, CorrectionKind.REDO)
 _SETTLED = (SkillState.LIVE, SkillState.RETIRED)
 """What was once carried by such a revision is no memo any more; what only waits in a draft still is."""
+PROMPTS_FOR_RARITY = 2000
+"""The newest, of all projects: what is rare in them tells one skill from another."""
 _BATCH = 500
+
+
+def weights(store: Store) -> Weights:
+    """What each term says in this person's prompts, as they are now."""
+    rows = store.find(Event, kind=EventKind.PROMPT, newest_first=True, limit=PROMPTS_FOR_RARITY)
+    return Weights(rarity(str(row.record.payload.get("text", "")) for row in rows))
 
 
 def refresh(store: Store, index: Index) -> int:
