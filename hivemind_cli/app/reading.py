@@ -93,6 +93,19 @@ def history_of(store: Store, skill_id: str) -> list[SkillRevision]:
     return sorted((row.record for row in rows), key=lambda revision: revision.version)
 
 
+def version_named(history: Sequence[SkillRevision], version: int) -> SkillRevision:
+    """The version with that number. HivemindError, with those there are, if there is none."""
+    found = next((one for one in history if one.version == version), None)
+    if found is None:
+        known = ", ".join(str(one.version) for one in history)
+        raise HivemindError(
+            f"{history[-1].name} has no version {version}.",
+            why=f"There is version {known}." if len(history) == 1 else f"There are versions {known}.",
+            fix=f"`hivemind skillify log {history[-1].name}` lists them.",
+        )
+    return found
+
+
 def why(store: Store, revision: SkillRevision, line: int | None = None) -> list[Why]:
     """The evidence behind each line, or behind line number `line` (from 1)."""
     numbered = [(n, one) for n, one in enumerate(revision.lines, 1) if line in (None, n)]
