@@ -13,7 +13,7 @@ from hivemind_cli.core.acts import Act
 from hivemind_cli.core.errors import ModelError
 from hivemind_cli.core.records import Correction, CorrectionKind, Tombstone
 from hivemind_cli.pipeline.detect.recurrence import Keys, error_class
-from hivemind_cli.pipeline.detect.wording import polarity
+from hivemind_cli.pipeline.wording import polarity
 from hivemind_cli.storage.base import Store
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.pipeline.recurrence_cases import act_of, correction_of, exact_key, measure, read, shuffled

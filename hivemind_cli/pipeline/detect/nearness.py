@@ -10,7 +10,8 @@ from pathlib import PurePosixPath
 
 from hivemind_cli.core.acts import EDIT, READ, SHELL, Act
 from hivemind_cli.core.records import Correction
-from hivemind_cli.pipeline.detect.wording import LETTER_WEIGHT, QUOTE_CHARS_MAX, Wording, wording
+from hivemind_cli.pipeline.wording import LETTER_WEIGHT, QUOTE_CHARS_MAX, Wording, wording
+from hivemind_cli.pipeline.wording import opposite as wording_opposite
 
 JOIN_MIN = 0.62
 """Nearness from which two corrections are one mistake. This and what follows: tests/pipeline/recurrence_dev.jsonl."""
@@ -92,17 +93,7 @@ def nearness(a: Entry, b: Entry, rarity: Callable[[str], float], cosine: float |
 
 def opposite(a: Entry, b: Entry) -> bool:
     """Does the one want what the other does not want?"""
-    one, two = a.words, b.words
-    forth, back = one.wanted & two.unwanted, one.unwanted & two.wanted
-    if forth and back:
-        return True
-    if not (forth or back) or one.wanted & two.wanted or one.unwanted & two.unwanted:
-        return False
-    # A further word may make it another half of the same rule: "no default exports", "named exports".
-    for wants, refuses, turned in ((one, two, forth), (two, one, back)):
-        if turned and not (wants.wanted - turned and refuses.unwanted - turned):
-            return True
-    return False
+    return wording_opposite(a.words, b.words)
 
 
 def _shared(a: Entry, b: Entry, weigh: dict[str, float]) -> float:

@@ -23,7 +23,7 @@ from hivemind_cli.core.errors import ModelError
 from hivemind_cli.core.records import Correction, CorrectionKind
 from hivemind_cli.pipeline.detect.errors import error_lines
 from hivemind_cli.pipeline.detect.nearness import JOIN_MIN, Entry, nearness, opposite
-from hivemind_cli.pipeline.detect.wording import forget_wordings
+from hivemind_cli.pipeline.wording import forget_wordings
 from hivemind_cli.storage.base import Store
 
 if TYPE_CHECKING:

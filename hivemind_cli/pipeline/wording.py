@@ -230,6 +230,19 @@ def _head_terms(act: Act) -> frozenset[str]:
     return content(" ".join(act.heads) if act.kind == SHELL else act.path)
 
 
+@dataclass(frozen=True, slots=True)
+class Polarity:
+    """What a text wants and does not want, as terms."""
+
+    wanted: frozenset[str]
+    unwanted: frozenset[str]
+
+    @classmethod
+    def of(cls, text: str) -> "Polarity":
+        """Of the beginning of `text`."""
+        return cls(*polarity(text[:QUOTE_CHARS_MAX]))
+
+
 @lru_cache(maxsize=4096)
 def polarity(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """(wanted, unwanted) terms of `text`; a term said both ways is in neither, most are in none."""
@@ -288,6 +301,20 @@ def _of_clause(clause: list[str], silent: frozenset[str]) -> tuple[set[str], set
             (wanted if sign > 0 else unwanted).add(term)
             reach -= 1
     return wanted, unwanted
+
+
+def opposite(one: "Wording | Polarity", two: "Wording | Polarity") -> bool:
+    """Does the one want what the other does not want?"""
+    forth, back = one.wanted & two.unwanted, one.unwanted & two.wanted
+    if forth and back:
+        return True
+    if not (forth or back) or one.wanted & two.wanted or one.unwanted & two.unwanted:
+        return False
+    # A further word may make it another half of the same rule: "no default exports", "named exports".
+    for wants, refuses, turned in ((one, two, forth), (two, one, back)):
+        if turned and not (wants.wanted - turned and refuses.unwanted - turned):
+            return True
+    return False
 
 
 def _looks_back(clause: list[str], place: int) -> bool:
