@@ -15,7 +15,7 @@ from pathlib import PurePath
 from typing import Protocol, TypeVar
 
 from hivemind_cli.core.clock import Clock, system_clock
-from hivemind_cli.core.errors import CursorMoved, ProviderUnavailable, StoreError
+from hivemind_cli.core.errors import CursorMoved, ProviderUnavailable, StoreError, VersionTaken
 from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.records import Notice, Record
 from hivemind_cli.storage.base import Row, Store
@@ -45,12 +45,22 @@ class Stage(Protocol[R]):
 def run_once(stage: Stage[R], store: Store, *, clock: Clock = system_clock, limit: int | None = None) -> int:
     """Give `stage` its next batch, or `limit` records. How many it took; 0: caught up, or another run was quicker.
 
-    StoreError, ProviderUnavailable: nothing moved, the same batch comes again.
+    StoreError, ProviderUnavailable: nothing moved, the same batch comes again. A skill that somebody else changed
+    meanwhile (VersionTaken) is such a failure only if that happens again and again: before, the stage reads anew.
     """
     start = store.cursor(stage.name)
     batch = store.find(stage.reads, after=start, limit=limit or stage.batch_size)
     if not batch:
         return 0
+    for tried in (batch, batch):
+        try:
+            return _run(stage, tried, store, start, clock)
+        except VersionTaken as taken:
+            logger.info("stage=%s reads again: %s", stage.name, taken.what)
+    return _run(stage, batch[:1], store, start, clock)  # what comes of one record cannot meet what comes of another
+
+
+def _run(stage: Stage[R], batch: Sequence[Row[R]], store: Store, start: int, clock: Clock) -> int:
     try:
         outputs = stage.step(batch, store)
     except _NOT_THE_BATCH:

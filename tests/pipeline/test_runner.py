@@ -2,18 +2,28 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hivemind_cli.core.errors import ProviderUnavailable, StoreError
+from hivemind_cli.core.errors import ProviderUnavailable, StoreError, VersionTaken
 from hivemind_cli.core.ids import derived_id
-from hivemind_cli.core.records import Correction, CorrectionKind, Event, EventKind, Notice, Record
+from hivemind_cli.core.records import (
+    Correction,
+    CorrectionKind,
+    Event,
+    EventKind,
+    Notice,
+    Record,
+    SkillRevision,
+)
 from hivemind_cli.pipeline.runner import run_once
 from hivemind_cli.storage.base import Row, Store
 from hivemind_cli.storage.inmemory import InMemoryStore
+from tests.storage.samples import version
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -185,6 +195,52 @@ def test_a_world_that_fails_half_way_through_the_single_records_moves_nothing() 
         run_once(Echo(fault=fault), store)
     assert store.cursor("echo") == 0
     assert store.count(Notice) == 0
+
+
+class Revises(Echo):
+    """The next version of one skill for each batch, or for each record; `meanwhile` happens before it is stored."""
+
+    def __init__(self, meanwhile: Callable[[], object] = lambda: None, *, each: bool = False) -> None:
+        super().__init__("revises")
+        self.meanwhile = meanwhile
+        self.each = each
+
+    def step(self, batch: Sequence[Row[Event]], store: Store) -> list[Record]:
+        super().step(batch, store)
+        following = store.count(SkillRevision) + 1
+        self.meanwhile()
+        keys = [row.record.native_key for row in batch] if self.each else [batch[-1].record.native_key]
+        return [replace(version(following), id=f"by the stage, of {key}") for key in keys]
+
+
+def revisions(store: Store) -> list[tuple[int, str]]:
+    return [(row.record.version, row.record.id) for row in store.find(SkillRevision)]
+
+
+def test_a_skill_that_a_person_changed_meanwhile_is_read_again() -> None:
+    store = filled(2)
+    accepted = iter([replace(version(1), id="by a person")])
+    assert run_once(Revises(lambda: store.append(list(accepted))), store) == 2
+    assert revisions(store) == [(1, "by a person"), (2, "by the stage, of 1")]
+
+
+def test_a_skill_that_changes_at_every_try_waits_for_a_later_turn() -> None:
+    store = filled(2)
+    people = (replace(version(number), id=f"by a person {number}") for number in range(1, 9))
+    stage = Revises(lambda: store.append([next(people)]))
+    with pytest.raises(VersionTaken):
+        run_once(stage, store)
+    assert store.cursor("revises") == 0
+    assert stage.batches == [["0", "1"], ["0", "1"], ["0"]]
+    stage.meanwhile = lambda: None
+    assert run_once(stage, store) == 2
+    assert revisions(store)[-1] == (4, "by the stage, of 1")
+
+
+def test_two_records_of_a_batch_that_make_one_version_come_one_after_the_other() -> None:
+    store, stage = filled(2), Revises(each=True)
+    assert [run_once(stage, store) for _ in range(3)] == [1, 1, 0]
+    assert revisions(store) == [(1, "by the stage, of 0"), (2, "by the stage, of 1")]
 
 
 @settings(deadline=None, max_examples=60)
