@@ -1,17 +1,19 @@
 """Skills on disk follow the store; what a person does to the files follows them back into it.
 
 A live project skill is written where its correction happened; other trees of the project get it when a session
-starts there. A person's edit or delete becomes a revision of theirs and is never overwritten. What an agent or git
+starts there. One for every project stands in the person's home. A person's edit or delete becomes a revision of
+theirs, and only a later command of theirs overwrites it. What an agent or git
 put into a file is nobody's word: it stays where it is, is told, and never becomes a revision.
 """
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hivemind_cli.app.skillset import BY_PERSON, IN_FILE, PERSON, edited
 from hivemind_cli.app.tampering import touched_by_agent
 from hivemind_cli.core import redact
 from hivemind_cli.core.clock import Clock
@@ -38,8 +40,6 @@ from hivemind_cli.storage.base import Store
 logger = logging.getLogger(__name__)
 
 STAGE = "publish"
-PERSON = "person"
-"""Drafter of a revision that a person wrote in the file itself."""
 ANNOUNCED_MAX = 5
 _BATCH = 10
 """Revisions written in one go: recall may wait that long for the records to stand still."""
@@ -67,9 +67,7 @@ class Publishing:
             return 0
         notices: list[Record] = []
         for skill_id in dict.fromkeys(row.record.skill_id for row in rows):
-            revision = self._current(skill_id)
-            for tree in self._trees(revision):
-                notices.extend(self._bring(revision, tree))
+            notices.extend(self._placed(self._current(skill_id)))
         try:
             self._store.commit(STAGE, notices, cursor_from=start, cursor_to=rows[-1].seq)
         except CursorMoved:
@@ -83,6 +81,11 @@ class Publishing:
         if not identity.id or not tree.is_dir():
             return
         self._observe(tree)
+        for one in disk.observe(tree, self._paths.receipts):
+            if self._store.count(SkillRevision, skill_id=one.skill_id):
+                current = self._current(one.skill_id)
+                if current.state is not SkillState.LIVE or current.scope is not Scope.PROJECT:
+                    self._store.append(list(self._withdrawn(current, tree)))
         stands = {one.name: one.state for one in disk.observe(tree, self._paths.receipts)}
         for revision in self._live(identity.id):
             if stands.get(revision.name, disk.FileState.UNCHANGED) is disk.FileState.UNCHANGED:
@@ -110,15 +113,36 @@ class Publishing:
             f"hivemind learned from your corrections: {names}. Not right? `hivemind skillify undo {fresh[0][1].name}`"
         )
 
-    def _bring(self, revision: SkillRevision, tree: Path) -> Iterable[Notice]:
-        """Make the file in `tree` what `revision` says."""
+    def _placed(self, revision: SkillRevision) -> Iterable[Notice]:
+        """The skill's file where `revision` belongs, and nowhere else."""
+        told = [notice for tree in self._trees(revision) for notice in self._bring(revision, tree)]
+        yield from told
+        if not any(one.about == "publish_failed" for one in told):  # else it would stand nowhere
+            project = revision.scope is Scope.PROJECT
+            for tree in [self._paths.home] if project else self._roots(revision.project_id):
+                yield from self._withdrawn(revision, tree)
+
+    def _withdrawn(self, revision: SkillRevision, tree: Path) -> Iterable[Notice]:
+        """The skill's file in `tree` removed; not where a person changed it since the last look: that is kept first."""
         try:
-            if revision.state is not SkillState.LIVE:
-                for gone in disk.withdraw(tree, self._paths.receipts, revision.name, revision.skill_id):
+            there = [one for one in disk.observe(tree, self._paths.receipts) if one.skill_id == revision.skill_id]
+            if any(one.state is disk.FileState.EDITED and not one.foreign for one in there):
+                return
+            for one in there:
+                for gone in disk.withdraw(tree, self._paths.receipts, one.name, one.skill_id):
                     if not gone.removed and gone.why:
                         yield self._notice("skill_left", f"{gone.path} was left: {gone.why}", "", revision.name)
-                return
-            if revision.drafter == PERSON and self._by_hand(revision, tree):
+        except (HivemindError, OSError) as problem:
+            logger.warning("skill=%s could not be withdrawn: %s", revision.name, problem)
+            yield self._once(revision, "publish_failed", str(problem), getattr(problem, "fix", ""))
+
+    def _bring(self, revision: SkillRevision, tree: Path) -> Iterable[Notice]:
+        """Make the file in `tree` what `revision` says."""
+        if revision.state is not SkillState.LIVE:
+            yield from self._withdrawn(revision, tree)
+            return
+        try:
+            if revision.reason == IN_FILE and self._by_hand(revision, tree):
                 return
             folders = next(iter(self._hosts.values())).skill_folders(tree)
             published = disk.publish(tree, folders, render(revision), revision.name, self._paths.receipts)
@@ -162,13 +186,13 @@ class Publishing:
                 return  # an agent's own word about this change may still be waiting: the next look tells
             current = self._current(one.skill_id)
             notice = self._by_nobody(tree, one, current)
-            record = notice or self._by_person(one, current)
-            if record is None:
+            records = [notice] if notice else self._by_person(one, current)
+            if not records:
                 continue
-            self._store.append([record])
+            self._store.append(records)
             if notice is not None:
                 disk.disown(tree, one, self._paths.receipts)
-            elif isinstance(record, SkillRevision):
+            elif isinstance(records[0], SkillRevision):
                 disk.adopt(tree, one, self._paths.receipts)
 
     def _backlog(self) -> bool:
@@ -201,35 +225,22 @@ class Publishing:
             return self._once(current, "skill_changed_by_git", said, fix, one.text)
         return None
 
-    def _by_person(self, one: disk.Observed, current: SkillRevision) -> SkillRevision | Notice | None:
-        """The revision that a person made by editing or deleting the file."""
+    def _by_person(self, one: disk.Observed, current: SkillRevision) -> Sequence[SkillRevision | Notice]:
+        """The revision that a person made by editing or deleting the file; after it, what they commanded since."""
         now = self._clock()
-        following = replace(current, id=new_id(now), version=current.version + 1, drafter=PERSON, occurred_at=now)
         if one.state is disk.FileState.DELETED:
             if current.state is SkillState.RETIRED:
-                return None
-            return replace(following, state=SkillState.RETIRED, reason="a person deleted the file")
+                return []
+            gone = replace(current, id=new_id(now), version=current.version + 1, drafter=PERSON, occurred_at=now)
+            return [replace(gone, state=SkillState.RETIRED, reason="a person deleted the file")]
         try:
-            parsed = parse(redact.text(one.text))
+            following = edited(current, one.text, now, IN_FILE)
         except SkillFault as fault:
-            return replace(
-                self._notice("skill_unreadable", f"{one.path}: {fault.what} {fault.why}", fault.fix, one.name),
-                id=derived_id(current.occurred_at, "unreadable", one.skill_id, one.text),
-            )
-        carried = {one for line in current.lines for one in line.correction_ids}  # others may be forged
-        lines = (
-            replace(line, correction_ids=tuple(one for one in line.correction_ids if one in carried))
-            for line in parsed.lines
-        )
-        return replace(
-            following,
-            title=parsed.title or current.title,
-            trigger=parsed.description,
-            lines=tuple(lines),
-            body=parsed.body,
-            state=SkillState.LIVE,
-            reason="a person edited the file",
-        )
+            notice = self._notice("skill_unreadable", f"{one.path}: {fault.what} {fault.why}", fault.fix, one.name)
+            return [replace(notice, id=derived_id(current.occurred_at, "unreadable", one.skill_id, one.text))]
+        if BY_PERSON in current.reason and _changed_at(one.path) <= current.occurred_at:
+            return [following, replace(current, id=new_id(now), version=following.version + 1, occurred_at=now)]
+        return [following]
 
     def _trees(self, revision: SkillRevision) -> list[Path]:
         """Where this revision's file belongs, or may stand."""
@@ -275,3 +286,11 @@ class Publishing:
         return Notice(
             id=new_id(now), workspace_id="default", occurred_at=now, about=about, text=text, fix=fix, subject=subject
         )
+
+
+def _changed_at(path: Path) -> datetime:
+    """When its file was last written; now, if it is gone."""
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except OSError:
+        return datetime.now(UTC)

@@ -23,9 +23,11 @@ PERSON = "person"
 """Drafter of a revision whose words a person wrote."""
 IN_FILE = "a person edited the file"
 """Reason of a revision that a person made in the file itself: where it stands so, it is not written again."""
-IN_REVIEW = "edited by a person before it went live"
-REJECTED = "rejected by a person"
-_UNDONE = "undone by a person"
+BY_PERSON = "by a person"
+"""In the reason of every version that a command made."""
+IN_REVIEW = f"edited {BY_PERSON} in a review"
+REJECTED = f"rejected {BY_PERSON}"
+_UNDONE = f"undone {BY_PERSON}"
 """How the reason of a version begins that an undo made: the next undo goes behind what it brought back."""
 
 
@@ -36,7 +38,7 @@ def accept(store: Store, revision: SkillRevision, now: datetime) -> SkillRevisio
             f"{revision.name} is live already.", fix=f"`hivemind skillify undo {revision.name}` takes it back."
         )
     _check_evidence(store, revision)
-    return _next(store, revision, revision, SkillState.LIVE, "accepted by a person", now)
+    return _next(store, revision, revision, SkillState.LIVE, f"accepted {BY_PERSON}", now)
 
 
 def accept_instead(store: Store, revision: SkillRevision, now: datetime) -> list[SkillRevision]:
@@ -48,7 +50,7 @@ def accept_instead(store: Store, revision: SkillRevision, now: datetime) -> list
     accepted = accept(store, revision, now)
     if other is None:
         return [accepted]
-    why = f"retired by a person: {revision.name}, which contradicts it, was accepted instead"
+    why = f"retired {BY_PERSON}: {revision.name}, which contradicts it, was accepted instead"
     return [accepted, _next(store, other, other, SkillState.RETIRED, why, now)]
 
 
@@ -75,7 +77,7 @@ def retire(store: Store, revision: SkillRevision, now: datetime) -> SkillRevisio
         raise HivemindError(
             f"{revision.name} is retired already.", fix=f"`hivemind skillify accept {revision.name}` brings it back."
         )
-    return _next(store, revision, revision, SkillState.RETIRED, "retired by a person", now)
+    return _next(store, revision, revision, SkillState.RETIRED, f"retired {BY_PERSON}", now)
 
 
 def undo(store: Store, revision: SkillRevision, now: datetime) -> SkillRevision:
@@ -111,7 +113,7 @@ def rollback(store: Store, revision: SkillRevision, to: int, now: datetime) -> S
             fix=f"`hivemind skillify log {revision.name}` lists the others.",
         )
     _check_evidence(store, content)
-    why = f"rolled back by a person: version {revision.version} to version {to}"
+    why = f"rolled back {BY_PERSON}: version {revision.version} to version {to}"
     return _next(store, revision, content, SkillState.LIVE, why, now)
 
 
@@ -138,7 +140,7 @@ def promote(store: Store, revision: SkillRevision, now: datetime, paths: Paths) 
     _check_evidence(store, revision)
     _check_place(revision, paths)
     wide = replace(revision, scope=Scope.USER)
-    return _next(store, revision, wide, SkillState.LIVE, "promoted by a person: for every project", now)
+    return _next(store, revision, wide, SkillState.LIVE, f"promoted {BY_PERSON}: for every project", now)
 
 
 def edited(revision: SkillRevision, text: str, now: datetime, reason: str) -> SkillRevision:

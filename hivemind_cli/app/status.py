@@ -29,7 +29,7 @@ PROJECTS_MAX = 5
 SKILL_FOLDERS = (".claude/skills",)
 """The other hosts' folders hold links to it."""
 GIT_WAIT_S = 1.0
-_QUIET = frozenset({"published", "announced"})
+_QUIET = frozenset({"published", "announced", "kept"})
 """Notices that tell news, not trouble."""
 
 

@@ -27,6 +27,7 @@ class Verbs:
         self._verbs: dict[str, Callable[[dict[str, Any]], Any]] = {
             "recall": self._recall,
             "settle": self._settle,
+            "observe": self._observe,
             "codify": self._codify,
             "reindex": self._reindex,
             "forget": self._forget,
@@ -66,6 +67,13 @@ class Verbs:
     def _settle(self, args: dict[str, Any]) -> dict[str, Any]:
         seconds = args.get("seconds")
         return {"done": self._owner.settle(None if seconds is None else float(seconds))}
+
+    def _observe(self, args: dict[str, Any]) -> dict[str, Any]:
+        """What people did to the files until now stands in the store, and what stands in the store in the files."""
+        while self._owner.drain() or self._owner.work():
+            pass
+        self._owner.tick(_now())
+        return {}
 
     def _codify(self, args: dict[str, Any]) -> dict[str, Any]:
         store = self._owner.store
