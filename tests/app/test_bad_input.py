@@ -303,6 +303,7 @@ def test_a_damaged_database_is_left_alone_and_the_advice_mends_it(
     assert not [one for one in wired.doctor() if one.startswith("bad")]
 
 
+@pytest.mark.thorough
 def test_a_database_that_another_process_holds_is_waited_for(wired: Wired) -> None:
     assert wired.hook(PROMPT, prompt(1)) == SILENCE
     prompts(wired)

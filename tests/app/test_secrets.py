@@ -71,6 +71,7 @@ def test_the_corpus_is_what_it_claims_to_be(hunt: Hunt) -> None:
     assert all(hunt.in_text(secret.value) for secret in CORPUS)
 
 
+@pytest.mark.thorough
 def test_none_in_prompts_calls_results_and_errors(paths: Paths, tree: Path, hunt: Hunt) -> None:
     hive = own(paths)
     for n, secret in enumerate(CORPUS):
@@ -100,6 +101,7 @@ def test_none_in_prompts_calls_results_and_errors(paths: Paths, tree: Path, hunt
     clean(hunt, paths, tree)
 
 
+@pytest.mark.thorough
 def test_none_in_corrections_and_what_is_made_of_them(paths: Paths, own_home: Path, hunt: Hunt) -> None:
     hive = own(paths)
     secrets = list({secret.kind: secret for secret in CORPUS}.values())
@@ -141,6 +143,7 @@ def test_none_in_corrections_and_what_is_made_of_them(paths: Paths, own_home: Pa
     clean(hunt, paths, *trees)
 
 
+@pytest.mark.thorough
 def test_none_in_what_a_person_changed_by_hand(paths: Paths, tree: Path, hunt: Hunt) -> None:
     hive = own(paths)
     for n, secret in enumerate(CASES):
@@ -182,6 +185,7 @@ def test_a_key_pasted_between_lines_the_agent_wrote_is_not_shown(paths: Paths, t
     clean(hunt, paths, tree)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("limit", LIMITS)
 def test_none_is_halved_where_text_is_cut(paths: Paths, tree: Path, hunt: Hunt, limit: int) -> None:
     hive = own(paths)
@@ -258,6 +262,7 @@ def transcript_of(path: Path, session_id: str, tree: Path, secret: Secret) -> Pa
     return path
 
 
+@pytest.mark.thorough
 def test_none_from_a_transcripts_tail(paths: Paths, tree: Path, own_home: Path, hunt: Hunt) -> None:
     hive = own(paths)
     for n, secret in enumerate(CORPUS):
@@ -272,6 +277,7 @@ def test_none_from_a_transcripts_tail(paths: Paths, tree: Path, own_home: Path, 
     clean(hunt, paths, tree)
 
 
+@pytest.mark.thorough
 def test_none_from_an_import(paths: Paths, tree: Path, own_home: Path, hunt: Hunt) -> None:
     past = own_home / "past"
     for n, secret in enumerate(CORPUS):
@@ -313,6 +319,7 @@ def test_none_through_the_real_hook_and_without_a_daemon(tree: Path, own_home: P
     clean(hunt, paths, tree)
 
 
+@pytest.mark.thorough
 def test_none_in_a_skill_that_a_person_edited(paths: Paths, tree: Path, hunt: Hunt) -> None:
     """The file is the person's and keeps their words; what we store, index and recall of it does not."""
     hive = own(paths)

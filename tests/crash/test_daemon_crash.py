@@ -27,7 +27,9 @@ def paths() -> Paths:
     return paths
 
 
-@pytest.mark.parametrize("rounds", [10, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "rounds", [2, pytest.param(10, marks=pytest.mark.thorough), pytest.param(200, marks=pytest.mark.slow)]
+)
 def test_a_daemon_killed_at_any_moment_loses_and_doubles_nothing(paths: Paths, rounds: int) -> None:
     chance = random.Random(rounds)
     rig = Rig(paths.root).install()

@@ -65,7 +65,9 @@ def check_files(wired: Wired, tree: Path) -> None:
             assert snapshot.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-@pytest.mark.parametrize("rounds", [8, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "rounds", [2, pytest.param(8, marks=pytest.mark.thorough), pytest.param(200, marks=pytest.mark.slow)]
+)
 def test_a_daemon_killed_while_it_learns_leaves_one_whole_skill(wired: Wired, own_home: Path, rounds: int) -> None:
     chance = random.Random(rounds)
     tree = make_tree(own_home / "app")

@@ -156,6 +156,7 @@ def test_a_hundred_megabytes_are_refused_and_not_kept(paths: Paths, start: Start
     assert client.call("echo", {"a": "b" * 2**20})["a"] == "b" * 2**20
 
 
+@pytest.mark.thorough
 def test_half_a_line_is_cut_off_and_sixteen_of_them_lock_nobody_out_for_long(paths: Paths, start: Start) -> None:
     start()
     slow = [dial(paths, timeout_s=20) for _ in range(server.THREADS)]

@@ -249,6 +249,7 @@ def test_once_says_what_it_could_not_do(paths: Paths) -> None:
         Supervisor(damaged, paths, Config()).run(once=True)
 
 
+@pytest.mark.thorough
 def test_an_idle_daemon_is_small_and_does_next_to_nothing(start: Start) -> None:
     process = start()
     time.sleep(0.5)

@@ -199,13 +199,13 @@ def _killed_rounds(home: Path, command: str, rounds: int) -> None:
         assert left == ([] if fresh else ["settings.json"])
 
 
-def test_a_killed_installer_leaves_whole_files_and_uninstall_restores_them(own_home: Path, command: str) -> None:
-    _killed_rounds(own_home, command, rounds=40)
-
-
-@pytest.mark.slow
-def test_two_hundred_killed_installers(own_home: Path, command: str) -> None:
-    _killed_rounds(own_home, command, rounds=200)
+@pytest.mark.parametrize(
+    "rounds", [4, pytest.param(40, marks=pytest.mark.thorough), pytest.param(200, marks=pytest.mark.slow)]
+)
+def test_a_killed_installer_leaves_whole_files_and_uninstall_restores_them(
+    own_home: Path, command: str, rounds: int
+) -> None:
+    _killed_rounds(own_home, command, rounds=rounds)
 
 
 def test_two_installers_at_once_end_in_one_install(own_home: Path, command: str) -> None:

@@ -46,6 +46,7 @@ def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "ix").iterdir() if path.stat().st_mode & 0o077} == set()
 
 
+@pytest.mark.thorough
 def test_many_updates_leave_few_segments(tmp_path: Path) -> None:
     index = TantivyIndex(tmp_path / "ix")
     for i in range(120):

@@ -277,17 +277,16 @@ def _kill_rounds(path: Path, rounds: int) -> None:
             done = at
 
 
-def test_kill_minus_nine_loses_nothing_acknowledged(path: Path) -> None:
-    _kill_rounds(path, 20)
+@pytest.mark.parametrize(
+    "rounds", [2, pytest.param(20, marks=pytest.mark.thorough), pytest.param(100, marks=pytest.mark.slow)]
+)
+def test_kill_minus_nine_loses_nothing_acknowledged(path: Path, rounds: int) -> None:
+    _kill_rounds(path, rounds)
 
 
-@pytest.mark.slow
-def test_kill_minus_nine_a_hundred_times(path: Path) -> None:
-    _kill_rounds(path, 100)
-
-
-def test_a_kill_while_the_database_is_made_leaves_none_or_a_whole_one(path: Path) -> None:
-    for _ in range(8):
+@pytest.mark.parametrize("rounds", [1, pytest.param(8, marks=pytest.mark.thorough)])
+def test_a_kill_while_the_database_is_made_leaves_none_or_a_whole_one(path: Path, rounds: int) -> None:
+    for _ in range(rounds):
         code = "import sys; from tests.storage.writer import main; print('ready', flush=True); main()"
         child = subprocess.Popen(
             [sys.executable, "-c", code, str(path), "0"], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
@@ -388,6 +387,7 @@ def test_outcomes_of_a_pruned_session_are_gone_from_the_file_too(path: Path) -> 
         assert store.count(Outcome) == 0
 
 
+@pytest.mark.thorough
 def test_a_transaction_larger_than_the_memory_limit_is_stored_and_read(path: Path) -> None:
     payload = {"text": os.urandom(30_000).hex()}
     events = [event(n, payload={**payload, "n": n}) for n in range(1500)]
