@@ -25,8 +25,8 @@ from hivemind_cli.pipeline.codify import extractive, model
 from hivemind_cli.pipeline.codify.draft import Draft
 from hivemind_cli.pipeline.codify.evidence import Group, Shelf, carried, groups, of_history, turns
 from hivemind_cli.pipeline.codify.gate import CONFLICT, KEEP, MERGE, Place, immature, place, refusal
-from hivemind_cli.pipeline.codify.moments import failing
 from hivemind_cli.pipeline.codify.revise import first_revision, next_revision
+from hivemind_cli.pipeline.codify.trial import Trial, Trials
 from hivemind_cli.storage.base import Row, Store
 
 __all__ = ["CODIFY", "CODIFY_HISTORY", "Codify"]
@@ -46,6 +46,7 @@ class Codify:
 
     publish      auto: project skills that pass their moments go live; review: they wait for a person
     applies_min  score, 0..1, from which recall speaks (`recall.applies_min`)
+    embedding    the embedding model's name; "" for none
     history      only what imports found in past sessions, else only what was captured as it happened
     """
 
@@ -58,6 +59,7 @@ class Codify:
         *,
         publish: str = "auto",
         applies_min: float = 0.3,
+        embedding: str = "",
         history: bool = False,
     ) -> None:
         self.name = CODIFY_HISTORY if history else CODIFY
@@ -65,6 +67,7 @@ class Codify:
         self._provider = provider
         self._publish = publish
         self._applies_min = applies_min
+        self._embedding = embedding
 
     def step(self, batch: Sequence[Row[Correction]], store: Store) -> list[Record]:
         """SkillRevisions, GateSkips and Notices that follow from `batch`, which is not empty and in seq order.
@@ -125,7 +128,8 @@ class Codify:
             revision = next_revision(spot.skill, draft, evidence)
         else:
             revision = first_revision(draft, evidence, shelf.names())
-        revision = self._judged(revision, spot, store)
+        trial = Trials(store, self._applies_min, self._embedding).tried(revision)
+        revision = self._judged(trial, spot)
         logger.info(
             "codified skill=%s version=%d state=%s corrections=%d drafter=%s",
             revision.name,
@@ -134,7 +138,7 @@ class Codify:
             len(evidence),
             revision.drafter,
         )
-        return [revision, *notices, *_told(revision, spot)]
+        return [revision, trial.check, *notices, *_told(revision, spot)]
 
     def _draft(
         self, evidence: list[Correction], spot: Place, skills: list[SkillRevision]
@@ -163,8 +167,9 @@ class Codify:
         policy = self._publish != "auto" or skill.project_id == NO_PROJECT or bool(skill.body)
         return skill.state is SkillState.LIVE and policy
 
-    def _judged(self, revision: SkillRevision, spot: Place, store: Store) -> SkillRevision:
+    def _judged(self, trial: Trial, spot: Place) -> SkillRevision:
         """The revision in the state it may have now, with the reason."""
+        revision = trial.revision
         state, why = SkillState.LIVE, ""
         if spot.decision == CONFLICT and spot.skill is not None:
             state, why = SkillState.REVIEW, f"it contradicts the skill {spot.skill.name}"
@@ -178,7 +183,9 @@ class Codify:
             state, why = SkillState.REVIEW, "its earlier version waits for review"
         elif self._publish != "auto":
             state, why = SkillState.REVIEW, "`codify.publish` is review"
-        fault = failing(revision, store, self._applies_min)
+        elif trial.nuisance:
+            state, why = SkillState.REVIEW, trial.nuisance
+        fault = trial.fault
         updates_live = spot.decision == MERGE and spot.skill is not None and spot.skill.state is SkillState.LIVE
         if fault and not updates_live:  # a draft on top of a live version would take the skill out of use
             state = SkillState.DRAFT
