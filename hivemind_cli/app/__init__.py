@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from hivemind_cli.core.clock import Clock, system_clock
 from hivemind_cli.core.config import Config
+from hivemind_cli.core.headless import HeadlessProgram
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.embedding import Setting as EmbeddingSetting
 from hivemind_cli.hosts import HOSTS
-from hivemind_cli.hosts.claude.headless import headless
+from hivemind_cli.hosts.headless import HEADLESS
 from hivemind_cli.llm import Setting, choose
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ class Hivemind:
             indexing.begin(store, index)
             environment = os.environ if env is None else env
             choice = choose(llm_setting(paths, config, environment))
-            provider = Metered(choice.provider, store, config.llm, clock) if choice.provider else None
+            provider = (
+                Metered(choice.provider, store, config.llm, clock, model=choice.model) if choice.provider else None
+            )
             owner = OwnedHivemind(
                 paths=paths,
                 config=config,
@@ -82,7 +85,9 @@ def _when_loaded(paths: Paths, config: Config, env: Mapping[str, str]) -> "WhenL
 
 def llm_setting(paths: Paths, config: Config, env: Mapping[str, str]) -> Setting:
     """What providers are made of: settings, environment, and how hosts are called headless."""
-    return Setting(config=config.llm, env=env, work=paths.work, commands={"claude": headless})
+    return Setting(
+        config=config.llm, env=env, work=paths.work, commands={"claude": HeadlessProgram("claude", headless)}
+    )
 
 
 def embedding_setting(paths: Paths, config: Config, env: Mapping[str, str]) -> EmbeddingSetting:

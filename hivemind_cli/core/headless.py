@@ -1,41 +1,115 @@
-"""How to ask a host's own program one question without a person: a value that hosts write and `llm` runs."""
+"""How to ask a host's own program one question without a person: values that hosts write and `llm` runs."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 SYSTEM, SCHEMA, PROMPT = "{system}", "{schema}", "{prompt}"
 """Whole arguments that are replaced: the system prompt, the answer's JSON Schema, the question."""
+SYSTEM_FILE, SCHEMA_FILE = "{system file}", "{schema file}"
+"""... by the path of a file that holds it; as values of `env`, too."""
+ANSWER_FILE, USAGE_FILE = "{answer file}", "{usage file}"
+"""... by the path of a file into which the program writes its answer, or what it used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What one run of a program told."""
+
+    answer: Any = None
+    """The model's answer: an object, or its JSON text; None if the program gave none."""
+    failed: str = ""
+    """Why the run failed, in the program's words."""
+    model: str = ""
+    tokens_in: int = 0
+    """0: the program does not tell."""
+    tokens_out: int = 0
+    cost_usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadlessCommand:
-    """One run of a program: the question in, one JSON object on stdout out."""
+    """One run of a program: the question in, what the model answered out."""
 
     argv: tuple[str, ...]
-    """No shell. An argument that is SYSTEM, SCHEMA or PROMPT as a whole stands for that text."""
+    """No shell. The first is the program's path. Without SYSTEM and SYSTEM_FILE the system prompt stands above the
+    question; without SCHEMA and SCHEMA_FILE the schema is told in words."""
+    read: Callable[[str], Said]
+    """What its stdout says. ValueError, KeyError, TypeError, AttributeError: it does not say what it should."""
     stdin: str = PROMPT
-    """PROMPT: the question goes in there; "": nothing does."""
+    """PROMPT: the question goes in there, where no other person of the machine reads it; "": nothing does."""
+    read_usage: Callable[[str], Said] | None = None
+    """... and what its USAGE_FILE says."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Set in the child."""
     env_drop: tuple[str, ...] = ()
     """Variables (fnmatch patterns) the child must not inherit: the marks of a session around us."""
     env_keep: tuple[str, ...] = ()
     """... and those it keeps although a pattern of `env_drop` covers them."""
-    answer: tuple[str, ...] = ("result",)
-    """Keys of the stdout object that may hold the answer (an object, or its JSON text); the first present counts."""
-    failed: str = ""
-    """Key that is true where the run failed."""
-    message: str = ""
-    """Key of the failure's text."""
+    escape: Mapping[str, str] = field(default_factory=dict)
+    """Text that the program would act on in a question -> how the question, a JSON document, says it instead."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Files that must stand in the folder it runs in: relative name -> text."""
     model: str = ""
-    """The model asked for."""
-    cost_usd: str = ""
-    """Key of the price."""
-    tokens_in: tuple[str, ...] = ()
-    """Dotted keys whose sum is the tokens read."""
-    tokens_out: tuple[str, ...] = ()
+    """The model asked for; "": the person's own choice."""
+    sign_in: str = ""
+    """What a person types to sign in, for advice."""
 
-    def arguments(self, *, system: str, schema: str, prompt: str) -> list[str]:
-        """`argv` with its three places filled."""
-        filled = {SYSTEM: system, SCHEMA: schema, PROMPT: prompt}
+    def arguments(self, filled: Mapping[str, str]) -> list[str]:
+        """`argv` with its places filled."""
         return [filled.get(argument, argument) for argument in self.argv]
+
+
+CommandOf = Callable[[str, str], HeadlessCommand]
+"""(program's path, model or "") -> how to call it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadlessProgram:
+    """A host's program that can be asked."""
+
+    program: str
+    """Its name on PATH."""
+    command: CommandOf
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """`text` as one JSON object. ValueError: it is none."""
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    return value
+
+
+def json_lines(text: str) -> Iterable[dict[str, Any]]:
+    """The lines of `text` that are JSON objects. ValueError: none is."""
+    found = [value for line in text.splitlines() if isinstance(value := _loaded(line), dict)]
+    if not found:
+        raise ValueError("no line is a JSON object")
+    return found
+
+
+def plain_text(text: str) -> Said:
+    """All of stdout is the answer."""
+    return Said(answer=text)
+
+
+def dig(value: Any, dotted: str) -> Any:
+    """`value`'s part at keys joined by dots; None if there is none."""
+    for key in dotted.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def number(value: Any, *dotted: str) -> float:
+    """The sum of the numbers that stand in `value` at these keys; what is no number, or less than 0, counts 0."""
+    parts = (dig(value, keys) for keys in dotted)
+    return float(sum(part for part in parts if isinstance(part, int | float) and part == part and 0 < part < 1e12))
+
+
+def _loaded(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hivemind_cli.core import acts, fence
+from hivemind_cli.core.headless import HeadlessCommand, plain_text
 from hivemind_cli.hosts import calls, documents, jsonlines, patch, values
 from hivemind_cli.hosts.base import Seen
 from hivemind_cli.hosts.keys import reply_key
@@ -284,3 +285,23 @@ def _wrote(tool: str, given: _Line, cwd: str) -> dict[str, str] | None:
         wrote = patch.wrote(script, cwd)
         return dict(wrote) if wrote else None
     return TOOLS.wrote(tool, given, cwd)
+
+
+def headless(program: str, model: str = "") -> HeadlessCommand:
+    """How to ask the `copilot` at path `program`. Source: `copilot --help` and runs of 1.0.102.
+
+    No tool exists for the model, so that nothing needs an approval.
+    """
+    return HeadlessCommand(
+        argv=(
+            program,
+            *("-s", "--no-ask-user", "--available-tools=none", "--disable-builtin-mcps", "--no-custom-instructions"),
+            *("--no-remote", "--no-remote-export", "--no-auto-update", "--no-color"),
+            *((f"--model={model}",) if model else ()),
+        ),
+        read=plain_text,
+        escape={"@": "\\u0040"},
+        env_drop=("COPILOT_CLI", "COPILOT_ALLOW_ALL", "COPILOT_AGENT_SESSION_ID", "COPILOT_ASSISTED_APPROVAL"),
+        model=model,
+        sign_in="copilot login",
+    )

@@ -6,7 +6,7 @@ Never `--bare`: it ignores the subscription's login.
 
 import json
 
-from hivemind_cli.core.headless import SCHEMA, SYSTEM, HeadlessCommand
+from hivemind_cli.core.headless import SCHEMA, SYSTEM, HeadlessCommand, Said, json_object, number
 
 MODEL = "haiku"
 """Claude Code's own alias for its newest small model."""
@@ -37,6 +37,7 @@ def headless(program: str, model: str = "") -> HeadlessCommand:
             "--system-prompt",
             SYSTEM,
         ),
+        read=_read,
         env={"CLAUDE_CODE_SKIP_PROMPT_HISTORY": "1"},
         # The marks of a session around us would make the child think it is a part of it.
         env_drop=(
@@ -61,11 +62,20 @@ def headless(program: str, model: str = "") -> HeadlessCommand:
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
             "CLAUDE_CODE_TMPDIR",
         ),
-        answer=("structured_output", "result"),
-        failed="is_error",
-        message="result",
         model=model,
-        cost_usd="total_cost_usd",
-        tokens_in=("usage.input_tokens", "usage.cache_creation_input_tokens", "usage.cache_read_input_tokens"),
-        tokens_out=("usage.output_tokens",),
+        sign_in="claude /login",
+    )
+
+
+def _read(stdout: str) -> Said:
+    """One object: `type` result, the structured answer beside the text, usage and price."""
+    said = json_object(stdout)
+    answer = said.get("structured_output")
+    usage = said.get("usage")
+    return Said(
+        answer=said.get("result") or None if answer in (None, "") else answer,
+        failed=str(said.get("result") or said.get("subtype") or "it failed") if said.get("is_error") else "",
+        tokens_in=int(number(usage, "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")),
+        tokens_out=int(number(usage, "output_tokens")),
+        cost_usd=number(said, "total_cost_usd"),
     )

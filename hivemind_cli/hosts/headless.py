@@ -1,0 +1,19 @@
+"""Hosts whose own program can be asked one question: on the person's login, with tools, hooks and history off."""
+
+from hivemind_cli.core.headless import HeadlessProgram
+from hivemind_cli.hosts import copilot, cursor, gemini, hermes, openclaw, opencode, pi
+from hivemind_cli.hosts.claude import headless as claude
+from hivemind_cli.hosts.codex import headless as codex
+
+HEADLESS: dict[str, HeadlessProgram] = {
+    "claude": HeadlessProgram("claude", claude.headless),
+    "codex": HeadlessProgram("codex", codex.headless),
+    "cursor": HeadlessProgram("cursor-agent", cursor.headless),
+    "gemini": HeadlessProgram("gemini", gemini.headless),
+    "hermes": HeadlessProgram("hermes", hermes.headless),
+    "pi": HeadlessProgram("pi", pi.headless),
+    "opencode": HeadlessProgram("opencode", opencode.headless),
+    "copilot": HeadlessProgram("copilot", copilot.headless),
+    "openclaw": HeadlessProgram("openclaw", openclaw.headless),
+}
+"""Host id -> its program, and how it is called."""
