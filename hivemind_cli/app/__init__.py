@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from hivemind_cli.core.clock import Clock, system_clock
 from hivemind_cli.core.config import Config
-from hivemind_cli.core.headless import HeadlessProgram
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.embedding import Setting as EmbeddingSetting
 from hivemind_cli.hosts import HOSTS
@@ -85,9 +84,7 @@ def _when_loaded(paths: Paths, config: Config, env: Mapping[str, str]) -> "WhenL
 
 def llm_setting(paths: Paths, config: Config, env: Mapping[str, str]) -> Setting:
     """What providers are made of: settings, environment, and how hosts are called headless."""
-    return Setting(
-        config=config.llm, env=env, work=paths.work, commands={"claude": HeadlessProgram("claude", headless)}
-    )
+    return Setting(config=config.llm, env=env, work=paths.work, commands=HEADLESS)
 
 
 def embedding_setting(paths: Paths, config: Config, env: Mapping[str, str]) -> EmbeddingSetting:
