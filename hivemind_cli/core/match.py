@@ -34,7 +34,7 @@ class Weights:
 
 def content(text: str) -> frozenset[str]:
     """The distinct terms of `text` that are no function words."""
-    return frozenset(term for term in terms(text) if term not in STOPWORDS)
+    return frozenset(terms(text)) - STOPWORDS
 
 
 def fit(query: frozenset[str], tasks: Sequence[frozenset[str]], rule: frozenset[str], weights: Weights) -> float:
@@ -57,6 +57,8 @@ class About:
 
     def fit(self, query: frozenset[str]) -> float:
         """As `fit`."""
+        if self.rule[0].isdisjoint(query) and all(terms.isdisjoint(query) for terms, _ in self.tasks):
+            return 0.0
         whole = _sum(query, self.weights)
         task_fit = max((_fit(query, whole, terms, own, self.weights) for terms, own in self.tasks), default=0.0)
         return 1.0 - (1.0 - task_fit) * (1.0 - RULE_FACTOR * _fit(query, whole, *self.rule, self.weights))

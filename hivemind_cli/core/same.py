@@ -3,6 +3,8 @@
 Recall holds what is done again, the backtest counts it, feedback tells a recurrence from a rule that held.
 """
 
+from functools import lru_cache
+
 from hivemind_cli.core.acts import EDIT, READ, SHELL, Act
 from hivemind_cli.core.match import content
 from hivemind_cli.core.stopwords import FEEDBACK
@@ -26,7 +28,7 @@ def repeats(call: Act, corrected: Act, words: str, task: str) -> bool:
     """Is `call` the act that `words` corrected under `task`, and not done as they say? A read repeats nothing."""
     if not _meets(call, corrected) or _indents_apart(call, corrected) or follows(call, corrected, words, task):
         return False
-    named = (content(words) & _terms(corrected)) - _common(corrected)
+    named = (_known(words) & _corrected(corrected)) - _common(corrected)
     return not named or len(named & _terms(call)) / len(named) >= NAMED_MIN
 
 
@@ -37,7 +39,7 @@ def follows(call: Act, corrected: Act, words: str, task: str) -> bool:
     """
     if call.kind != corrected.kind:
         return False
-    named = content(words) - _terms(corrected) - content(task) - FEEDBACK
+    named = _known(words) - _corrected(corrected) - _known(task) - FEEDBACK
     wanted = frozenset(term for term in named if weight(term) >= WEIGHT_MIN)
     if wanted & content(f"{call.command} {call.path}"):
         return True
@@ -74,6 +76,17 @@ def _indent(text: str) -> str:
         if line[:2] == "  ":
             return "space"
     return ""
+
+
+@lru_cache(maxsize=512)
+def _known(text: str) -> frozenset[str]:
+    """The same words and task are compared with call after call."""
+    return content(text)
+
+
+@lru_cache(maxsize=512)
+def _corrected(act: Act) -> frozenset[str]:
+    return _terms(act)
 
 
 def _terms(act: Act) -> frozenset[str]:

@@ -22,6 +22,8 @@ TOOL_APPLIES_MIN = 0.45
 CALL_CHARS_MAX = 4000
 """Of a call's text, compared by its words."""
 BY_ACT, BY_WORDS = "act", "words"
+_UNQUOTED = str.maketrans("", "", "\"'\\\n")
+"""Takes away what may stand inside a word of a shell line and is no part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class Matcher:
         self._applies_min = applies_min
         self._call_min = call_applies_min(applies_min)
         self._keys = {key for value in document.acts for key in act_keys(Act.of(value))[:1]}
+        self._heads = [key.removeprefix("shell:").split(" ") for key in self._keys if key.startswith("shell:")]
 
     def at_prompt(self, text: str) -> str:
         """BY_WORDS if it applies, "" if not."""
@@ -105,9 +108,18 @@ class Matcher:
 
     def at_call(self, act: Act) -> str:
         """BY_ACT if the call is the corrected act again, BY_WORDS if its words alone fit, "" if neither."""
-        if not self._keys.isdisjoint(act_keys(act)) and by_act(act, self._alone):
+        if self._may_repeat(act) and not self._keys.isdisjoint(act_keys(act)) and by_act(act, self._alone):
             return BY_ACT
         return BY_WORDS if self._about.fit(content(call_query(act))) >= self._call_min else ""
+
+    def _may_repeat(self, act: Act) -> bool:
+        """False if no corrected head can stand in the command: parsing a shell line costs more than all the rest."""
+        if act.kind != SHELL:
+            return bool(self._keys)
+        if "$'" in act.command:
+            return True
+        written = act.command.translate(_UNQUOTED)
+        return any(all(word in written for word in head) for head in self._heads)
 
 
 def _repeated(act: Act, document: Document) -> bool:
