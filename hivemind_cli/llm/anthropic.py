@@ -1,11 +1,15 @@
 """Claude through Anthropic's SDK. Imports dear (about a second): only the worker process loads this file."""
 
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from hivemind_cli.core.errors import ProviderError, ProviderUnavailable
-from hivemind_cli.llm.base import BadAnswer, Reply, Request
+from hivemind_cli.llm.base import BadAnswer, Busy, Reply, Request
 from hivemind_cli.llm.prices import MODEL, cost_usd
 from hivemind_cli.llm.schema import parse_answer, without_bounds
 
@@ -76,7 +80,11 @@ class Anthropic:
             raise ProviderUnavailable("Anthropic cannot be reached.", why=_words(exc)) from exc
         except anthropic.APIStatusError as exc:
             if exc.status_code in (408, 409, 429) or exc.status_code >= 500:
-                raise ProviderUnavailable(f"Anthropic is busy ({exc.status_code}).", why=_words(exc)) from exc
+                what, why = f"Anthropic is busy ({exc.status_code}).", _words(exc)
+                wait_s = retry_after_s(exc.response.headers)
+                if wait_s is not None:
+                    raise Busy(what, why=why, retry_after_s=wait_s) from exc
+                raise ProviderUnavailable(what, why=why) from exc
             fix = "Check the key, and the model's name in `llm.model`." if exc.status_code in (401, 403, 404) else ""
             raise ProviderError(
                 f"Anthropic refused the request ({exc.status_code}).", why=_words(exc), fix=fix
@@ -98,3 +106,15 @@ def _answer(message: Any, request: Request) -> dict[str, Any]:
 
 def _words(exc: Exception) -> str:
     return " ".join(str(exc).split())[:300]
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """The seconds that Retry-After asks for, as a number or a date; None if it does not say."""
+    said = headers.get("retry-after", "")
+    with suppress(ValueError):
+        seconds = float(said)
+        return seconds if 0 <= seconds < float("inf") else None
+    with suppress(ValueError, TypeError):
+        when = parsedate_to_datetime(said)
+        return max((when - datetime.now(UTC)).total_seconds(), 0.0)
+    return None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from hivemind_cli.core.errors import ProviderError
+from hivemind_cli.core.errors import ProviderError, ProviderUnavailable
 from hivemind_cli.core.records import JSON
 
 
@@ -33,6 +33,15 @@ class Reply:
     tokens_out: int = 0
     cost_usd: float = 0.0
     latency_ms: float = 0.0
+
+
+class Busy(ProviderUnavailable):
+    """The service said when to come back (a 429 with Retry-After)."""
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "", retry_after_s: float) -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.retry_after_s = retry_after_s
+        """Seconds, as the service asked."""
 
 
 class BadAnswer(ProviderError):

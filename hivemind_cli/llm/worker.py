@@ -14,7 +14,7 @@ from typing import Any
 
 from hivemind_cli.core.child import bound
 from hivemind_cli.core.errors import ProviderError, ProviderUnavailable
-from hivemind_cli.llm.base import BadAnswer, Provider, Reply, Request
+from hivemind_cli.llm.base import BadAnswer, Busy, Provider, Reply, Request
 from hivemind_cli.llm.child import run
 from hivemind_cli.llm.schema import checked
 
@@ -89,7 +89,10 @@ def _ask(asked: Mapping[str, Any]) -> dict[str, Any]:
     except ProviderError as exc:
         kind = "unavailable" if isinstance(exc, ProviderUnavailable) else "error"
         spent = asdict(exc.spent) if isinstance(exc, BadAnswer) else None
-        return {"error": {"kind": kind, "what": exc.what, "why": exc.why, "fix": exc.fix}, "spent": spent}
+        error: dict[str, Any] = {"kind": kind, "what": exc.what, "why": exc.why, "fix": exc.fix}
+        if isinstance(exc, Busy):
+            error["retry_after_s"] = exc.retry_after_s
+        return {"error": error, "spent": spent}
     return {"spent": asdict(reply)}
 
 
@@ -107,6 +110,8 @@ def _error(error: Any, spent: Reply | None) -> ProviderError:
     what = what or "The worker's answer has no form."
     if spent is not None:
         return BadAnswer(what, why=why, fix=fix, spent=spent)
+    if isinstance(words.get("retry_after_s"), int | float):
+        return Busy(what, why=why, fix=fix, retry_after_s=words["retry_after_s"])
     return (ProviderUnavailable if words.get("kind") == "unavailable" else ProviderError)(what, why=why, fix=fix)
 
 

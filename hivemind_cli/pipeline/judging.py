@@ -18,7 +18,7 @@ from hivemind_cli.core.errors import CursorMoved, HivemindError, ProviderError, 
 from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.records import DEFAULT_WORKSPACE, Correction, CorrectionKind, Judgement, LLMCall, Notice, Record
 from hivemind_cli.llm.base import Provider
-from hivemind_cli.llm.meter import CapReached
+from hivemind_cli.llm.meter import CapReached, Resting
 from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.codify.evidence import of_history
 from hivemind_cli.pipeline.judge_prompt import PURPOSE, Asked, answers_in, asked, batches, request_for
@@ -203,6 +203,9 @@ class Judge:
         logger.warning("nothing was judged: %s", exc)
         if isinstance(exc, CapReached):
             self._retry_at = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+            return
+        if isinstance(exc, Resting):
+            self._retry_at = exc.until
             return
         self._retry_at = now + min(RETRY_FIRST * 2**self._failures, RETRY_MAX)
         self._failures = min(self._failures + 1, 10)

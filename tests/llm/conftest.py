@@ -35,6 +35,7 @@ class Api:
         self.body: bytes | None = None
         self.delay = threading.Event()
         self.hang = False
+        self.more_headers: dict[str, str] = {}
         self.asked: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.url = ""
@@ -82,6 +83,8 @@ def api() -> Iterator[Api]:
             self.send_response(state.status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))
+            for name, value in state.more_headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 

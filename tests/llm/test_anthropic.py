@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from hivemind_cli.core.errors import ProviderError, ProviderUnavailable
-from hivemind_cli.llm.anthropic import Anthropic
-from hivemind_cli.llm.base import Request
+from hivemind_cli.llm.anthropic import Anthropic, retry_after_s
+from hivemind_cli.llm.base import Busy, Request
 from hivemind_cli.llm.prices import MODEL, cost_usd
 from hivemind_cli.llm.worker import InWorker
 from tests.llm.conftest import Api
@@ -80,7 +80,7 @@ def test_the_worker_asks_for_us_without_the_sdk_here(api: Api, tmp_path: Path) -
     program = f"""
 import sys
 from pathlib import Path
-from hivemind_cli.llm.base import Request
+from hivemind_cli.llm.base import Busy, Request
 from hivemind_cli.llm.prices import MODEL, cost_usd
 from hivemind_cli.llm.worker import InWorker
 options = {{"key": "{KEY}", "base_url": "{api.url}"}}
@@ -115,3 +115,27 @@ def test_the_key_reaches_neither_the_workers_arguments_nor_its_environment(tmp_p
     worker = InWorker("anthropic", options={"key": KEY}, env=env, work=tmp_path)
     assert KEY not in repr(worker)
     assert not {"ANTHROPIC_API_KEY", "OTHER_SECRET"} & set(worker._env)
+
+
+@pytest.mark.parametrize("in_worker", [False, True], ids=["here", "in the worker"])
+def test_a_429_tells_how_long_to_stay_away(api: Api, request_: Request, tmp_path: Path, in_worker: bool) -> None:
+    api.status, api.more_headers = 429, {"retry-after": "120"}
+    with pytest.raises(Busy, match="busy") as caught:
+        if in_worker:
+            options = {"key": KEY, "base_url": api.url}
+            InWorker("anthropic", options=options, env=dict(os.environ), work=tmp_path).complete(request_)
+        else:
+            Anthropic(key=KEY, base_url=api.url).complete(request_)
+    assert caught.value.retry_after_s == 120
+    assert len(api.asked) == 1
+
+
+@pytest.mark.parametrize("said", ["", "soon", "-1", "inf", "nan"])
+def test_a_pause_that_says_nothing_is_none(said: str) -> None:
+    assert retry_after_s({"retry-after": said} if said else {}) is None
+
+
+def test_a_pause_may_be_a_date() -> None:
+    assert retry_after_s({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
+    seconds = retry_after_s({"retry-after": "Wed, 21 Oct 2195 07:28:00 GMT"})
+    assert seconds is not None and seconds > 1e9

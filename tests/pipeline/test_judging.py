@@ -284,7 +284,7 @@ def test_what_fails_twice_is_passed_over_so_that_the_rest_goes_on() -> None:
 
 def test_a_provider_that_is_away_is_asked_later_and_not_stormed() -> None:
     away = ProviderUnavailable("Busy.")
-    told = Told(*[away] * 4, saying(), records=[unsure()])
+    told = Told(*[away] * 3, saying(), records=[unsure()])
     assert told.run().stopped
     assert not told.judge.due()
     for _ in range(5):
@@ -295,6 +295,10 @@ def test_a_provider_that_is_away_is_asked_later_and_not_stormed() -> None:
     told.run()
     told.clock.now += RETRY_FIRST
     assert not told.judge.due()  # it waits longer each time
+    told.clock.now += RETRY_FIRST
+    assert "rests until" in told.run().stopped
+    assert len(told.provider.requests) == 3
+    assert not told.judge.due()
     told.clock.now += RETRY_FIRST
     assert told.run().judged == 1
     assert told.store.count(Notice) == 0
@@ -311,7 +315,7 @@ def test_the_judges_own_cap_ends_a_run_in_its_middle() -> None:
 
 
 def test_the_days_cap_of_money_holds_for_the_judge_too() -> None:
-    told = Told(*[saying()] * 9, records=[unsure(n) for n in range(1, 81)], usd_per_day=0.015)
+    told = Told(*[saying()] * 9, records=[unsure(n) for n in range(1, 81)], usd_per_day=0.125)  # one may cost $0.11
     assert (told.run().calls, len(told.provider.requests)) == (2, 2)
     other_day = told.clock.now + timedelta(days=1)
     told.clock.now = other_day
