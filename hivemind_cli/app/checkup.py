@@ -4,12 +4,14 @@ import contextlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from hivemind_cli.app.installing import HOOK_FILES, chosen_hosts, plan
+from hivemind_cli.app.listing import HostListing, listings
 from hivemind_cli.app.status import HostStatus
 from hivemind_cli.core.assets import asset
 from hivemind_cli.core.config import Config
@@ -39,6 +41,8 @@ class Finding:
     """ok, warn or bad."""
     what: str
     fix: str = ""
+    figures: Mapping[str, Any] | None = None
+    """What was counted, for programs."""
 
 
 def look(paths: Paths, config: Config, env: Mapping[str, str]) -> Iterator[Finding]:
@@ -108,6 +112,44 @@ def look_at_notices(notices: tuple[Notice, ...]) -> Iterator[Finding]:
         yield Finding(WARN, f"{notice.occurred_at:%Y-%m-%d %H:%M}  {notice.text}", notice.fix)
     if len(notices) > SHOWN_MAX:
         yield Finding(WARN, f"{len(notices) - SHOWN_MAX} more notices.", "`hivemind status --json` lists them all.")
+
+
+def look_at_listings(paths: Paths, cwd: Path, env: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether each agent's list of skills holds all of them, for a session that begins in `cwd`."""
+    for one in listings(paths.home, cwd, env):
+        if one.skills or one.broken:
+            yield _listing(one)
+
+
+def _listing(one: HostListing) -> Finding:
+    figures = {**asdict(one), "over": one.over}
+    mine = f", {one.ours} of them from hivemind" if one.ours else ""
+    said = f"{one.label} lists {one.skills} skills{mine}, in {one.chars:,} characters"
+    if one.chars_max is None:
+        said += "; how many it has room for is not known."
+    elif not one.over:
+        said += f" of {one.chars_max:,}."
+    else:
+        said += f", and has room for {one.chars_max:,}."
+    lost = [*one.dropped, *(name for name in one.cut if name not in one.dropped)]
+    if lost:
+        what = "are left out or lose words of their description" if one.dropped else "lose words of their description"
+        said += f" As far as is known {len(lost)} {what}: {_some(lost)}."
+        said += f" {one.ours_lost} of these are hivemind's." if one.ours_lost else ""
+    if one.broken:
+        said += f" Not counted, for they cannot be read: {_some(one.broken)}."
+    if not lost:
+        return Finding(WARN if one.broken else OK, said, "", figures)
+    ways = [f"Shorten the longest descriptions ({', '.join(one.longest)}) or remove skills that nobody needs"]
+    ways += ["`hivemind skillify retire NAME` takes one of hivemind's out"] if one.ours else []
+    ways += [f"or raise {one.setting}"] if one.setting and one.over else []
+    recall = "What hivemind learned reaches a wired agent by recall when it matters, listed or not."
+    return Finding(WARN, said, f"{'; '.join(ways)}. {recall}", figures)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN_MAX} more" if len(names) > SHOWN_MAX else ""
+    return f"{', '.join(names[:SHOWN_MAX])}{more}"
 
 
 def _hook(paths: Paths) -> Iterator[Finding]:

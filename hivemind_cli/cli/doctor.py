@@ -22,7 +22,10 @@ def doctor(
     rounds: Annotated[int, typer.Option("--rounds", help="Of --bench-hooks: how often each is run.", min=3)] = 30,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")] = False,
 ) -> None:
-    """Look for what is wrong, and say what to do. Exit code 1 if something is."""
+    """Look for what is wrong, and say what to do. Exit code 1 if something is.
+
+    The hooks, the daemon, each agent's wiring, and whether the agent's list of skills has room for all of them.
+    """
     if bench_hooks:
         _bench(rounds, json)
         return
@@ -55,6 +58,7 @@ def _look() -> "list[Finding]":
         config = Config()
     found += checkup.look(door.paths, config, os.environ)
     found += checkup.look_at_wiring(door.paths, door.hosts, os.environ)
+    found += checkup.look_at_listings(door.paths, door.cwd, os.environ)
     if found and found[0].level == checkup.BAD:
         return found
     try:
