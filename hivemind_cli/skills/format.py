@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from hivemind_cli.core.errors import HivemindError
-from hivemind_cli.core.records import SkillLine, SkillRevision
+from hivemind_cli.core.records import JSON, SkillLine, SkillRevision
 from hivemind_cli.core.text import tokens_about
 from hivemind_cli.skills.frontmatter import Value, read_front_matter, scalar
 
@@ -35,6 +35,27 @@ _FORGED = re.compile(r"<!--\s*hm:|-->")
 _HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*")
 _BULLET = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s+(\S.*?)\s*")
 _CODE_FENCE = re.compile(r"\s*(```|~~~)")
+_LETTERS = dict(
+    zip(
+        "абвгдезийклмнопрстуфхцыэіґєαβγδεζηικλμνξοπρσςτυφω",
+        "abvgdeziyklmnoprstufhcyeigeavgdeziiklmnxoprsstyfo",
+        strict=True,
+    )
+) | {
+    "ж": "zh",
+    "ч": "ch",
+    "ш": "sh",
+    "щ": "shch",
+    "ю": "yu",
+    "я": "ya",
+    "ъ": "",
+    "ь": "",
+    "θ": "th",
+    "χ": "ch",
+    "ψ": "ps",
+}
+"""Cyrillic and Greek letters, marks taken off, as they are commonly written in Latin ones."""
+_HANGUL = re.compile("[\uac00-\ud7a3]")
 _JOINERS = "\u200c\u200d"
 """Invisible, but words of Persian and Hindi, and emoji, need them."""
 
@@ -75,6 +96,7 @@ def render(revision: SkillRevision) -> str:
         f'  hivemind-version: "{revision.version}"',
         f"  hivemind-scope: {scalar(revision.scope.value)}",
         f"  hivemind-drafter: {scalar(fit_line(revision.drafter) or 'unknown')}",
+        *(f"  hivemind-applies: {scalar(applies, quote=True)}" for applies in [_applies(revision.applies)] if applies),
         "---",
     ]
     front = "\n".join(head) + "\n"
@@ -167,6 +189,16 @@ def skill_name(words: str, taken: Collection[str], fallback: str) -> str:
 def valid_name(name: str) -> bool:
     """Lower case ASCII letters and digits, single hyphens between, at most NAME_CHARS_MAX."""
     return len(name) <= NAME_CHARS_MAX and _NAME.fullmatch(name) is not None
+
+
+def _applies(applies: JSON) -> str:
+    """What the evidence narrows a skill to, as people read it: "tools: make; versions: node 20"."""
+    parts = [f"{key}: {', '.join(map(str, applies[key]))}" for key in ("tools", "languages") if applies.get(key)]
+    if versions := applies.get("versions"):
+        parts.append("versions: " + ", ".join(f"{tool} {version}" for tool, version in versions.items()))
+    if applies.get("everywhere"):
+        parts.append("everywhere")
+    return fit_line("; ".join(parts))
 
 
 def _sections(lines: Sequence[SkillLine], *, evidence: bool) -> Iterator[str]:
@@ -275,19 +307,20 @@ def _kept(char: str) -> str:
 
 
 def _slug(words: str) -> str:
-    """ "" where more letters would be lost than kept: what is left would say something else."""
+    """ "" where more than a third of the letters would be lost: what is left would say something else."""
     kept: list[str] = []
     lost = 0
-    for char in unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", words).casefold()):
+    folded = _HANGUL.sub(_romanized, unicodedata.normalize("NFKC", words)).casefold().replace("й", "y")
+    for char in unicodedata.normalize("NFKD", folded):
         if char.isascii():
             kept.append(char if char.isalnum() else " " if char not in "'`" else "")
-        elif latin := _latin(char):
+        elif (latin := _latin(char)) is not None:
             kept.append(latin)
         elif unicodedata.category(char) not in ("Mn", "Cf"):
             kept.append("" if char == "’" else " ")
             lost += char.isalpha()
     slug = "-".join("".join(kept).split())
-    if lost > sum(char.isalpha() for char in slug) or not any(char.isalpha() for char in slug):
+    if 2 * lost > sum(char.isalpha() for char in slug) or not any(char.isalpha() for char in slug):
         return ""
     if len(slug) > NAME_CHARS_MAX:
         cut = slug[: NAME_CHARS_MAX + 1]
@@ -295,7 +328,13 @@ def _slug(words: str) -> str:
     return slug
 
 
-def _latin(char: str) -> str:
-    """ø -> o, æ -> ae, ł -> l: what NFKD leaves alone, by its Unicode name."""
+def _romanized(syllable: re.Match[str]) -> str:
+    return unicodedata.name(syllable.group()).rpartition(" ")[2].lower()
+
+
+def _latin(char: str) -> str | None:
+    """ø -> o, æ -> ae, ж -> zh: what NFKD leaves alone, by its Unicode name or our table; None for other scripts."""
+    if char in _LETTERS:
+        return _LETTERS[char]
     found = re.fullmatch(r"LATIN SMALL LETTER ([A-Z]{1,2})(?: WITH .*)?", unicodedata.name(char, ""))
-    return found[1].lower() if found else ""
+    return found[1].lower() if found else None

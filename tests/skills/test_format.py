@@ -264,8 +264,11 @@ def test_a_line_of_an_unknown_section_becomes_a_note() -> None:
         ("Write migrations that can go back", "write-migrations-that-can-go-back"),
         ("Don't use `print`", "dont-use-print"),
         ("Größenänderung prüfen: smørrebrød, Łódź, æther", "grossenanderung-prufen-smorrebrod-lodz-aether"),
-        ("всегда используй tabs", "fallback-name"),
+        ("Всегда используй tabs, щука!", "vsegda-ispolzuy-tabs-shchuka"),
+        ("ποτέ με το χέρι", "pote-me-to-cheri"),
+        ("항상 tabs", "hangsang-tabs"),
         ("常にタブを使う", "fallback-name"),
+        ("请用 make，不要", "fallback-name"),
         ("42!", "fallback-name"),
         ("", "fallback-name"),
     ],
@@ -282,7 +285,7 @@ def test_names_are_unique_and_fit() -> None:
     assert second.endswith("-2")
     assert third.endswith("-3")
     assert all(valid_name(name) for name in (first, second, third))
-    assert skill_name("да", (), "нет") == "skill"
+    assert skill_name("字", (), "語") == "skill"
 
 
 @settings(max_examples=300, deadline=None)

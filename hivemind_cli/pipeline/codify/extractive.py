@@ -1,12 +1,10 @@
 """The drafter without a model: the person's words are the rule, the moment is the trigger; nothing is invented."""
 
-import re
 from collections.abc import Sequence
 
 from hivemind_cli.core.acts import EDIT, READ, SHELL, Act
 from hivemind_cli.core.match import content
 from hivemind_cli.core.records import Correction, SkillLine
-from hivemind_cli.core.stopwords import STOPWORDS
 from hivemind_cli.core.terms import terms
 from hivemind_cli.pipeline.codify.draft import (
     LINE_CHARS_MAX,
@@ -15,49 +13,52 @@ from hivemind_cli.pipeline.codify.draft import (
     Draft,
     shortened,
 )
+from hivemind_cli.pipeline.codify.phrasing import (
+    leading,
+    name_words,
+    sentences,
+    spoken,
+    title_of,
+    without_filler,
+    without_stories,
+)
 from hivemind_cli.skills.format import HEADINGS, fit_description, fit_line
 
-NAME_WORDS_MAX = 6
-_TASK_CHARS_MAX = 100
+_TASK_CHARS_MAX = 80
+_TASK_TERMS_MIN = 2
+"""A prompt with fewer ("go on", "yes") tells no moment."""
 _CODE_CHARS_MAX = 120
-_FILLER = re.compile(r"^\W*(?:\w+[ '’]?){1,2}[,.:;!–—、，。！：]+\s*")
-"""A beginning of at most two words set off by a mark: "No, ...", "Nein. ..."; dropped only if both carry no topic."""
-_SENTENCE = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")
-_WORD = re.compile(r"[\w'’-]+")
+_FALLBACK_WORDS_MAX = 3
+_VERBS = {SHELL: "about to run", EDIT: "writing files like", READ: "reading files like"}
 
 
 def draft(corrections: Sequence[Correction]) -> Draft:
     """A skill from corrections of one mistake, oldest first; the newest in words leads."""
-    spoken = [one for one in corrections if one.quote.strip()]
-    lead = spoken[-1] if spoken else corrections[-1]
-    rule = rule_of(lead)
-    lines = [line for one in corrections for line in lines_of(one, quiet=bool(spoken))]
-    act = Act.of(lead.act) if lead.act else None
+    said = [one for one in corrections if one.quote.strip()]
+    lead = said[-1] if said else corrections[-1]
+    rule, told = rule_of(lead), _told(lead)
+    lines = [line for one in corrections for line in lines_of(one, quiet=bool(said))]
     return Draft(
-        name=" ".join(_name_words(rule)),
-        fallback=_named(act) if act else "",
-        title=_title(rule),
-        trigger=_trigger(lead, rule, act),
+        name=" ".join(name_words(told)),
+        fallback=_fallback(lead, rule),
+        title=_title(told),
+        trigger=_trigger(lead, rule, told),
         lines=_joined(lines),
-        reason="from the person's words" if spoken else "from the person's own changes",
+        reason="from the person's words" if said else "from the person's own changes",
     )
 
 
 def rule_of(correction: Correction) -> str:
     """What the person asked for, verbatim but for a leading filler; for a silent edit, the change itself."""
     if correction.quote.strip():
-        return without_filler(fit_line(correction.quote))
+        return fit_line(_told(correction))
     after, before = _changed(correction)
     return f"{_code(after)}, not {_code(before)}" if before else _code(after)
 
 
-def without_filler(quote: str) -> str:
-    """`quote` without a leading word or two that its punctuation sets off, if a rule is left."""
-    found = _FILLER.match(quote)
-    if not found or content(found.group()):  # "Tabs, not spaces": that word is the rule
-        return quote
-    rest = quote[found.end() :].strip()
-    return rest if content(rest) else quote
+def _told(correction: Correction) -> str:
+    """As `rule_of`, with the line breaks of the person's words."""
+    return without_filler(spoken(correction.quote).strip()) if correction.quote.strip() else rule_of(correction)
 
 
 def lines_of(correction: Correction, *, quiet: bool = False) -> list[SkillLine]:
@@ -66,7 +67,8 @@ def lines_of(correction: Correction, *, quiet: bool = False) -> list[SkillLine]:
     lines = [_line("when", text, ids) for text in _moments(correction)]
     if correction.quote.strip():
         rule = rule_of(correction)
-        parts = [rule] if len(rule) <= LINE_CHARS_MAX else _sentences(rule)
+        long = len(rule) > LINE_CHARS_MAX
+        parts = without_stories(sentences(_told(correction))) if long else [rule]
         lines += [_line("do", shortened(part, LINE_CHARS_MAX), ids) for part in parts]
         was = _act_as_it_was(correction)
         lines += [_line("do_not", was, ids)] if was else []
@@ -82,12 +84,18 @@ def _line(section: str, text: str, ids: tuple[str, ...]) -> SkillLine:
 
 
 def _moments(correction: Correction) -> list[str]:
+    """The act where there is one, else the task: what tells the moment best."""
+    return [f"{moment[:1].upper()}{moment[1:]}." for moment in _whens(correction)[:1]]
+
+
+def _whens(correction: Correction) -> list[str]:
+    """The moments of the mistake, what the agent was about to do before what it was asked."""
     act = Act.of(correction.act) if correction.act else None
-    if act and _named(act):
-        verb = {SHELL: "About to run", EDIT: "Writing files like", READ: "Reading files like"}.get(act.kind)
-        return [f"{verb or 'About to use'} {_code(_named(act))}."]
-    task = fit_line(correction.task)
-    return [f'Asked for something like "{shortened(task, _TASK_CHARS_MAX)}".'] if _clean(task) else []
+    found = [f"{_VERBS.get(act.kind, 'about to use')} {_code(_named(act))}"] if act and _named(act) else []
+    task = without_filler(fit_line(spoken(correction.task)))
+    if _clean(task) and len(content(task)) >= _TASK_TERMS_MIN:
+        found.append(f'asked for something like "{shortened(task, _TASK_CHARS_MAX)}"')
+    return found
 
 
 def _act_as_it_was(correction: Correction) -> str:
@@ -110,20 +118,29 @@ def _act_as_it_was(correction: Correction) -> str:
     return f"{_code(' '.join(kept))}"
 
 
-def _title(rule: str) -> str:
-    first = rule if len(rule) <= TITLE_CHARS_MAX else _sentences(rule)[0]
-    title = shortened(first, TITLE_CHARS_MAX).rstrip(".。")
+def _title(told: str) -> str:
+    title = fit_line(title_of(told, TITLE_CHARS_MAX))
+    title = title.rstrip(".。!！,;: ")
     return title[:1].upper() + title[1:]
 
 
-def _trigger(lead: Correction, rule: str, act: Act | None) -> str:
-    task = shortened(fit_line(lead.task), _TASK_CHARS_MAX)
-    moments = [f'asked for something like "{task}"'] if _clean(task) else []
-    if act and _named(act):
-        verb = {SHELL: "about to run", EDIT: "writing files like", READ: "reading files like"}.get(act.kind)
-        moments.append(f"{verb or 'about to use'} {_code(_named(act))}")
-    when = f"Use when {', or when '.join(moments)}. " if moments else ""
-    return shortened(fit_description(when + rule), TRIGGER_CHARS_MAX)
+def _trigger(lead: Correction, rule: str, told: str) -> str:
+    """When, and what then: a host lists nothing else of a skill."""
+    when = f"Use when {', or when '.join(_whens(lead)) or 'working on this project'}: "
+    room = TRIGGER_CHARS_MAX - len(fit_description(when))
+    text = rule
+    if len(rule) > room:
+        parts = sentences(told)
+        text = " ".join(parts[parts.index(leading(told)) :])
+    return fit_description(when + shortened(text, room))
+
+
+def _fallback(lead: Correction, rule: str) -> str:
+    """Words for a name where the rule's own script cannot stand in one: the act, else the Latin words there are."""
+    act = Act.of(lead.act) if lead.act else None
+    latin = dict.fromkeys(term for term in terms(f"{rule} {lead.task}") if term.isascii() and len(term) > 1)
+    about = _named(act) if act else " ".join(list(latin)[:_FALLBACK_WORDS_MAX])
+    return f"rule for {about}" if about else ""
 
 
 def _named(act: Act) -> str:
@@ -131,16 +148,6 @@ def _named(act: Act) -> str:
     if act.kind == SHELL:
         return act.heads[0] if act.heads else ""
     return act.path_class if act.kind in (EDIT, READ) else act.tool
-
-
-def _name_words(rule: str) -> list[str]:
-    words = [word for word in _WORD.findall(rule) if not set(terms(word)) <= STOPWORDS]
-    return words[:NAME_WORDS_MAX]
-
-
-def _sentences(text: str) -> list[str]:
-    parts = [fit_line(part) for part in _SENTENCE.split(text.strip())]
-    return [part for part in parts if content(part)] or [fit_line(text)]
 
 
 def _changed(correction: Correction) -> tuple[str, str]:
