@@ -1,5 +1,7 @@
 """What the codify tests tell: corrections, and a loop that gives each batch three times."""
 
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +15,8 @@ from hivemind_cli.core.records import (
     Record,
     SkillRevision,
 )
-from hivemind_cli.llm.scripted import Scripted
+from hivemind_cli.llm.base import Provider, Reply, Request
+from hivemind_cli.llm.scripted import Answer, Scripted
 from hivemind_cli.pipeline.codify import Codify
 from hivemind_cli.storage.inmemory import InMemoryStore
 
@@ -47,7 +50,7 @@ def correction_(n: int = 1, **changes: Any) -> Correction:
 class Loop:
     """A store, and the stage run over it as the runner does."""
 
-    def __init__(self, provider: Scripted | None = None, **options: Any) -> None:
+    def __init__(self, provider: Provider | None = None, **options: Any) -> None:
         self.store = InMemoryStore()
         self.stage = Codify(provider, **options)
 
@@ -88,3 +91,38 @@ def prompt_(n: int, text: str) -> Event:
         native_key=f"k{n}",
         payload={"text": text},
     )
+
+
+def honest(request: Request) -> dict[str, Any]:
+    """A check that finds every line carried by the first words it is shown of the turns the line names."""
+    asked = json.loads(request.prompt)
+    turns = {one["id"]: one for one in asked["turns"]}
+    said = {line["id"]: turns[line["turns"][0]] for line in asked["lines"]}
+    return {"lines": [_entry(id, one.get("person_said") or one["person_changed_it_to"]) for id, one in said.items()]}
+
+
+def _entry(id: str, words: str) -> dict[str, str]:
+    return {"id": id, "verdict": "carried", "words": words}
+
+
+def checks(**verdicts: str) -> Callable[[Request], Answer]:
+    """A check that is honest but for the lines named: what is said of each stands there."""
+
+    def answer(request: Request) -> Answer:
+        lines = honest(request)["lines"]
+        return {"lines": [one | {"verdict": verdicts.get(one["id"], one["verdict"])} for one in lines]}
+
+    return answer
+
+
+class Asked(Scripted):
+    """Gives one answer to every draft, and one to every check: `Loop.give` repeats each batch."""
+
+    def __init__(self, draft: Answer, check: Answer | Callable[[Request], Answer] = honest) -> None:
+        super().__init__()
+        self._of: dict[str, Answer | Callable[[Request], Answer]] = {"codify": draft, "check": check}
+
+    def complete(self, request: Request) -> Reply:
+        """The answer of its purpose."""
+        self.requests.append(request)
+        return Scripted([self._of[request.purpose]]).complete(request)

@@ -21,11 +21,12 @@ from hivemind_cli.core.records import (
 )
 from hivemind_cli.llm.base import Provider
 from hivemind_cli.pipeline import judged
-from hivemind_cli.pipeline.codify import extractive, model
+from hivemind_cli.pipeline.codify import model
+from hivemind_cli.pipeline.codify.check import checked, screened
 from hivemind_cli.pipeline.codify.draft import Draft
 from hivemind_cli.pipeline.codify.evidence import Group, Shelf, carried, groups, of_history, turns
-from hivemind_cli.pipeline.codify.gate import CONFLICT, KEEP, MERGE, Place, immature, place, refusal
-from hivemind_cli.pipeline.codify.revise import first_revision, next_revision
+from hivemind_cli.pipeline.codify.gate import CONFLICT, HOSTILE, KEEP, MERGE, Place, immature, place, refusal
+from hivemind_cli.pipeline.codify.revise import first_revision, new_skill_id, next_revision, plain_draft
 from hivemind_cli.pipeline.codify.trial import Trial, Trials
 from hivemind_cli.storage.base import Row, Store
 
@@ -112,7 +113,8 @@ class Codify:
 
     def _written(self, evidence: list[Correction], spot: Place, shelf: Shelf, store: Store) -> list[Record]:
         skills = [one for one in shelf.of_project(evidence[-1].project_id) if _open(one)]
-        draft, spot, notices = self._draft(evidence, spot, skills)
+        skill_id = new_skill_id(evidence)
+        draft, spot, notices = self._draft(evidence, spot, skills, skill_id)
         if draft is None:
             return [*notices, _skip(evidence, f"{_GATE}{spot.decision}")]
         left = _not_refused(evidence, store)
@@ -120,14 +122,17 @@ class Codify:
             why = "judged no correction" if not left else "" if spot.skill else immature(left)
             if why:
                 return [*notices, _skip(evidence, why)]
-            evidence, draft = left, extractive.draft(left)
+            evidence, draft = left, plain_draft(left)
+        draft = screened(draft)
+        if draft is None:
+            return [*notices, _skip(evidence, HOSTILE)]
         if spot.decision == MERGE and spot.skill is not None and self._waits(spot.skill):
             # On top of a live version, one that waits would take the skill out of use.
             spot = Place(BESIDE, spot.skill)
         if spot.decision == MERGE and spot.skill is not None:
             revision = next_revision(spot.skill, draft, evidence)
         else:
-            revision = first_revision(draft, evidence, shelf.names())
+            revision = first_revision(draft, evidence, shelf.names(), skill_id)
         trial = Trials(store, self._applies_min, self._embedding).tried(revision)
         revision = self._judged(trial, spot)
         logger.info(
@@ -141,26 +146,32 @@ class Codify:
         return [revision, trial.check, *notices, *_told(revision, spot)]
 
     def _draft(
-        self, evidence: list[Correction], spot: Place, skills: list[SkillRevision]
+        self, evidence: list[Correction], spot: Place, skills: list[SkillRevision], skill_id: str
     ) -> tuple[Draft | None, Place, list[Record]]:
-        """The draft, where it belongs by now, and what a person should know. No draft: `decision` is the reason."""
+        """The draft, where it belongs by now, and what a person should know. No draft: `decision` is the reason.
+
+        skill_id  what a new skill made of the evidence is called by: receipts name it before there is one
+        """
         if self._provider is None:
-            return extractive.draft(evidence), spot, []
+            return plain_draft(evidence), spot, []
         try:
-            opinion = model.ask(self._provider, evidence, skills)
+            opinion = model.ask(self._provider, evidence, skills, subject=self._subject(spot, skill_id))
+            if opinion.draft is None:
+                return None, Place(opinion.reason or "the model saw no lesson"), []
+            spot, useful = _placed(opinion, spot, skills)
+            if not useful:
+                return plain_draft(evidence), spot, []
+            subject = self._subject(spot, skill_id)
+            merging = subject != skill_id
+            return checked(self._provider, opinion.draft, evidence, merging=merging, subject=subject), spot, []
         except ProviderError as exc:
-            draft = extractive.draft(evidence)
+            draft = plain_draft(evidence)
             return replace(draft, reason=f"{draft.reason}; no model drafted it: {exc}"), spot, [_failed(evidence, exc)]
-        if opinion.draft is None:
-            return None, Place(opinion.reason or "the model saw no lesson"), []
-        if spot.decision == KEEP and opinion.decision != KEEP:
-            spot = Place(opinion.decision, next((one for one in skills if one.name == opinion.target), None))
-        elif spot.decision == MERGE and opinion.decision == CONFLICT and spot.skill is not None:
-            spot = Place(CONFLICT, spot.skill)
-        elif opinion.decision == MERGE and (spot.skill is None or opinion.target != spot.skill.name):
-            # The facts say otherwise: its lines are a delta to another skill, of no use here.
-            return extractive.draft(evidence), spot, []
-        return opinion.draft, spot, []
+
+    def _subject(self, spot: Place, skill_id: str) -> str:
+        """skill_id that a draft for `spot` will have."""
+        merging = spot.decision == MERGE and spot.skill is not None and not self._waits(spot.skill)
+        return spot.skill.skill_id if merging and spot.skill is not None else skill_id
 
     def _waits(self, skill: SkillRevision) -> bool:
         """Is `skill` live, and may more of it go live only by a person's hand? Its file may be a person's own."""
@@ -191,6 +202,17 @@ class Codify:
             state = SkillState.DRAFT
         why = "; ".join(part for part in (why, fault) if part)
         return replace(revision, state=state, reason="; ".join(part for part in (revision.reason, why) if part))
+
+
+def _placed(opinion: model.Opinion, spot: Place, skills: Sequence[SkillRevision]) -> tuple[Place, bool]:
+    """Where the lesson belongs by the facts and the model's opinion; and is its draft of use there?"""
+    if spot.decision == KEEP and opinion.decision != KEEP:
+        return Place(opinion.decision, next((one for one in skills if one.name == opinion.target), None)), True
+    if spot.decision == MERGE and opinion.decision == CONFLICT and spot.skill is not None:
+        return Place(CONFLICT, spot.skill), True
+    if opinion.decision == MERGE and (spot.skill is None or opinion.target != spot.skill.name):
+        return spot, False  # the facts say otherwise: its lines are a delta to another skill, of no use here
+    return spot, True
 
 
 def _not_refused(evidence: Sequence[Correction], store: Store) -> list[Correction]:

@@ -10,6 +10,8 @@ from hivemind_cli.skills.format import HEADINGS
 TITLE_CHARS_MAX = 80
 TRIGGER_CHARS_MAX = 300
 LINE_CHARS_MAX = 300
+RULES = ("do", "do_not")
+"""Sections of which a skill needs a line: the others only say when, and why."""
 SAME_LINE_MIN = 0.9
 """Overlap from which a new line says what an old one says: it only lends it its corrections."""
 
@@ -25,8 +27,8 @@ class Draft:
     title: str
     trigger: str
     lines: tuple[SkillLine, ...]
-    replaced: tuple[SkillLine, ...] = ()
-    """Lines of the existing skill that `lines` stand in for."""
+    replaced: tuple[tuple[SkillLine, SkillLine], ...] = ()
+    """(line of the existing skill, the one of `lines` that stands in for it): it goes only if that one stays."""
     drafter: str = "extractive"
     reason: str = ""
 
@@ -42,8 +44,9 @@ def merged(existing: Sequence[SkillLine], draft: Draft) -> tuple[SkillLine, ...]
             old = lines[place]
             ids = dict.fromkeys((*old.correction_ids, *new.correction_ids))
             lines[place] = replace(old, correction_ids=tuple(ids))
-    for old in draft.replaced:
-        if old in lines:
+    drafted = {(line.section, line.text) for line in draft.lines}
+    for old, new in draft.replaced:
+        if old in lines and (new.section, new.text) in drafted:
             lines.remove(old)
     order = {section: n for n, section in enumerate(HEADINGS)}
     return tuple(sorted(lines, key=lambda line: order.get(line.section, len(order))))

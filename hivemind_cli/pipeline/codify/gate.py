@@ -10,11 +10,13 @@ from hivemind_cli.core.match import content
 from hivemind_cli.core.records import Correction, CorrectionKind, SkillRevision, SkillState
 from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.codify.evidence import Group, Shelf, inverted, named, near, said, turns
+from hivemind_cli.pipeline.spoken import addressed, own_words, pasted
 
 QUOTE_CHARS_MAX = 1500
 """More is pasted material, not something said."""
 KEEP, MERGE, CONFLICT = "keep", "merge", "conflict"
 REDACTED = "[redacted:"
+HOSTILE = "it speaks to the model, hides something or runs what it fetches: no rule for work"
 
 _TRACE = re.compile(r"Traceback \(most recent|^[ \t]+at \S+ ?\(", re.MULTILINE)
 """A stack trace: pasted, not said."""
@@ -55,20 +57,27 @@ def refusal(correction: Correction) -> str:
         return "the same request again says no rule"
     if correction.confidence < judged.SHOWN_MIN:
         return "not sure that it is a correction"
-    quote = correction.quote.strip()
-    if not quote:
-        shown = correction.kind is CorrectionKind.HAND_EDIT and correction.after.strip()
-        texts = (correction.before, correction.after)
-        if shown and any(holds_secret(text) for text in texts):
-            return "holds a secret"
-        return "" if shown else "no words"
-    if holds_secret(quote):
+    if not correction.quote.strip():
+        return _silent_refusal(correction)
+    if holds_secret(correction.quote):
         return "holds a secret"
-    if len(quote) > QUOTE_CHARS_MAX:
+    quote = own_words(correction.quote)
+    if len(quote) > QUOTE_CHARS_MAX or (pasted(correction.quote) and not content(quote)):
         return "pasted material"
+    if addressed(quote):
+        return HOSTILE
     if _TRACE.search(quote):
         return "a pasted error"
     return "says that something does not work, not what to do" if _only_broken(quote) else ""
+
+
+def _silent_refusal(correction: Correction) -> str:
+    if correction.kind is not CorrectionKind.HAND_EDIT or not correction.after.strip():
+        return "no words"
+    texts = (correction.before, correction.after)
+    if any(holds_secret(text) for text in texts):
+        return "holds a secret"
+    return HOSTILE if any(addressed(text) for text in texts) else ""
 
 
 def holds_secret(text: str) -> bool:

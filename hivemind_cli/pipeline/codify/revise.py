@@ -1,5 +1,6 @@
 """From a draft to a SkillRevision: its name, version, state, and what it is matched by."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -17,16 +18,27 @@ from hivemind_cli.core.records import (
 from hivemind_cli.pipeline.codify import extractive
 from hivemind_cli.pipeline.codify.draft import Draft, merged
 from hivemind_cli.pipeline.codify.gate import REDACTED
-from hivemind_cli.skills.format import HEADINGS, fit_line, skill_name
+from hivemind_cli.pipeline.spoken import in_own_words
+from hivemind_cli.skills.format import HEADINGS, fit_description, fit_line, skill_name
 
 TASKS_MAX = 20
 ACTS_MAX = 20
 _TASK_CHARS_MAX = 1000
 _ACT_TEXT_CHARS_MAX = 2000
+_WHEN = re.compile(r"Use (?:this )?(?:when|whenever|before|after|while)\b")
 
 
-def first_revision(draft: Draft, corrections: Sequence[Correction], taken: Collection[str]) -> SkillRevision:
-    """Version 1 of a new skill; its id follows from its corrections, so drafting twice names it alike."""
+def new_skill_id(corrections: Sequence[Correction]) -> str:
+    """What a skill made of these corrections is called by; it follows from them, so drafting twice names it alike."""
+    newest = corrections[-1]
+    evidence = sorted(one.id for one in corrections)
+    return "sk_" + derived_id(newest.occurred_at, "skill", newest.workspace_id, newest.project_id, *evidence)
+
+
+def first_revision(
+    draft: Draft, corrections: Sequence[Correction], taken: Collection[str], skill_id: str = ""
+) -> SkillRevision:
+    """Version 1 of a new skill. `skill_id`: as it was named before some of its evidence went."""
     newest = corrections[-1]
     place = (newest.workspace_id, newest.project_id)
     evidence = sorted(one.id for one in corrections)
@@ -36,13 +48,13 @@ def first_revision(draft: Draft, corrections: Sequence[Correction], taken: Colle
         project_id=newest.project_id,
         machine_id=newest.machine_id,
         author=newest.author,
-        skill_id="sk_" + derived_id(newest.occurred_at, "skill", *place, *evidence),
+        skill_id=skill_id or new_skill_id(corrections),
         name=skill_name(draft.name, taken, draft.fallback),
         title=draft.title,
         version=1,
         scope=Scope.PROJECT if newest.project_id != NO_PROJECT else Scope.USER,
         state=SkillState.DRAFT,
-        trigger=draft.trigger,
+        trigger=beginning_with_when(draft.trigger),
         lines=draft.lines,
         acts=_acts((), corrections),
         tasks=_tasks((), corrections),
@@ -77,7 +89,7 @@ def rebuilt(skill: SkillRevision, lines: tuple[SkillLine, ...], evidence: Sequen
 
     Its id, reason and time are still those of `skill`.
     """
-    made = first_revision(extractive.draft(evidence), evidence, ())
+    made = first_revision(plain_draft(evidence), evidence, ())
     return replace(
         skill,
         version=skill.version + 1,
@@ -89,6 +101,18 @@ def rebuilt(skill: SkillRevision, lines: tuple[SkillLine, ...], evidence: Sequen
         tasks=made.tasks,
         drafter=made.drafter,
     )
+
+
+def beginning_with_when(trigger: str) -> str:
+    """`trigger` so that it begins with when to use the skill: that is what a host's list of skills is read for."""
+    if not _WHEN.match(trigger):
+        trigger = f"Use when working here: {trigger}"
+    return fit_description(trigger)
+
+
+def plain_draft(corrections: Sequence[Correction]) -> Draft:
+    """The draft without a model: of the person's own words, not of what they only show."""
+    return extractive.draft([in_own_words(one) for one in corrections])
 
 
 def _longer(body: str, lines: Sequence[SkillLine]) -> str:
