@@ -14,6 +14,7 @@ from hivemind_cli.cli import (
     bench,
     config,
     corrections,
+    cost,
     daemon,
     demo,
     doctor,
@@ -41,6 +42,7 @@ _ORDER = (
     "why",
     "recall",
     "sessions",
+    "cost",
     "embeddings",
     "config",
     "daemon",
@@ -75,6 +77,7 @@ app.command("why")(why.why)
 app.add_typer(corrections.app, name="corrections")
 app.command("recall")(recall.recall)
 app.add_typer(sessions.app, name="sessions")
+app.command("cost")(cost.cost)
 app.add_typer(embeddings.app, name="embeddings")
 app.add_typer(config.app, name="config")
 app.add_typer(daemon.app, name="daemon")

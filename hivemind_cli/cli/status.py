@@ -22,10 +22,10 @@ def status(
 ) -> None:
     """See everything at a glance. Which agents are wired, what was learned, given and held, what waits."""
     from hivemind_cli.app import embedding_setting, llm_setting
+    from hivemind_cli.app.costs import drafting
     from hivemind_cli.app.judging import describe as describe_judge
     from hivemind_cli.app.status import status as read
     from hivemind_cli.embedding import describe as describe_embeddings
-    from hivemind_cli.llm import describe
 
     door = Door.open()
     now = datetime.now(UTC)
@@ -36,7 +36,7 @@ def status(
         door.config,
         door.hosts,
         os.environ,
-        provider=describe(models),
+        provider=drafting(models, door.store, now),
         judge=describe_judge(models, door.store, now),
         embeddings=describe_embeddings(embedding_setting(door.paths, door.config, os.environ)),
         now=now,
@@ -76,7 +76,6 @@ def _host(host: "HostStatus", now: datetime) -> None:
 
 def _counts(found: "Status") -> None:
     kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in sorted(found.corrections.items()))
-    states = ", ".join(f"{count} {state}" for state, count in sorted(found.skills.items()))
     outcomes = ", ".join(f"{count} {verdict}" for verdict, count in sorted(found.outcomes.items()))
     waiting = ", ".join(f"{count} {what}" for what, count in found.waiting.items() if count)
     given = (
@@ -88,7 +87,7 @@ def _counts(found: "Status") -> None:
     rows = {
         "events": f"{found.events}",
         "corrections": f"{sum(found.corrections.values())}{f'  ({kinds})' if kinds else ''}",
-        "skills": f"{sum(found.skills.values())}{f'  ({states})' if states else ''}",
+        "skills": _skills(found),
         "recalls": given,
         "outcomes": outcomes or "none yet",
         "waiting": waiting or "nothing",
@@ -103,6 +102,16 @@ def _counts(found: "Status") -> None:
         )
     for name, value in rows.items():
         say(f"  {name:<12}{quoted(value, 600)}", indent=14)
+
+
+def _skills(found: "Status") -> str:
+    """How many are live, how many wait for a person, and how to decide."""
+    waiting = found.waiting["skills to review"]
+    parts = [f"{found.skills.get('live', 0)} live"]
+    parts += [f"{counted(waiting, 'waits', 'wait')} for you"] if waiting else []
+    parts += [f"{found.unneeded} proposed for retirement"] if found.unneeded else []
+    parts += [f"{found.skills['retired']} retired"] if found.skills.get("retired") else []
+    return ", ".join(parts) + (": hivemind skillify review" if waiting or found.unneeded else "")
 
 
 def _skill_of(folder: str) -> str:
