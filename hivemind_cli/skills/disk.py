@@ -296,9 +296,16 @@ def _show(
                 continue
             _receipt_folders(kept, tree, [place.parent])
             _make_folders(tree, place.parent)
+            relative = _relative(tree, place)
+            if not place.exists():
+                # Before the link is made: a crash must not leave one unreceipted.
+                receipt = replace(receipt, links=tuple(dict.fromkeys((*receipt.links, relative))))
+                kept.put(receipt)
             if not place.exists() and _link(place, folder):
                 links.append(place)
             else:
+                receipt = replace(receipt, copies=tuple(dict.fromkeys((*receipt.copies, f"{relative}/{FILE}"))))
+                kept.put(receipt)
                 _write(tree, place / FILE, text)
                 copies.append(place)
         except (OSError, HivemindError) as exc:
@@ -334,6 +341,8 @@ def _remove(tree: Path, receipt: Receipt) -> list[Withdrawn]:
     for relative in (receipt.path, *receipt.copies):
         path = tree / relative
         state, _ = _state(tree, path, receipt)
+        if _is_inside(tree, path.parent):
+            _sweep(path.parent)
         if state in (FileState.UNCHANGED, FileState.OLDER):
             path.unlink()
             _rmdir(path.parent)
@@ -411,9 +420,7 @@ def _write_or_undo(tree: Path, path: Path, text: str, kept: TreeReceipts, receip
 def _write(tree: Path, path: Path, text: str) -> None:
     """Aside, then in one rename."""
     _make_folders(tree, path.parent)
-    for left in path.parent.iterdir():
-        if _is_aside(left):  # by a killed writer
-            left.unlink(missing_ok=True)
+    _sweep(path.parent)
     aside = path.with_name(f".{FILE}.{os.getpid()}.aside")
     try:
         with aside.open("x", encoding="utf-8", newline="") as file:
@@ -424,6 +431,13 @@ def _write(tree: Path, path: Path, text: str) -> None:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed writer left."""
+    for left in folder.iterdir() if folder.is_dir() else ():
+        if _is_aside(left):
+            left.unlink(missing_ok=True)
 
 
 def _is_aside(path: Path) -> bool:

@@ -119,7 +119,8 @@ class TreeReceipts:
 
     def drop(self, name: str) -> None:
         """Forget a skill; with the last one, the tree."""
-        (self.folder / f"{name}.json").unlink(missing_ok=True)
+        for path in (self.folder / f"{name}.json", self.folder / f"{name}.aside"):
+            path.unlink(missing_ok=True)
         if self.folder.is_dir() and not self.all():
             shutil.rmtree(self.folder)
             self.created = []
