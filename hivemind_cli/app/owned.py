@@ -17,6 +17,7 @@ from hivemind_cli.app.machine import machine_key, this_person
 from hivemind_cli.app.meaning import WhenLoaded
 from hivemind_cli.app.publishing import Publishing
 from hivemind_cli.app.silent import Silent
+from hivemind_cli.app.skill_tests import Retests
 from hivemind_cli.app.verbs import Verbs
 from hivemind_cli.core.child import stop_all
 from hivemind_cli.core.clock import Clock, from_ns, system_clock
@@ -88,8 +89,16 @@ class OwnedHivemind:
         self._capture = Capture(
             paths, config, self._hosts, person, machine_key(paths), kept, installed_dirs(paths, self._hosts)
         )
+        self.model = embedder.name if embedder else ""
+        """The embedding model's name."""
         self._codify, self._codify_history = (
-            Codify(provider, publish=config.codify.publish, applies_min=config.recall.applies_min, history=history)
+            Codify(
+                provider,
+                publish=config.codify.publish,
+                applies_min=config.recall.applies_min,
+                embedding=self.model,
+                history=history,
+            )
             for history in (False, True)
         )
         calls = config.llm.judge_calls_day_max
@@ -97,6 +106,7 @@ class OwnedHivemind:
         self.embedder = embedder
         self.detecting = Detect(embedder)
         self._backtest = Backtest(store)
+        self._retests = Retests(store, applies_min=config.recall.applies_min, model=self.model, clock=clock)
         self._publishing = Publishing(paths, store, index, self._hosts, clock)
         self._intake = Intake(
             self._spool, self._capture, store, self._hosts, clock, quarantine_days=config.capture.quarantine_days
@@ -202,6 +212,10 @@ class OwnedHivemind:
                 self._index_changed()
             self._detect()
         self._silent.judge(now)
+        if self._retests.run():
+            with self._turning:
+                self._index_new()
+                self._publishing.run()
         self._refresh_weights()
         self._publish_snapshot()
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hivemind_cli.app import judging, labelling
+from hivemind_cli.app import judging, labelling, skill_tests
 from hivemind_cli.app.answering import Answering
 from hivemind_cli.app.own_figures import own_figures
 from hivemind_cli.core.errors import DaemonError
@@ -32,6 +32,7 @@ class Verbs:
             "reindex": self._reindex,
             "forget": self._forget,
             "judge": self._judge,
+            "skills.test": self._test_skills,
             "label.queue": self._label_queue,
             "label.show": self._label_show,
             "label.set": self._label_set,
@@ -99,6 +100,17 @@ class Verbs:
         if args.get("dry_run"):
             return asdict(judging.estimate(owner.store, owner.judge, owner.config, limit=limit))
         return judging.judge_now(owner.store, owner.judge, owner.config, limit=limit)
+
+    def _test_skills(self, args: dict[str, Any]) -> dict[str, Any]:
+        found = skill_tests.run(
+            self._owner.store,
+            [str(name) for name in args.get("names", ())],
+            everything=bool(args.get("everything")),
+            applies_min=self._owner.config.recall.applies_min,
+            model=self._owner.model,
+            now=_now(),
+        )
+        return {"skills": [asdict(one) for one in found]}
 
     def _label_queue(self, args: dict[str, Any]) -> dict[str, Any]:
         sample, all_turns = int(args.get("sample", labelling.SAMPLE)), bool(args.get("all_turns"))

@@ -1,10 +1,11 @@
 """A new revision on trial, before it may go live: its backtest, its tests, and what they say."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.match import Weights
-from hivemind_cli.core.records import SkillCheck, SkillRevision
+from hivemind_cli.core.records import JSON, SkillCheck, SkillRevision
 from hivemind_cli.index.matching import Matcher, fingerprint
 from hivemind_cli.pipeline.codify.backtest import Backtest, backtest, nuisance, worded
 from hivemind_cli.pipeline.codify.moments import Moments, Tested, behind, moments_of, tested
@@ -60,11 +61,17 @@ class Trials:
             nuisance=f"{told}. {worded(found.figures)}".rstrip(".") if told else "",
         )
 
+    def read_ahead(self, revisions: Sequence[SkillRevision]) -> None:
+        """Read the moments of all of them at once: each look into the store costs more than a skill's tests."""
+        self._moments.read([test for one in revisions for test in self._tests(one)])
+
     def tested(self, revision: SkillRevision) -> tuple[Tested, SkillCheck]:
         """The tests that `revision` carries, run again: milliseconds. Of one made without, those of its corrections."""
-        tests = revision.moments or moments_of(revision, behind(revision, self._store), Backtest({}))
-        came = tested(tests, self._moments, self._matcher(revision))
+        came = tested(self._tests(revision), self._moments, self._matcher(revision))
         return came, self._check(revision, came)
+
+    def _tests(self, revision: SkillRevision) -> tuple[JSON, ...]:
+        return revision.moments or moments_of(revision, behind(revision, self._store), Backtest({}))
 
     def _matcher(self, revision: SkillRevision) -> Matcher:
         if self._weights is None:
