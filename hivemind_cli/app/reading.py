@@ -24,6 +24,8 @@ LIKENESS_MIN = 0.6
 """Of two names, 0..1, below which none is offered (difflib's own cutoff)."""
 WINDOWS_DAYS = (1, 8, 64, 512)
 """Looked through for the sessions that were active last, one after the other: an import stores old ones last."""
+WAITING = (SkillState.REVIEW, SkillState.QUARANTINED, SkillState.DRAFT)
+"""What waits for a person, in the order in which it is shown."""
 _BEGINNINGS = (EventKind.PROMPT, EventKind.SESSION_START)
 
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
+from hivemind_cli.app import decay
 from hivemind_cli.app.installing import command_for, config_dir, installed_dirs
-from hivemind_cli.app.reading import current_skills
+from hivemind_cli.app.reading import WAITING, current_skills
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Correction, Event, Notice, Outcome, Project, Recall, Scope, SkillState
@@ -58,6 +59,8 @@ class Status:
     sessions_today: int
     corrections: dict[str, int]
     skills: dict[str, int]
+    unneeded: int
+    """Live skills that are proposed for retirement."""
     recalls: dict[str, int]
     outcomes: dict[str, int]
     waiting: dict[str, int]
@@ -90,12 +93,14 @@ def status(
     for outcome in store.find(Outcome):
         outcomes[outcome.record.recall_id, outcome.record.subject_id] = outcome.record.verdict
     since = now - timedelta(days=1)
+    skills = current_skills(store)
     return Status(
         hosts=tuple(_host(host, store, paths, env) for host in hosts.values()),
         events=store.count(Event),
         sessions_today=len({row.record.session_id for row in store.find(Event, since=since, kind="session_start")}),
         corrections=dict(Counter(one.kind.value for one in judged.called(store))),
-        skills=dict(Counter(revision.state.value for revision in current_skills(store))),
+        skills=dict(Counter(revision.state.value for revision in skills)),
+        unneeded=len(decay.unneeded(store, config.codify.retire_after_days, now)),
         recalls={
             "decisions": decisions,
             "injected": decisions - held - store.count(Recall, text=""),
@@ -106,9 +111,7 @@ def status(
             "deliveries": len(spool.pending()),
             "set aside": sum(path.suffix != ".why" for path in _files(paths.quarantine)),
             "corrections to codify": len(_uncodified(store)),
-            "skills to review": sum(
-                revision.state in (SkillState.REVIEW, SkillState.DRAFT) for revision in current_skills(store)
-            ),
+            "skills to review": sum(revision.state in WAITING for revision in skills),
         },
         recall_tier=_tier(config),
         provider=provider,

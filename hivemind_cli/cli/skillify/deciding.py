@@ -1,39 +1,110 @@
-"""`hivemind skillify accept`, `retire` and `undo`: a person's hand on a skill."""
+"""`hivemind skillify accept`, `retire`, `keep`, `undo`, `rollback` and `promote`: a person's hand on a skill."""
 
+import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import print_json, quoted, say
+from hivemind_cli.cli.output import narration, note, print_json, quoted, say
 from hivemind_cli.cli.skillify.options import Json, Name
 
 if TYPE_CHECKING:
     from hivemind_cli.core.records import SkillRevision
+    from hivemind_cli.storage.base import Store
 
 
 def accept(name: Name, json: Json = False) -> None:
-    """Make a skill that waits live."""
-    _change(name, "accept", json)
+    """Make a skill that waits live. One that it contradicts is retired."""
+    from hivemind_cli.app import skillset
+
+    _change(name, json, skillset.accept_instead)
 
 
 def retire(name: Name, json: Json = False) -> None:
     """Take a skill out of use. Its file is removed, its history stays."""
-    _change(name, "retire", json)
+    from hivemind_cli.app import skillset
+
+    _change(name, json, lambda store, skill, now: [skillset.retire(store, skill, now)])
 
 
 def undo(name: Name, json: Json = False) -> None:
-    """Go back to the version before. A first version is retired."""
-    _change(name, "undo", json)
+    """Go back to the version before. A first version is retired; a promoted skill goes back into its project."""
+    from hivemind_cli.app import skillset
+
+    _change(name, json, lambda store, skill, now: [skillset.undo(store, skill, now)])
 
 
-def _change(name: str, verb: str, json: bool) -> None:
-    from hivemind_cli.app import reading, skillset
+def rollback(
+    name: Name,
+    to: Annotated[int, typer.Option("--to", metavar="VERSION", help="As `skillify log NAME` counts them.", min=1)],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, even if it puts your own edit aside.")] = False,
+    json: Json = False,
+) -> None:
+    """Make an earlier version live again. What came after it stays in the history."""
+    from hivemind_cli.app import skillset
+
+    def change(store: "Store", skill: "SkillRevision", now: datetime) -> "list[SkillRevision]":
+        edit = skillset.lost_edit(store, skill, to)
+        if edit is not None and not yes:
+            _ask(skill, edit, to)
+        return [skillset.rollback(store, skill, to, now)]
+
+    _change(name, json, change)
+
+
+def promote(name: Name, json: Json = False) -> None:
+    """Make a project's skill one for every project. Its file moves to ~/.claude/skills; `undo` brings it back."""
+    from hivemind_cli.app import skillset
+
+    paths = Door.open().paths
+    _change(name, json, lambda store, skill, now: [skillset.promote(store, skill, now, paths)])
+
+
+def keep(name: Name, json: Json = False) -> None:
+    """Keep a skill that was proposed for retirement. It is left alone for as long again."""
+    from hivemind_cli.app import decay, reading
 
     door = Door.open()
-    change = {"accept": skillset.accept, "retire": skillset.retire, "undo": skillset.undo}[verb]
-    after: SkillRevision = change(door.store, reading.skill_named(door.store, name), datetime.now(UTC))
-    door.ask("settle")
+    skill = reading.skill_named(door.store, name)
+    notice = decay.keep(door.store, skill, datetime.now(UTC))
     if json:
-        print_json(after)
-    else:
-        say(f"{after.name} v{after.version} is {after.state.value}: {quoted(after.reason)}.", indent=2)
+        print_json(notice)
+        return
+    days = door.config.codify.retire_after_days
+    say(f"{skill.name} is kept{f'; if nobody needs it for {days} days, it is proposed again' if days else ''}.")
+
+
+def _change(name: str, json: bool, change: "Callable[[Store, SkillRevision, datetime], list[SkillRevision]]") -> None:
+    """What a person did to the files counts first; then the command; then the files follow."""
+    from hivemind_cli.app import reading, reviewing
+
+    door = Door.open()
+    door.ask("observe")
+    made = change(door.store, reading.skill_named(door.store, name), datetime.now(UTC))
+    door.ask("observe")
+    if json:
+        print_json(made[0])
+        return
+    for one in made:
+        say(f"{one.name} v{one.version} is {one.state.value}: {quoted(one.reason, 200)}.", indent=2)
+    for trouble in reviewing.left_in_the_way(door.store, made):
+        note(f"[yellow]![/] {quoted(trouble, 300)}", indent=2)
+
+
+def _ask(skill: "SkillRevision", edit: "SkillRevision", to: int) -> None:
+    """Abort unless the person still means it. HivemindError: nobody can be asked."""
+    from hivemind_cli.core.errors import HivemindError
+
+    what = f"Version {edit.version} of {skill.name} is your own edit of {edit.occurred_at.astimezone():%Y-%m-%d %H:%M}."
+    kept = f"`hivemind skillify rollback {skill.name} --to {edit.version}` would bring it back."
+    if not (sys.stdin.isatty() and narration.is_terminal):
+        raise HivemindError(
+            what,
+            why=f"Going back to version {to} puts it aside, and there is no terminal to ask at.",
+            fix=f"Add --yes if you mean it; {kept}",
+        )
+    note(f"{quoted(what, 200)} It is put aside, and stays in the history: {quoted(kept, 200)}")
+    typer.confirm(f"Go back to version {to}?", abort=True, err=True)

@@ -1,8 +1,19 @@
-"""`hivemind skillify show` and `log`: what a skill says, and how it came to."""
+"""`hivemind skillify show`, `log`, `diff` and `blame`: what a skill says, and how it came to."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import print_json, quoted, say
+from hivemind_cli.cli.output import note, print_json, quoted, row, say
 from hivemind_cli.cli.skillify.options import Json, Name
+
+if TYPE_CHECKING:
+    from hivemind_cli.app.versions import Blamed, Change
+    from hivemind_cli.core.records import Correction, SkillRevision
+
+QUOTE_CHARS = 60
+"""Of a quote's beginning, beside a line."""
 
 
 def show(name: Name, json: Json = False) -> None:
@@ -18,17 +29,122 @@ def show(name: Name, json: Json = False) -> None:
 
 
 def log(name: Name, json: Json = False) -> None:
-    """List the versions of a skill, and why each was made."""
-    from hivemind_cli.app import reading
+    """List the versions of a skill: when, by whom, why, and how many lines each added and removed."""
+    from hivemind_cli.app import reading, versions
+
+    store = Door.open().store
+    changes = versions.changes(reading.history_of(store, reading.skill_named(store, name).skill_id))
+    if json:
+        print_json([_change_json(one) for one in changes])
+        return
+    for one in changes:
+        revision = one.revision
+        moved = f", from here on for {one.scope}" if one.scope else ""
+        say(
+            f"[bold]v{revision.version:<3}[/] {revision.occurred_at.astimezone():%Y-%m-%d %H:%M}  "
+            f"{revision.state.value:<11} [green]+{one.added}[/] [red]-{one.removed}[/]  "
+            f"[dim]{quoted(revision.drafter, 40)}[/]",
+            indent=5,
+        )
+        if revision.reason or moved:
+            say(f"     {quoted(revision.reason + moved, 200)}", indent=5)
+
+
+def diff(
+    name: Name,
+    first: Annotated[int, typer.Argument(metavar="V1", help="A version; 0: what the default compares with.")] = 0,
+    second: Annotated[int, typer.Argument(metavar="V2", help="A later version; 0: the newest.")] = 0,
+    json: Json = False,
+) -> None:
+    """Show what changed between two versions, as a person reads them.
+
+    Without versions: what waits against what was in use, or else the newest version against the one before.
+    """
+    from hivemind_cli.app import reading, versions
 
     store = Door.open().store
     history = reading.history_of(store, reading.skill_named(store, name).skill_id)
+    new = reading.version_named(history, second) if second else history[-1]
+    old = reading.version_named(history, first) if first else _before(history, new)
+    lines = versions.diff(old, new)
     if json:
-        print_json(history)
+        print_json({"name": new.name, "from": old.version if old else None, "to": new.version, "diff": lines})
         return
-    for one in history:
-        say(
-            f"v{one.version:<3} {one.state.value:<11} {one.occurred_at.astimezone():%Y-%m-%d %H:%M}  "
-            f"{quoted(one.reason, 200)} [dim]({quoted(one.drafter, 40)})[/]",
-            indent=34,
-        )
+    say(f"[bold]{new.name}[/]  {_named(old)} → {_named(new)}")
+    for line in lines:
+        colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+        said = quoted(line[1:], 400) if line[:1] in "+- " else quoted(line)
+        sign = line[:1] if line[:1] in "+- " else ""
+        say(f"[{colour}]{sign}{said}[/]" if colour else f"{sign}{said}", indent=2)
+    if not lines:
+        note("The words are the same.")
+
+
+def blame(name: Name, json: Json = False) -> None:
+    """Show for each line the version that put it there, its date and drafter, and the words behind it."""
+    from hivemind_cli.app import reading, versions
+    from hivemind_cli.core.records import Correction
+
+    store = Door.open().store
+    history = reading.history_of(store, reading.skill_named(store, name).skill_id)
+    lines = versions.blame(history)
+    ids = sorted({one for line in lines for one in line.correction_ids})
+    known = {each.record.id: each.record for each in store.find(Correction, id=ids)} if ids else {}
+    if json:
+        print_json([_blamed_json(one, known) for one in lines])
+        return
+    drafters = max(min(max(len(one.since.drafter) for one in lines), 12), 6)
+    for one in lines:
+        since = one.since
+        head = f"v{since.version:<2} {since.occurred_at.astimezone():%Y-%m-%d} {since.drafter[:drafters]:<{drafters}}"
+        number = f"{one.number:>3}" if one.number else "   "
+        row(f"[dim]{quoted_columns(head)}[/] {number} {quoted(one.text, 300)}")
+        for each in one.correction_ids:
+            row(f"{'':<{len(head)}}     [dim]c_{each}  {_beginning(known.get(each))}[/]")
+
+
+def quoted_columns(text: str) -> str:
+    """`text` safe to print, its spaces as they are."""
+    from rich.markup import escape
+
+    return escape("".join(char if char.isprintable() else " " for char in text))
+
+
+def _before(history: "list[SkillRevision]", new: "SkillRevision") -> "SkillRevision | None":
+    """What `new` is compared with: what was in use, if it waits; else the version before."""
+    from hivemind_cli.app import versions
+    from hivemind_cli.app.reading import WAITING
+
+    until = history[: history.index(new) + 1]
+    if new.state in WAITING and (used := versions.in_use(until)):
+        return used
+    return until[-2] if len(until) > 1 else None
+
+
+def _named(revision: "SkillRevision | None") -> str:
+    return f"v{revision.version} ({revision.state.value})" if revision else "nothing"
+
+
+def _beginning(correction: "Correction | None") -> str:
+    if correction is None:
+        return "its session was pruned"
+    return f'"{quoted(correction.quote, QUOTE_CHARS)}"' if correction.quote else quoted(correction.cause, QUOTE_CHARS)
+
+
+def _change_json(one: "Change") -> dict[str, Any]:
+    from hivemind_cli.cli.output import plain
+
+    return {**plain(one.revision), "added": one.added, "removed": one.removed}
+
+
+def _blamed_json(one: "Blamed", known: "dict[str, Correction]") -> dict[str, Any]:
+    return {
+        "text": one.text,
+        "number": one.number,
+        "version": one.since.version,
+        "occurred_at": one.since.occurred_at,
+        "drafter": one.since.drafter,
+        "corrections": [
+            {"id": each, "quote": known[each].quote if each in known else None} for each in one.correction_ids
+        ],
+    }
