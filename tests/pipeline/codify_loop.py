@@ -66,6 +66,10 @@ class Loop:
         assert self.store.append(again) == 0  # and after it, nothing new
         return outputs
 
+    def use(self, provider: Provider | None) -> None:
+        """Ask another model from now on."""
+        self.stage = Codify(provider)
+
     def skill(self, *records: Record) -> SkillRevision:
         """The one revision that came of `records`."""
         (revision,) = [one for one in self.give(*records) if isinstance(one, SkillRevision)]
