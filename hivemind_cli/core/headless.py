@@ -11,6 +11,11 @@ SYSTEM_FILE, SCHEMA_FILE = "{system file}", "{schema file}"
 """... by the path of a file that holds it; as values of `env`, too."""
 ANSWER_FILE, USAGE_FILE = "{answer file}", "{usage file}"
 """... by the path of a file into which the program writes its answer, or what it used."""
+SWITCHES = "{switches}"
+"""... by the arguments that `switches` gives, none or several."""
+
+NO_MENTIONS = {"@": "\\u0040"}
+"""For `escape`: programs that attach any file a question names as `@path`, whatever tools they may use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,8 @@ class HeadlessCommand:
     """Variables (fnmatch patterns) the child must not inherit: the marks of a session around us."""
     env_keep: tuple[str, ...] = ()
     """... and those it keeps although a pattern of `env_drop` covers them."""
+    switches: Callable[[Mapping[str, str]], tuple[str, ...]] | None = None
+    """Environment -> arguments that switch off what the person has set up for sessions of their own."""
     escape: Mapping[str, str] = field(default_factory=dict)
     """Text that the program would act on in a question -> how the question, a JSON document, says it instead."""
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -56,9 +63,11 @@ class HeadlessCommand:
     sign_in: str = ""
     """What a person types to sign in, for advice."""
 
-    def arguments(self, filled: Mapping[str, str]) -> list[str]:
+    def arguments(self, filled: Mapping[str, str], env: Mapping[str, str]) -> list[str]:
         """`argv` with its places filled."""
-        return [filled.get(argument, argument) for argument in self.argv]
+        switches = self.switches(env) if self.switches else ()
+        parts = (switches if argument == SWITCHES else (filled.get(argument, argument),) for argument in self.argv)
+        return [argument for part in parts for argument in part]
 
 
 CommandOf = Callable[[str, str], HeadlessCommand]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hivemind_cli.core import acts, fence
-from hivemind_cli.core.headless import HeadlessCommand, plain_text
+from hivemind_cli.core.headless import NO_MENTIONS, HeadlessCommand, plain_text
 from hivemind_cli.hosts import calls, documents, jsonlines, patch, values
 from hivemind_cli.hosts.base import Seen
 from hivemind_cli.hosts.keys import reply_key
@@ -300,7 +300,7 @@ def headless(program: str, model: str = "") -> HeadlessCommand:
             *((f"--model={model}",) if model else ()),
         ),
         read=plain_text,
-        escape={"@": "\\u0040"},
+        escape=NO_MENTIONS,
         env_drop=("COPILOT_CLI", "COPILOT_ALLOW_ALL", "COPILOT_AGENT_SESSION_ID", "COPILOT_ASSISTED_APPROVAL"),
         model=model,
         sign_in="copilot login",

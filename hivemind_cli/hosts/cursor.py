@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from hivemind_cli.core.headless import PROMPT, HeadlessCommand, Said, json_object, number
+from hivemind_cli.core.headless import NO_MENTIONS, PROMPT, HeadlessCommand, Said, json_object, number
 from hivemind_cli.hosts import calls, databases, jsonlines, values
 from hivemind_cli.hosts.base import Seen, reading
 from hivemind_cli.hosts.claude.words import persons_words
@@ -373,7 +373,7 @@ def headless(program: str, model: str = "") -> HeadlessCommand:
         ),
         stdin="",
         read=_read_headless,
-        escape={"@": "\\u0040"},
+        escape=NO_MENTIONS,
         env_drop=("CURSOR_*",),
         env_keep=("CURSOR_API_KEY", "CURSOR_CONFIG_DIR"),
         model=model,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hivemind_cli.core import acts, fence
-from hivemind_cli.core.headless import SYSTEM_FILE, HeadlessCommand, Said, dig, json_object, number
+from hivemind_cli.core.headless import NO_MENTIONS, SYSTEM_FILE, HeadlessCommand, Said, dig, json_object, number
 from hivemind_cli.hosts import calls, documents, jsonlines, values
 from hivemind_cli.hosts.base import Seen
 from hivemind_cli.hosts.keys import digest, reply_key
@@ -360,12 +360,11 @@ def headless(program: str, model: str = "") -> HeadlessCommand:
             program,
             *(("-m", model) if model else ()),
             *("-o", "json", "--approval-mode", "plan", "-e", "none", "--allowed-mcp-server-names", "none"),
-            "--skip-trust",
         ),
         read=_read_headless,
-        escape={"@": "\\u0040"},
+        escape=NO_MENTIONS,
         settings={".gemini/settings.json": _NO_HELP},
-        env={"GEMINI_SYSTEM_MD": SYSTEM_FILE},
+        env={"GEMINI_SYSTEM_MD": SYSTEM_FILE, "GEMINI_CLI_TRUST_WORKSPACE": "true"},
         env_drop=("GEMINI_CLI", "GEMINI_SESSION_ID", "GEMINI_PROJECT_DIR", "GEMINI_CWD", "GEMINI_WRITE_SYSTEM_MD"),
         model=model,
         sign_in="gemini",

@@ -177,14 +177,13 @@ def persons_words(text: str) -> str:
 def headless(program: str, model: str = "") -> HeadlessCommand:
     """How to ask the `pi` at path `program`. Source: its documentation of 1.5.2, and runs of 0.73.1.
 
-    Of its events only the assistant's last message counts. Versions without MCP of their own know no --no-mcp, and
-    take it for an extension's.
+    Without extensions there is no MCP either; versions that have none of their own refuse to start with --no-mcp.
     """
     return HeadlessCommand(
         argv=(
             program,
             *("-p", "--mode", "json", "--no-session", "--no-tools", "--no-extensions", "--no-skills"),
-            *("--no-context-files", "--no-prompt-templates", "--no-mcp"),
+            *("--no-context-files", "--no-prompt-templates"),
             *(("--model", model) if model else ()),
             *("--system-prompt", SYSTEM),
         ),

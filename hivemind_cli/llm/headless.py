@@ -98,12 +98,13 @@ class Headless:
         started = time.monotonic()
         with _files(self._command, told, self._work) as files:
             filled = {**told, **files}
-            arguments = self._command.arguments(filled)
+            env = child_env(self._command, self._env, filled)
+            arguments = self._command.arguments(filled, env)
             _refuse_too_long(arguments, self.name)
             done = run(
                 arguments,
                 stdin=told[PROMPT].encode() if self._command.stdin == PROMPT else b"",
-                env=child_env(self._command, self._env, filled),
+                env=env,
                 cwd=self._work,
                 timeout_s=self._timeout_s,
             )
@@ -125,7 +126,8 @@ class Headless:
                 usage = self._command.read_usage(used)
                 said = replace(usage, answer=said.answer, failed=said.failed or usage.failed)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
-            raise self._error("did not answer as it should", done.code, _words(done.stderr or done.stdout)) from exc
+            why = _words(done.stderr) or _words(done.stdout)
+            raise self._error("did not answer as it should", done.code, why, by_hand=True) from exc
         answer = _content(files.get(ANSWER_FILE, ""))
         return replace(said, answer=answer) if answer else said
 
@@ -147,13 +149,14 @@ class Headless:
         if done.code or said.failed:
             raise self._error("failed", done.code, said.failed or _words(done.stderr) or _words(done.stdout))
         if said.answer in (None, ""):
-            raise self._error("gave no answer", done.code, _words(done.stderr))
+            raise self._error("gave no answer", done.code, _words(done.stderr), by_hand=True)
 
-    def _error(self, what: str, code: int, why: str) -> ProviderError:
+    def _error(self, what: str, code: int, why: str, *, by_hand: bool = False) -> ProviderError:
         error = ProviderUnavailable if _may_succeed_later(why) else ProviderError
-        return error(f"{self.name} {what} (exit code {code}).", why=why[:300], fix=self._advice(code, why))
+        fix = self._advice(code, why, by_hand=by_hand)
+        return error(f"{self.name} {what} (exit code {code}).", why=why[:300], fix=fix)
 
-    def _advice(self, code: int, why: str) -> str:
+    def _advice(self, code: int, why: str, *, by_hand: bool) -> str:
         said, program = why.casefold(), Path(self._command.argv[0]).name
         if any(mark in said for mark in _LATER):
             return "It is tried again later."
@@ -161,7 +164,7 @@ class Headless:
             return f"Sign in: {self._command.sign_in or program}"
         if code == 127 or any(mark in said for mark in _OTHER_VERSION):
             return f"Update {program}: it does not know what it was told, or lacks what it needs to run."
-        return f"Run `{program}` once by hand: is it signed in and up to date?"
+        return f"Run `{program}` once by hand: is it signed in and up to date?" if by_hand else ""
 
 
 def child_env(command: HeadlessCommand, env: Mapping[str, str], filled: Mapping[str, str]) -> dict[str, str]:

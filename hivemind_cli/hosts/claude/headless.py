@@ -6,7 +6,7 @@ Never `--bare`: it ignores the subscription's login.
 
 import json
 
-from hivemind_cli.core.headless import SCHEMA, SYSTEM, HeadlessCommand, Said, json_object, number
+from hivemind_cli.core.headless import NO_MENTIONS, SCHEMA, SYSTEM, HeadlessCommand, Said, json_object, number
 
 MODEL = "haiku"
 """Claude Code's own alias for its newest small model."""
@@ -38,7 +38,13 @@ def headless(program: str, model: str = "") -> HeadlessCommand:
             SYSTEM,
         ),
         read=_read,
-        env={"CLAUDE_CODE_SKIP_PROMPT_HISTORY": "1"},
+        escape=NO_MENTIONS,
+        env={
+            "CLAUDE_CODE_SKIP_PROMPT_HISTORY": "1",
+            # Trying again has one place, and it is not there: left to itself it tries for minutes.
+            "CLAUDE_CODE_MAX_RETRIES": "0",
+            "MAX_STRUCTURED_OUTPUT_RETRIES": "2",
+        },
         # The marks of a session around us would make the child think it is a part of it.
         env_drop=(
             "CLAUDECODE",
@@ -70,12 +76,15 @@ def headless(program: str, model: str = "") -> HeadlessCommand:
 def _read(stdout: str) -> Said:
     """One object: `type` result, the structured answer beside the text, usage and price."""
     said = json_object(stdout)
-    answer = said.get("structured_output")
-    usage = said.get("usage")
+    answer, models = said.get("structured_output"), said.get("modelUsage")
+    used = list(models.values()) if isinstance(models, dict) else []  # told of failed runs, too, unlike `usage`
+    tokens_in = sum(number(one, "inputTokens", "cacheCreationInputTokens", "cacheReadInputTokens") for one in used)
+    usage = ("usage.input_tokens", "usage.cache_creation_input_tokens", "usage.cache_read_input_tokens")
     return Said(
         answer=said.get("result") or None if answer in (None, "") else answer,
         failed=str(said.get("result") or said.get("subtype") or "it failed") if said.get("is_error") else "",
-        tokens_in=int(number(usage, "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")),
-        tokens_out=int(number(usage, "output_tokens")),
+        model=", ".join(models) if isinstance(models, dict) else "",
+        tokens_in=int(max(tokens_in, number(said, *usage))),
+        tokens_out=int(max(sum(number(one, "outputTokens") for one in used), number(said, "usage.output_tokens"))),
         cost_usd=number(said, "total_cost_usd"),
     )
