@@ -19,7 +19,6 @@ from hivemind_cli.core.headless import (
     number,
 )
 
-
 _FEATURES = (
     *("hooks", "shell_tool", "unified_exec", "view_image", "image_generation", "multi_agent", "goals", "sleep_tool"),
     *("apps", "plugins", "skill_search", "tool_suggest"),
