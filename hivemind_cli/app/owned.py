@@ -89,6 +89,8 @@ class OwnedHivemind:
         self._capture = Capture(
             paths, config, self._hosts, person, machine_key(paths), kept, installed_dirs(paths, self._hosts)
         )
+        self.provider = provider
+        """Who is asked, if anybody; metered."""
         self.model = embedder.name if embedder else ""
         """The embedding model's name."""
         self._codify, self._codify_history = (
@@ -228,7 +230,7 @@ class OwnedHivemind:
             self.judge.leave()
         if self._codifying is not None:
             wait([self._codifying], timeout=CLOSE_WAIT_S)
-            stop_all()  # a model that still thinks: its draft is made without it
+        stop_all()  # a model that still thinks: its draft is made without it, and a command is told
         self._pool.shutdown(wait=True, cancel_futures=True)
         if self.embedder is not None:
             self.embedder.close()
