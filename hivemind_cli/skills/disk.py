@@ -6,7 +6,6 @@ A file is ours while its digest stands in a receipt (receipts.py). No link that 
 import hashlib
 import logging
 import os
-import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,15 +14,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from hivemind_cli.core.errors import HivemindError
-from hivemind_cli.skills import history
+from hivemind_cli.skills import history, tree_files
 from hivemind_cli.skills.format import parse, valid_name
 from hivemind_cli.skills.receipts import GONE, Receipt, TreeReceipts, identity_of, known_anywhere
+from hivemind_cli.skills.tree_files import FILE
 
 logger = logging.getLogger(__name__)
-
-FILE = "SKILL.md"
-_BYTES_MAX = 1 << 20
-"""More is no skill; what follows is not read."""
 
 
 class SkillNotOurs(HivemindError):
@@ -92,16 +88,16 @@ def publish(tree: Path, folders: Sequence[Path], text: str, name: str, receipts:
     with _advice(tree):
         real_tree = tree.resolve(strict=True)
         kept = TreeReceipts.of(receipts, tree)
-        folder = _inside(real_tree, folders[0]) / name
+        folder = tree_files.inside(real_tree, folders[0]) / name
         path = folder / FILE
         _forget_another_tree(kept, real_tree)
         receipt, skill_id = kept.get(name), parse(text).metadata.get("hivemind-id", "")
         if receipt is not None and receipt.skill_id != skill_id:
             raise _not_ours(path, "Another skill of hivemind has that name in this tree.")
-        if receipt is None or receipt.path != _relative(real_tree, path):
-            receipt = Receipt(name, skill_id, _relative(real_tree, path))
+        if receipt is None or receipt.path != tree_files.relative(real_tree, path):
+            receipt = Receipt(name, skill_id, tree_files.relative(real_tree, path))
         sha256 = _sha256(text)
-        found = _read(path)
+        found = tree_files.read(path)
         written = found is None or _sha256(found) != sha256
         if written:
             elsewhere = known_anywhere(receipts, receipt.skill_id) if found is not None else frozenset()
@@ -117,8 +113,8 @@ def publish(tree: Path, folders: Sequence[Path], text: str, name: str, receipts:
         kept.put(
             replace(
                 receipt,
-                links=tuple(_relative(real_tree, one) for one in published.links),
-                copies=tuple(_relative(real_tree, one / FILE) for one in published.copies),
+                links=tuple(tree_files.relative(real_tree, one) for one in published.links),
+                copies=tuple(tree_files.relative(real_tree, one / FILE) for one in published.copies),
             )
         )
         return replace(published, written=written)
@@ -189,6 +185,9 @@ def withdraw(tree: Path, receipts: Path, name: str | None = None, skill_id: str 
                 done += _remove(real_tree, receipt)
                 _remove_empty(real_tree, kept)
                 kept.drop(receipt.name)
+        if not done and kept.created:  # killed before the first receipt
+            _remove_empty(real_tree, kept)
+        kept.forget_if_empty()
     return done
 
 
@@ -239,13 +238,13 @@ def _refuse_if_not_ours(tree: Path, path: Path, receipt: Receipt, elsewhere: fro
     folder = path.parent
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()) or path.is_symlink():
         raise _not_ours(folder, "Something else has that name.")
-    text = _read(path)
+    text = tree_files.read(path)
     if text is None:
         if path.exists():
             raise _not_ours(path, "It cannot be read as text.")
         if receipt.sha256 and history.was_deleted(tree, receipt.path, receipt.head):
             raise _not_ours(path, "A person deleted it.")
-        if not receipt.sha256 and folder.is_dir() and any(not _is_aside(one) for one in folder.iterdir()):
+        if not receipt.sha256 and folder.is_dir() and any(not tree_files.is_aside(one) for one in folder.iterdir()):
             raise _not_ours(folder, "The folder holds files that hivemind did not write.")
     elif _state(tree, path, receipt)[0] is FileState.EDITED and _sha256(text) not in elsewhere - set(receipt.known):
         if not receipt.sha256 and receipt.skill_id and f"hivemind-id: {receipt.skill_id}" in text:
@@ -260,9 +259,9 @@ def _not_ours(path: Path, why: str) -> SkillNotOurs:
 
 
 def _state(tree: Path, path: Path, receipt: Receipt) -> tuple[FileState, str]:
-    if not tree.is_dir() or not _is_inside(tree, path):
+    if not tree.is_dir() or not tree_files.is_inside(tree, path):
         return FileState.ABSENT, ""
-    text = _read(path)
+    text = tree_files.read(path)
     if text is None:
         gone = not os.path.lexists(path) and receipt.sha256
         for state in (FileState.ABSENT, FileState.DELETED):
@@ -287,52 +286,38 @@ def _show(
     skipped: list[str] = []
     for other in others:
         try:
-            place = _inside(tree, other) / folder.name
-            if place == folder or _points_to(place, folder):
+            place = tree_files.inside(tree, other) / folder.name
+            if place == folder or tree_files.points_to(place, folder):
                 links += [place] if place.is_symlink() else []
                 continue
             if os.path.lexists(place) and not _is_our_copy(tree, place, receipt):
                 skipped.append(f"{place} is a person's own.")
                 continue
             _receipt_folders(kept, tree, [place.parent])
-            _make_folders(tree, place.parent)
-            relative = _relative(tree, place)
+            tree_files.make_folders(tree, place.parent)
+            relative = tree_files.relative(tree, place)
             if not place.exists():
                 # Before the link is made: a crash must not leave one unreceipted.
                 receipt = replace(receipt, links=tuple(dict.fromkeys((*receipt.links, relative))))
                 kept.put(receipt)
-            if not place.exists() and _link(place, folder):
+            if not place.exists() and tree_files.link(place, folder):
                 links.append(place)
             else:
                 receipt = replace(receipt, copies=tuple(dict.fromkeys((*receipt.copies, f"{relative}/{FILE}"))))
                 kept.put(receipt)
-                _write(tree, place / FILE, text)
+                tree_files.write(tree, place / FILE, text)
                 copies.append(place)
         except (OSError, HivemindError) as exc:
             skipped.append(f"{other} does not show it: {exc}")
     return Published(folder / FILE, False, tuple(links), tuple(copies), tuple(skipped))
 
 
-def _link(place: Path, folder: Path) -> bool:
-    """False where links are not allowed."""
-    try:
-        place.symlink_to(os.path.relpath(folder, place.parent), target_is_directory=True)
-    except (OSError, NotImplementedError) as exc:
-        logger.info("no link at %s, so a copy: %s", place, exc)
-        return False
-    return True
-
-
-def _points_to(place: Path, folder: Path) -> bool:
-    return place.is_symlink() and os.path.realpath(place) == os.path.realpath(folder)
-
-
 def _is_our_copy(tree: Path, place: Path, receipt: Receipt) -> bool:
     if place.is_symlink() or not place.is_dir():
         return False
-    text = _read(place / FILE)
+    text = tree_files.read(place / FILE)
     if text is None:
-        return _relative(tree, place / FILE) in receipt.copies or not any(place.iterdir())
+        return tree_files.relative(tree, place / FILE) in receipt.copies or not any(place.iterdir())
     return _sha256(text) in receipt.known
 
 
@@ -341,16 +326,16 @@ def _remove(tree: Path, receipt: Receipt) -> list[Withdrawn]:
     for relative in (receipt.path, *receipt.copies):
         path = tree / relative
         state, _ = _state(tree, path, receipt)
-        if _is_inside(tree, path.parent):
-            _sweep(path.parent)
+        if tree_files.is_inside(tree, path.parent):
+            tree_files.sweep(path.parent)
         if state in (FileState.UNCHANGED, FileState.OLDER):
             path.unlink()
-            _rmdir(path.parent)
+            tree_files.rmdir(path.parent)
             done.append(Withdrawn(receipt.name, path, True))
         elif state is FileState.EDITED:
             done.append(Withdrawn(receipt.name, path, False, "a person changed it: it stays"))
         else:
-            _rmdir(path.parent)
+            tree_files.rmdir(path.parent)
             done.append(Withdrawn(receipt.name, path, False, "it was gone already"))
     _unlink_links(tree, receipt)
     return done
@@ -361,33 +346,24 @@ def _unlink_links(tree: Path, receipt: Receipt) -> None:
     folder = (tree / receipt.path).parent
     for relative in receipt.links:
         place = tree / relative
-        if _is_inside(tree, place.parent) and _points_to(place, folder) and not (folder / FILE).exists():
+        if (
+            tree_files.is_inside(tree, place.parent)
+            and tree_files.points_to(place, folder)
+            and not (folder / FILE).exists()
+        ):
             place.unlink()
 
 
 def _remove_empty(tree: Path, kept: TreeReceipts) -> None:
     """Folders that we made, deepest first, while nothing is in them."""
-    left = [one for one in sorted(kept.created, key=len, reverse=True) if not _rmdir(tree / one)]
+    left = [one for one in sorted(kept.created, key=len, reverse=True) if not tree_files.rmdir(tree / one)]
     kept.put_created(sorted(left))
-
-
-def _rmdir(folder: Path) -> bool:
-    """True if it is no more."""
-    if folder.is_symlink():
-        return False
-    try:
-        folder.rmdir()
-    except FileNotFoundError:
-        return True
-    except OSError:  # not empty, or not ours to remove
-        return False
-    return True
 
 
 def _receipt_folders(kept: TreeReceipts, tree: Path, folders: Sequence[Path]) -> None:
     """Note which parents we are about to make, before we do: a crash must not leave one unreceipted."""
     missing = {
-        _relative(tree, above)
+        tree_files.relative(tree, above)
         for folder in folders
         for above in (folder, *folder.parents)
         if above != tree and above.is_relative_to(tree) and not above.exists()
@@ -396,19 +372,10 @@ def _receipt_folders(kept: TreeReceipts, tree: Path, folders: Sequence[Path]) ->
         kept.put_created(sorted({*kept.created, *missing}))
 
 
-def _make_folders(tree: Path, folder: Path) -> None:
-    """With the tree's own permissions: they are files of the project, not of hivemind."""
-    mode = stat.S_IMODE(tree.stat().st_mode) & 0o2775
-    for above in reversed((folder, *folder.parents)):
-        if above != tree and above.is_relative_to(tree) and not above.is_dir():
-            above.mkdir()
-            above.chmod(mode)
-
-
 def _write_or_undo(tree: Path, path: Path, text: str, kept: TreeReceipts, receipt: Receipt) -> None:
     """OSError: as it was, without the folders made for it."""
     try:
-        _write(tree, path, text)
+        tree_files.write(tree, path, text)
     except OSError:
         with suppress(OSError):
             _remove_empty(tree, kept)
@@ -417,69 +384,9 @@ def _write_or_undo(tree: Path, path: Path, text: str, kept: TreeReceipts, receip
         raise
 
 
-def _write(tree: Path, path: Path, text: str) -> None:
-    """Aside, then in one rename."""
-    _make_folders(tree, path.parent)
-    _sweep(path.parent)
-    aside = path.with_name(f".{FILE}.{os.getpid()}.aside")
-    try:
-        with aside.open("x", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.chmod(stat.S_IMODE(tree.stat().st_mode) & 0o664)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what a killed writer left."""
-    for left in folder.iterdir() if folder.is_dir() else ():
-        if _is_aside(left):
-            left.unlink(missing_ok=True)
-
-
-def _is_aside(path: Path) -> bool:
-    return path.name.startswith(f".{FILE}.") and path.name.endswith(".aside")
-
-
-def _read(path: Path) -> str | None:
-    """The text of a regular file; None if it is missing, something else, or unreadable."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                return None
-            return file.read(_BYTES_MAX).decode("utf-8", "replace")
-    except OSError:
-        return None
-
-
 def _sha256(text: str) -> str:
     """Of the text with plain line ends: git may check files out with others."""
     return hashlib.sha256(text.replace("\r\n", "\n").encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _relative(tree: Path, path: Path) -> str:
-    return path.relative_to(tree).as_posix()
-
-
-def _is_inside(tree: Path, path: Path) -> bool:
-    real = Path(os.path.realpath(path))
-    return real.is_relative_to(tree) and ".git" not in real.relative_to(tree).parts
-
-
-def _inside(tree: Path, folder: Path) -> Path:
-    """`folder` with its links resolved; HivemindError if they lead out of `tree` (a real path) or into .git."""
-    real = Path(os.path.realpath(tree / folder))
-    if not _is_inside(tree, real):
-        raise HivemindError(
-            f"{folder} is not written to.",
-            why=f"It leads to {real}, outside the working tree {tree}.",
-            fix="Replace the link with a folder of the project.",
-        )
-    return real
 
 
 @contextmanager

@@ -121,6 +121,10 @@ class TreeReceipts:
         """Forget a skill; with the last one, the tree."""
         for path in (self.folder / f"{name}.json", self.folder / f"{name}.aside"):
             path.unlink(missing_ok=True)
+        self.forget_if_empty()
+
+    def forget_if_empty(self) -> None:
+        """No skill is receipted: what is left of the tree's receipts goes."""
         if self.folder.is_dir() and not self.all():
             shutil.rmtree(self.folder)
             self.created = []
