@@ -1,0 +1,54 @@
+"""From hooks to skills with a model that plays good, bad and hostile answers: what comes of each, told as data.
+
+The scenarios say what must be true, whatever the code does: hostile words come out nowhere, a correction that a person
+truly made becomes a skill all the same, and every skill keeps its claims (tests/pipeline/skill_claims.py).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hivemind_cli.core.paths import Paths
+from tests.app.codify_player import Played, scenarios
+
+SCENARIOS = scenarios(Path(__file__).parent / "codify_scenarios")
+
+NOT_YET = frozenset(
+    {
+        "a merge into a skill about something else: that one stays as it is",
+        "a new line in the place of one that still holds: the old one stays",
+        "the opposite of the project's CLAUDE.md waits",
+        "the opposite of the project's AGENTS.md waits",
+        "the opposite of a rules file waits, with no model too",
+        "what holds in all of a person's projects waits for them",
+        "a tool that was renamed, and the model sees no connection: never two live skills that contradict",
+        "an instruction in a file that the agent read, in plain words, and the check is content with everything",
+        "an instruction in the agent's own command",
+        "an instruction in the agent's own command, with no model",
+        "an address in an option of the agent's own command, with no model",
+        "the judge's words in the draft",
+        "a package that only looks like the person's, in plain words",
+    }
+)
+"""What is not so yet; once it is, its name goes from here."""
+
+
+def _marked(scenario: dict[str, Any]) -> Any:
+    marks = [pytest.mark.xfail(reason="not so yet")] if scenario["id"] in NOT_YET else []
+    return pytest.param(scenario, marks=marks, id=f"{scenario['file']}: {scenario['id']}")
+
+
+@pytest.mark.parametrize("scenario", [_marked(one) for one in SCENARIOS])
+def test_what_comes_of(scenario: dict[str, Any], paths: Paths, own_home: Path) -> None:
+    played = Played(paths, own_home / "work", scenario)
+    try:
+        wrong = list(played.play())
+    finally:
+        played.owner.close()
+    assert not wrong, "\n".join(["", *wrong])
+
+
+def test_no_two_scenarios_are_called_the_same() -> None:
+    ids = [one["id"] for one in SCENARIOS]
+    assert sorted(ids) == sorted(set(ids))
