@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hivemind_cli.core import acts, fence
-from hivemind_cli.core.headless import SYSTEM, HeadlessCommand, Said, dig, json_lines, number
+from hivemind_cli.core.headless import SYSTEM, HeadlessCommand, plain_text
 from hivemind_cli.hosts import calls, jsonlines, values
 from hivemind_cli.hosts.base import Seen
 from hivemind_cli.hosts.keys import reply_key
@@ -178,36 +178,18 @@ def headless(program: str, model: str = "") -> HeadlessCommand:
     """How to ask the `pi` at path `program`. Source: its documentation of 1.5.2, and runs of 0.73.1.
 
     Without extensions there is no MCP either; versions that have none of their own refuse to start with --no-mcp.
+    Its JSON mode tells the tokens, but repeats the whole answer with every piece of it.
     """
     return HeadlessCommand(
         argv=(
             program,
-            *("-p", "--mode", "json", "--no-session", "--no-tools", "--no-extensions", "--no-skills"),
+            *("-p", "--no-session", "--no-tools", "--no-extensions", "--no-skills"),
             *("--no-context-files", "--no-prompt-templates"),
             *(("--model", model) if model else ()),
             *("--system-prompt", SYSTEM),
         ),
-        read=_read_headless,
+        read=plain_text,
         env_drop=("PI_CODING_AGENT",),
         model=model,
         sign_in="pi, then /login",
     )
-
-
-def _read_headless(stdout: str) -> Said:
-    """JSON lines of what happened; message_end of the assistant has the text, the usage and the price."""
-    said = Said()
-    for line in json_lines(stdout):
-        message = line.get("message")
-        if line.get("type") == "message_end" and dig(message, "role") == "assistant":
-            parts = dig(message, "content") or ()
-            stopped = dig(message, "stopReason")
-            said = Said(
-                answer="".join(part["text"] for part in parts if part.get("type") == "text"),
-                failed=str(dig(message, "errorMessage") or stopped) if stopped not in ("stop", None) else "",
-                model=values.text(dig(message, "model")),
-                tokens_in=said.tokens_in + int(number(message, "usage.input", "usage.cacheRead", "usage.cacheWrite")),
-                tokens_out=said.tokens_out + int(number(message, "usage.output")),
-                cost_usd=said.cost_usd + number(message, "usage.cost.total"),
-            )
-    return said
