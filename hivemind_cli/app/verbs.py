@@ -5,13 +5,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hivemind_cli.app import judging, labelling, skill_tests
+from hivemind_cli.app import estimating, judging, labelling, skill_tests
 from hivemind_cli.app.answering import Answering
 from hivemind_cli.app.own_figures import own_figures
 from hivemind_cli.core.errors import DaemonError
 from hivemind_cli.core.project import identify, kept_workspaces, workspace_for
 from hivemind_cli.core.records import GateSkip, SaidKind, SkillRevision
 from hivemind_cli.index.base import Scope
+from hivemind_cli.llm.meter import Metered
 from hivemind_cli.storage import wire
 
 if TYPE_CHECKING:
@@ -77,7 +78,11 @@ class Verbs:
         return {}
 
     def _codify(self, args: dict[str, Any]) -> dict[str, Any]:
-        store = self._owner.store
+        store, provider = self._owner.store, self._owner.provider
+        if args.get("dry_run"):
+            return asdict(estimating.plan(self._owner, _now()))
+        if args.get("retry") and isinstance(provider, Metered):
+            provider.wake()
         before = store.count(SkillRevision), store.count(GateSkip)
         while self._owner.drain() or self._owner.work():
             pass
@@ -85,6 +90,7 @@ class Verbs:
         return {
             "revisions": store.count(SkillRevision) - before[0],
             "skipped": store.count(GateSkip) - before[1],
+            "pause": estimating.pause(self._owner, _now()),
         }
 
     def _reindex(self, args: dict[str, Any]) -> dict[str, Any]:

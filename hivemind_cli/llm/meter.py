@@ -127,9 +127,9 @@ def price_known(store: Receipts, provider: str, model: str) -> Price:
     return FREE if answered and not any(call.cost_usd for call in answered) else price_of(model)
 
 
-def resting(store: Receipts, provider: str, now: datetime, *, since: datetime | None = None) -> Pause | None:
-    """Does `provider` rest after its last failures? Those before `since` are forgiven."""
-    calls = [call for call in _newest(store, provider) if since is None or call.occurred_at >= since]
+def resting(store: Receipts, provider: str, now: datetime) -> Pause | None:
+    """Does `provider` rest after its last failures?"""
+    calls = _newest(store, provider)
     if not calls or calls[0].result == OK:
         return None
     last = calls[0]
@@ -180,7 +180,8 @@ class Metered:
         self._workspace_id = workspace_id
         self._sleep = sleep
         self._stops = stops()
-        self._awake_since: datetime | None = None
+        self._awake = False
+        """May the next call be begun though the provider rests?"""
         self._lock = threading.Lock()
         self._begun: dict[object, Spent] = {}
         """What the calls under way may take: they have no receipt yet."""
@@ -201,12 +202,12 @@ class Metered:
     def available(self) -> str:
         """What the provider says, else why it rests, else whether a cap is reached."""
         now = self._clock()
-        rest = resting(self._store, self.name, now, since=self._awake_since)
+        rest = None if self._awake else resting(self._store, self.name, now)
         return self._provider.available() or (rest.why if rest else wall(self._config, spent_today(self._store, now)))
 
     def wake(self) -> None:
-        """Forgive the failures so far: a person says that the provider can be asked again."""
-        self._awake_since = self._clock()
+        """Let the next call be begun though the provider rests: a person says that it works again."""
+        self._awake = True
 
     def complete(self, request: Request) -> Reply:
         """Ask, and once more if the provider may say yes soon.
@@ -269,7 +270,7 @@ class Metered:
     def _admission(self, request: Request) -> Spent:
         """What the call may take at most. CapReached, Resting."""
         now = self._clock()
-        rest = resting(self._store, self.name, now, since=self._awake_since)
+        rest = None if self._awake else resting(self._store, self.name, now)
         if rest:
             raise Resting(
                 f"{self.name} rests until {rest.until:%Y-%m-%d %H:%M} UTC.",
@@ -286,6 +287,7 @@ class Metered:
         if reached:
             goes_on = "It goes on at 00:00 UTC." if spent.calls else "Raise it: `hivemind config set`."
             raise CapReached("No model is asked any more today.", why=reached, fix=goes_on)
+        self._awake = False
         return Spent(1, tokens_in + request.tokens_max, usd)
 
     def _told(self, exc: Exception) -> str:

@@ -248,16 +248,18 @@ def test_a_restart_does_not_forget_the_rest_nor_the_spending(tmp_path: Path, req
     store.close()
 
 
-def test_a_person_can_end_the_rest(request_: Request) -> None:
+def test_a_person_can_have_it_asked_once_more(request_: Request) -> None:
     store, day = InMemoryStore(), Day()
     store.append([_receipt(NOON, "no") for _ in range(5)])
-    metered = _metered(Scripted([ProviderError("no"), FINE]), store, day=day)
+    metered = _metered(Scripted([ProviderUnavailable("no"), FINE, FINE]), store, day=day)
     assert isinstance(_fail(metered, request_), Resting)
-    day.now += timedelta(seconds=1)
     metered.wake()
-    assert not isinstance(_fail(metered, request_), Resting)
-    metered.complete(request_)
     assert metered.available() == ""
+    assert not isinstance(_fail(metered, request_), Resting)
+    assert isinstance(_fail(metered, request_), Resting)
+    metered.wake()
+    for _ in range(2):  # a good answer ends the rest
+        metered.complete(request_)
 
 
 def test_a_short_pause_that_was_asked_for_is_waited_out(request_: Request) -> None:
