@@ -86,7 +86,7 @@ class Played:
             self.trees[name] = make_tree(self.root / name)
             for path, text in self.scenario.get("tree", {}).items():
                 (self.trees[name] / path).parent.mkdir(parents=True, exist_ok=True)
-                (self.trees[name] / path).write_text(text, "utf-8")
+                (self.trees[name] / path).write_text(str(filled(text)), "utf-8")
         return self.trees[name]
 
     def play(self) -> Iterator[str]:
@@ -108,9 +108,11 @@ class Played:
 
     def wrong(self, then: Mapping[str, Any]) -> Iterator[str]:
         skills = current_skills(self.store)
-        yield from _unlike(then.get("skills", []), skills)
+        if skills or "skills?" not in then:
+            yield from _unlike(then.get("skills", then.get("skills?", [])), skills)
         yield from self._on_disk(sum(one.state is SkillState.LIVE for one in skills))
-        yield from _counted("skips", then.get("skips", []), [one.reason for one in self._all(GateSkip)])
+        reasons = [one.reason for one in self._all(GateSkip)]
+        yield from _counted("skips", then.get("skips", []), reasons, also=then.get("skips?", []))
         abouts = [one.about for one in self._all(Notice) if one.about not in USUAL]
         yield from _counted("notices", then.get("notices", []), abouts, also=then.get("notices?", []))
         for purpose, times in then.get("asked", {}).items():
@@ -303,7 +305,7 @@ def _differs(wanted: Mapping[str, Any], skill: SkillRevision) -> list[str]:
 
 
 def _counted(what: str, expected: list[str], seen: list[str], also: Collection[str] = ()) -> Iterator[str]:
-    """As many as expected, each like one of them. `also`: what may be there besides."""
+    """As many as expected, each like one of them. `also`: what the others may be like."""
     left = list(seen)
     for wanted in expected:
         one = next((each for each in left if re.search(wanted, each)), None)
@@ -311,7 +313,7 @@ def _counted(what: str, expected: list[str], seen: list[str], also: Collection[s
             yield f"{what}: none is like {wanted!r}; {seen}"
         else:
             left.remove(one)
-    left = [one for one in left if one not in also]
+    left = [one for one in left if not any(re.search(each, one) for each in also)]
     if left:
         yield f"{what}: not expected: {left}"
 

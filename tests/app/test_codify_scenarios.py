@@ -16,19 +16,15 @@ SCENARIOS = scenarios(Path(__file__).parent / "codify_scenarios")
 
 NOT_YET = frozenset(
     {
+        "the same line three times stands once",
+        "a merge that would slip a line into a skill a person trusts",
         "a merge into a skill about something else: that one stays as it is",
-        "a new line in the place of one that still holds: the old one stays",
         "the opposite of the project's CLAUDE.md waits",
         "the opposite of the project's AGENTS.md waits",
         "the opposite of a rules file waits, with no model too",
         "what holds in all of a person's projects waits for them",
-        "a tool that was renamed, and the model sees no connection: never two live skills that contradict",
-        "an instruction in a file that the agent read, in plain words, and the check is content with everything",
-        "an instruction in the agent's own command",
         "an instruction in the agent's own command, with no model",
         "an address in an option of the agent's own command, with no model",
-        "the judge's words in the draft",
-        "a package that only looks like the person's, in plain words",
     }
 )
 """What is not so yet; once it is, its name goes from here."""
