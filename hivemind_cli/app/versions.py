@@ -10,6 +10,8 @@ from hivemind_cli.core.records import Scope, SkillRevision, SkillState
 from hivemind_cli.skills.format import sections
 
 _BULLET = re.compile(r"\s*(?:(?:[-*+]|\d{1,9}[.)])\s+)?")
+PERSONS = "a person"
+"""In the reason of every version that a person made."""
 FOR_WHOM = {Scope.PROJECT: "its project", Scope.USER: "every project", Scope.TEAM: "the team"}
 
 
@@ -21,6 +23,8 @@ class Change:
     added: int
     """Lines."""
     removed: int
+    by: str
+    """a person, where their hand made it; else the drafter."""
     scope: str = ""
     """For whom it is from here on, if that changed."""
 
@@ -55,7 +59,8 @@ def changes(history: Sequence[SkillRevision]) -> list[Change]:
     for one in history:
         old, new = Counter(readable(before)) if before else Counter(), Counter(readable(one))
         scope = FOR_WHOM[one.scope] if before and before.scope is not one.scope else ""
-        found.append(Change(one, (new - old).total(), (old - new).total(), scope))
+        by = PERSONS if PERSONS in one.reason or one.drafter == "person" else one.drafter
+        found.append(Change(one, (new - old).total(), (old - new).total(), by, scope))
         before = one
     return found
 

@@ -76,7 +76,8 @@ def body_lines(item: "Waiting", width: int) -> list[Line]:
         lines += _told("Why", item.why, width)
     lines += _told("History", item.backtest, width)
     lines += _told("Tests", item.moments, width)
-    lines += [("", PLAIN), *_text(item, width)]
+    if item.diff or not item.others:  # else it stands beside the other
+        lines += [("", PLAIN), *_text(item, width)]
     for other in item.others:
         lines += [("", PLAIN), (f"It {other.relation} {other.name} v{other.version} ({other.state.value})", BOLD)]
         lines += beside(item.text, other.text, width)

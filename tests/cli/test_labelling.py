@@ -1,19 +1,14 @@
 """`corrections label` in a real terminal, in a pipe, and its screen at any size."""
 
 import contextlib
-import fcntl
 import json
 import os
 import pty
-import re
-import select
 import signal
 import stat
-import struct
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +22,7 @@ from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.label_screen import KINDS, help_lines, turn_lines
 from hivemind_cli.cli.screen import DOWN, ESCAPE, PAGE_UP, UP, Screen
 from hivemind_cli.core.records import Event, Judgement, Project, SaidKind
+from tests.cli.terminal import Terminal
 from tests.pipeline.session import START, Session
 
 ROOT = Path(__file__).parents[2]
@@ -63,54 +59,8 @@ def labels(door: Door) -> dict[str, tuple[SaidKind, bool | None]]:
     return {words[row.record.event_id]: (row.record.said, row.record.durable) for row in door.store.find(Judgement)}
 
 
-class Terminal:
-    """A person at `hivemind corrections label ...` in 80 columns and 24 rows."""
-
-    def __init__(self, *words: str) -> None:
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self.before = termios.tcgetattr(slave)
-        self.slave = slave
-        self.seen = ""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "hivemind_cli", "corrections", "label", *words],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
-            start_new_session=True,
-        )
-
-    def press(self, keys: str) -> None:
-        os.write(self.master, keys.encode())
-
-    def reads(self, pattern: str, seconds: float = 20.0) -> str:
-        """What is shown up to and with `pattern`, since the last time."""
-        deadline = time.monotonic() + seconds
-        while not (found := re.search(pattern, self.seen, re.DOTALL)):
-            assert time.monotonic() < deadline, (pattern, self.seen)
-            if select.select([self.master], [], [], 0.2)[0]:
-                self.seen += os.read(self.master, 65536).decode("utf-8", "replace")
-        shown, self.seen = self.seen[: found.end()], self.seen[found.end() :]
-        return shown
-
-    def ends(self) -> tuple[int, str]:
-        """Its exit code, and what it still said; the terminal is as it was."""
-        deadline = time.monotonic() + 20
-        while self.process.poll() is None and time.monotonic() < deadline:
-            if select.select([self.master], [], [], 0.1)[0]:
-                self.seen += os.read(self.master, 65536).decode("utf-8", "replace")
-        while select.select([self.master], [], [], 0.1)[0]:
-            self.seen += os.read(self.master, 65536).decode("utf-8", "replace")
-        assert termios.tcgetattr(self.slave) == self.before
-        code = self.process.wait(timeout=5)
-        os.close(self.master)
-        os.close(self.slave)
-        return code, self.seen
-
-
 def test_a_sitting_with_a_mistake_undone_and_its_numbers(door: Door) -> None:
-    at = Terminal("--all-turns")
+    at = Terminal("corrections", "label", "--all-turns")
     shown = at.reads("Esc leave")
     assert "1 of 5" in shown and "Bash: bring module" in shown and WORDS[0] in shown
     assert "0.9" not in shown  # nothing of what the detector thinks
@@ -140,7 +90,7 @@ def test_a_sitting_with_a_mistake_undone_and_its_numbers(door: Door) -> None:
         WORDS[2]: (SaidKind.FAILURE_REPORT, None),
         WORDS[3]: (SaidKind.UNKNOWN, None),
     }
-    again = Terminal("--all-turns")
+    again = Terminal("corrections", "label", "--all-turns")
     assert WORDS[4] in again.reads("1 of 1.*Esc leave")
     again.press("a")
     code, said = again.ends()
@@ -152,7 +102,7 @@ SLOW = [pytest.param(one, marks=pytest.mark.slow) for one in (signal.SIGINT, sig
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, *SLOW])
 def test_whatever_ends_it_the_terminal_is_as_it_was_and_labels_stay(door: Door, number: signal.Signals) -> None:
-    at = Terminal("--all-turns")
+    at = Terminal("corrections", "label", "--all-turns")
     at.reads("1 of 5.*Esc leave")
     at.press("c")
     at.reads("2 of 5.*Esc leave")

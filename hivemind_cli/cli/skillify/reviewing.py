@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hivemind_cli.core.records import SkillRevision
 
 Names = list[str]
-_DONE = {"accept": "accepted", "reject": "dropped", "keep": "kept", "edit": "live as you edited it", "skip": "waits on"}
+_DONE = {"accept": "live", "reject": "dropped", "keep": "kept", "edit": "live as you edited it", "skip": "waits on"}
 
 
 def review(
@@ -100,7 +100,13 @@ def _carry_out(door: Door, decisions: list[Decision], json: bool) -> None:
     made: list[SkillRevision] = []
     told: list[dict[str, Any]] = []
     for one in decisions:
-        row: dict[str, Any] = {"skill": one.skill.name, "decision": one.verb, "done": True, "made": []}
+        row: dict[str, Any] = {
+            "skill": one.skill.name,
+            "was": one.skill.state.value,
+            "decision": one.verb,
+            "done": True,
+            "made": [],
+        }
         try:
             current = reading.history_of(door.store, one.skill.skill_id)[-1]
             now = datetime.now(UTC)
@@ -128,8 +134,10 @@ def _tell(told: list[dict[str, Any]], left: list[str]) -> None:
         if not one["made"] and one["decision"] != "skip":
             say(f"{one['skill']}: {_DONE[one['decision']]}.")
         for each in one["made"]:
-            did = _DONE[one["decision"]] if each["skill"] == one["skill"] and each["state"] == "live" else "retired"
-            say(f"{each['skill']} v{each['version']}: {did}. `hivemind skillify undo {each['skill']}` takes it back.")
+            own = each["skill"] == one["skill"]
+            did = _DONE[one["decision"]] if own and one["decision"] != "reject" else each["state"].value
+            back = "accept" if own and one["was"] not in ("live", "retired") and did == "retired" else "undo"
+            say(f"{each['skill']} v{each['version']}: {did}. `hivemind skillify {back} {each['skill']}` takes that back.")
     for trouble in left:
         note(f"[yellow]![/] {quoted(trouble, 300)}", indent=2)
 

@@ -29,7 +29,7 @@ def show(name: Name, json: Json = False) -> None:
 
 
 def log(name: Name, json: Json = False) -> None:
-    """List the versions of a skill: when, by whom, why, and how many lines each added and removed."""
+    """List the versions of a skill: when, by whom, why, and the lines that each added and removed."""
     from hivemind_cli.app import reading, versions
 
     store = Door.open().store
@@ -43,7 +43,7 @@ def log(name: Name, json: Json = False) -> None:
         say(
             f"[bold]v{revision.version:<3}[/] {revision.occurred_at.astimezone():%Y-%m-%d %H:%M}  "
             f"{revision.state.value:<11} [green]+{one.added}[/] [red]-{one.removed}[/]  "
-            f"[dim]{quoted(revision.drafter, 40)}[/]",
+            f"[dim]by {quoted(one.by, 40)}[/]",
             indent=5,
         )
         if revision.reason or moved:
@@ -134,7 +134,7 @@ def _beginning(correction: "Correction | None") -> str:
 def _change_json(one: "Change") -> dict[str, Any]:
     from hivemind_cli.cli.output import plain
 
-    return {**plain(one.revision), "added": one.added, "removed": one.removed}
+    return {**plain(one.revision), "added": one.added, "removed": one.removed, "by": one.by}
 
 
 def _blamed_json(one: "Blamed", known: "dict[str, Correction]") -> dict[str, Any]:
