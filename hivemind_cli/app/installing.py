@@ -7,9 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 from hivemind_cli import __version__
+from hivemind_cli.app import memory_skill
 from hivemind_cli.core.assets import asset
 from hivemind_cli.core.config import Config
-from hivemind_cli.core.errors import HostError
+from hivemind_cli.core.errors import HivemindError, HostError
 from hivemind_cli.core.hook_settings import HookSettings
 from hivemind_cli.core.hook_settings import write as write_hook_settings
 from hivemind_cli.core.paths import FILE_MODE, Paths
@@ -17,6 +18,7 @@ from hivemind_cli.hosts.apply import UndoResult, apply, read_receipt, undo
 from hivemind_cli.hosts.base import Edit, Host, Reader
 from hivemind_cli.hosts.command import base_python, hook_command
 from hivemind_cli.llm import ENVIRONMENT
+from hivemind_cli.skills.disk import Withdrawn
 
 HOOK_FILES = ("hivemind_hook.py", "hivemind_hook_recall.py")
 _WAKE_EVENTS = ("Stop", "SessionEnd", "StopFailure")
@@ -34,6 +36,10 @@ class Planned:
     notices: list[str]
     problem: HostError | None = None
     """Why this host cannot be wired."""
+    skill: tuple[memory_skill.Place, ...] = ()
+    """Where it is told how to use hivemind."""
+    skill_edits: tuple[Edit, ...] = ()
+    """What would be written there."""
 
 
 def chosen_hosts(paths: Paths, hosts: Mapping[str, Host], only: Sequence[str], env: Mapping[str, str]) -> list[Host]:
@@ -50,7 +56,10 @@ def plan(paths: Paths, chosen: Sequence[Host], env: Mapping[str, str]) -> list[P
         folder = config_dir(host, env)
         try:
             edits = host.plan_install(paths.home, command_for(paths, host), config_dir=folder)
-            planned.append(Planned(host, edits, host.notices(paths.home, config_dir=folder)))
+            places = tuple(memory_skill.places(paths, host, folder))
+            told, left = memory_skill.plan(paths, places)
+            notices = [*host.notices(paths.home, config_dir=folder), *left]
+            planned.append(Planned(host, edits, notices, skill=places, skill_edits=tuple(told)))
         except HostError as problem:
             planned.append(Planned(host, [], [], problem))
     return planned
@@ -64,8 +73,11 @@ def install(
     daemon: Sequence[str],
     env: Mapping[str, str],
     now: datetime,
-) -> None:
-    """Carry out a plan. HostError: a host's file could not be written; what was written before it stays."""
+) -> list[str]:
+    """Carry out a plan; what was left as it is besides the plan's notices, in sentences.
+
+    HostError: a host's file could not be written; what was written before it stays.
+    """
     paths.make()
     copy_hook(paths)
     write_settings(paths, config, [one.host for one in planned], daemon=daemon)
@@ -74,14 +86,25 @@ def install(
             folder = config_dir(one.host, env)
             stamp = f"{now.isoformat(timespec='seconds')} hivemind {__version__}"
             apply(one.edits, paths.receipts, one.host.NAME, stamp, config_dir=str(folder or ""))
+    # After the settings, whose receipt then knows the folders that both need.
+    places = dict.fromkeys(place for one in planned if one.problem is None for place in one.skill)
+    told = {notice for one in planned for notice in one.notices}
+    return [notice for notice in memory_skill.publish(paths, places) if notice not in told]
 
 
 def uninstall(paths: Paths, hosts: Mapping[str, Host]) -> dict[str, list[UndoResult]]:
     """Take our entries out of every host's files and silence the hook; what became of each file.
 
     Stop the daemon afterwards: a host that read its hooks at its start goes on running them, and would start it again.
+    HivemindError, once all else is done: the skill about hivemind could not be taken back.
     """
-    results = {}
+    results: dict[str, list[UndoResult]] = {}
+    unwritable: HivemindError | None = None
+    skills: list[UndoResult] = []
+    try:  # Before the settings: folders that were made for both must be empty when theirs are undone.
+        skills = [_skill_result(one) for one in memory_skill.withdraw(paths)]
+    except HivemindError as problem:
+        unwritable = problem
     for name, host in hosts.items():
         receipt = read_receipt(paths.receipts, name)
         folder = Path(receipt.config_dir) if receipt and receipt.config_dir else None
@@ -95,7 +118,16 @@ def uninstall(paths: Paths, hosts: Mapping[str, Host]) -> dict[str, list[UndoRes
         )
     if paths.hook.parent.exists():
         write_hook_settings(paths.hook_settings, _SILENT)
+    if unwritable:
+        raise unwritable
+    if skills:
+        first = next(iter(results))
+        results[first] = [*results[first], *skills]
     return results
+
+
+def _skill_result(gone: Withdrawn) -> UndoResult:
+    return UndoResult(gone.path, "deleted" if gone.removed or not gone.path.exists() else "left")
 
 
 def silenced(paths: Paths) -> bool:

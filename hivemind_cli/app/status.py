@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-from hivemind_cli.app import decay
+from hivemind_cli.app import decay, memory_skill
 from hivemind_cli.app.installing import command_for, config_dir, installed_dirs
 from hivemind_cli.app.reading import WAITING, current_skills
 from hivemind_cli.core.config import Config
@@ -171,6 +171,7 @@ def _host(host: Host, store: Store, paths: Paths, env: Mapping[str, str]) -> Hos
     wired_at = _installed_at(paths, host)
     heard = max((moment for moment in (last, wired_at) if moment), default=None)
     silent = bool(wired and grown and heard and grown - heard > SILENT_AFTER)
+    untold = memory_skill.notices(paths, memory_skill.places(paths, host, folder)) if wired else ()
     return HostStatus(
         name=host.NAME,
         label=host.LABEL,
@@ -179,7 +180,7 @@ def _host(host: Host, store: Store, paths: Paths, env: Mapping[str, str]) -> Hos
         last_event_at=last,
         transcripts_at=grown,
         silent=silent,
-        notices=tuple(host.notices(paths.home, config_dir=folder)),
+        notices=(*host.notices(paths.home, config_dir=folder), *untold),
     )
 
 

@@ -15,6 +15,8 @@ from hivemind_cli.cli.output import note, print_json, quoted, say
 if TYPE_CHECKING:
     from hivemind_cli.app.installing import Planned
 
+_CUT = "only our entries were cut: you changed it meanwhile"
+_CHANGED = {"left": "you changed it: it is yours"}
 Only = Annotated[str, typer.Option("--only", help="Wire these alone; ids with commas between: claude.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")]
 
@@ -51,11 +53,13 @@ def install(
     if planned and not yes and not json and _model_allowed(door):
         door = Door(door.paths)  # reads the settings anew
         door.client.stop()
-    installing.install(door.paths, door.config, planned, daemon=command(), env=os.environ, now=datetime.now(UTC))
+    left = installing.install(door.paths, door.config, planned, daemon=command(), env=os.environ, now=datetime.now(UTC))
     _keep_workspace(door, tell=note if json else say)
     if json:
-        print_json([_as_json(one, diff(one.edits)) for one in planned])
+        print_json([_as_json(one, diff([*one.edits, *one.skill_edits])) for one in planned])
         return
+    for notice in left:
+        note(f"[yellow]![/] {quoted(notice, 400)}", indent=2)
     for one in planned:
         if one.problem:
             note(f"[yellow]{one.host.LABEL} was left alone.[/] {quoted(str(one.problem), 400)}", indent=2)
@@ -96,7 +100,7 @@ def uninstall(
         return
     for name, files in results.items():
         for file in files:
-            proof = "byte for byte as before" if file.proven else "only our entries were cut: you changed it meanwhile"
+            proof = "byte for byte as before" if file.proven else _CHANGED.get(file.outcome, _CUT)
             say(
                 f"[green]✓[/] {door.hosts[name].LABEL}: {quoted(str(file.path), 200)} {file.outcome}, {proof}", indent=2
             )
@@ -124,20 +128,22 @@ def _show_plan(planned: "Sequence[Planned]", json: bool) -> None:
     from hivemind_cli.hosts.apply import diff
 
     if json:
-        print_json([_as_json(one, diff(one.edits)) for one in planned])
+        print_json([_as_json(one, diff([*one.edits, *one.skill_edits])) for one in planned])
         return
     for one in planned:
         if one.problem:
             note(f"[yellow]{one.host.LABEL}: {quoted(str(one.problem), 400)}[/]")
-        elif not one.edits:
+        elif not one.edits and not one.skill_edits:
             note(f"{one.host.LABEL}: nothing to change")
-        print(diff(one.edits), end="")
+        for notice in one.notices:
+            note(f"[yellow]![/] {quoted(notice, 400)}", indent=2)
+        print(diff([*one.edits, *one.skill_edits]), end="")
 
 
 def _as_json(one: "Planned", changes: str) -> dict[str, object]:
     return {
         "host": one.host.NAME,
-        "files": [str(edit.path) for edit in one.edits],
+        "files": [str(edit.path) for edit in (*one.edits, *one.skill_edits)],
         "diff": changes,
         "notices": one.notices,
         "problem": str(one.problem) if one.problem else "",
@@ -146,13 +152,16 @@ def _as_json(one: "Planned", changes: str) -> dict[str, object]:
 
 def _agreed(planned: "Sequence[Planned]") -> bool:
     """Ask only where somebody can answer."""
-    files = [edit.path for one in planned for edit in one.edits]
+    files = [edit.path for one in planned for edit in (*one.edits, *one.skill_edits)]
     if not files or not sys.stdin.isatty():
         return True
     for file in files:
         note(f"  {quoted(str(file), 200)}")
     return typer.confirm(
-        "hivemind adds its hooks to these files (`--dry-run` shows how). Go on?", default=True, err=True
+        "hivemind adds its hooks to these files, and a skill that tells agents how to ask it (`--dry-run` shows how). "
+        "Go on?",
+        default=True,
+        err=True,
     )
 
 

@@ -70,7 +70,7 @@ class UndoResult:
     path: Path
     outcome: str
     """restored (byte-equal to before), deleted (we had made it), cleaned (only our entries cut, for a person had
-    changed it), untouched (nothing of ours was there)."""
+    changed it), untouched (nothing of ours was there), left (ours, but a person had changed it: it is theirs)."""
     diff: str = ""
     """For `cleaned`: what the person changed meanwhile; "" where that is not known."""
 

@@ -191,6 +191,17 @@ def withdraw(tree: Path, receipts: Path, name: str | None = None, skill_id: str 
     return done
 
 
+def digest(text: str) -> str:
+    """What receipts know a text by, whatever its line ends."""
+    return _sha256(text)
+
+
+def digest_of(path: Path) -> str:
+    """Of the text that stands there; "" if none can be read."""
+    text = tree_files.read(path)
+    return "" if text is None else _sha256(text)
+
+
 def _forget_another_tree(kept: TreeReceipts, tree: Path) -> None:
     """A clone or worktree made anew at this path lacks files that nobody deleted."""
     identity = identity_of(tree)

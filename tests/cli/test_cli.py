@@ -248,7 +248,7 @@ def test_install_and_purge_leave_a_home_as_it_was(own_home: Path) -> None:
     settings.write_text('{"model": "opus"}')
     assert run("install", "--yes").returncode == 0
     assert run("status").returncode == 0
-    assert {path.name for path in own_home.iterdir()} == {".claude", ".hivemind"}
+    assert {path.name for path in own_home.iterdir()} == {".agents", ".claude", ".hivemind"}
     done = run("uninstall", "--purge", "--yes")
     assert done.returncode == 0 and "byte for byte" in done.stdout
     assert settings.read_text() == '{"model": "opus"}'

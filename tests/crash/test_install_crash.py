@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hivemind_cli.app import memory_skill
 from hivemind_cli.core.assets import asset
 from hivemind_cli.core.hook_settings import HookSettings
 from hivemind_cli.core.paths import Paths
@@ -41,6 +42,7 @@ def test_a_killed_install_leaves_whole_files_and_hooks_that_work(own_home: Path,
         assert wired.command("uninstall").returncode == 0
         assert settings.read_bytes() == ORIGINAL
         assert [path.name for path in settings.parent.iterdir()] == ["settings.json"]
+        assert not (own_home / ".agents").exists()
     print(f"{killed} killed in {rounds} rounds, {worked} times the hooks were wired, usually {usual_s:.2f} s")
     assert killed > rounds / 4
     assert worked
@@ -65,6 +67,8 @@ def look(wired: Wired, settings: Path) -> bool:
     for name in FILES:
         copy = wired.paths.hook.with_name(name)
         assert not copy.exists() or copy.read_bytes() == asset("hooks", name).read_bytes()
+    skill = settings.parent / "skills" / memory_skill.NAME / "SKILL.md"
+    assert not skill.exists() or skill.read_text() == memory_skill.text()
     if wired.paths.hook_settings.exists():
         raw = wired.paths.hook_settings.read_bytes()
         assert HookSettings.parse(raw).render() == raw
