@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hivemind_cli.app import OwnedHivemind, skill_tests, skillset
+from hivemind_cli.app import OwnedHivemind, reading, skill_tests, skillset
 from hivemind_cli.app.skill_tests import Retests
 from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.records import Event, EventKind, Notice, SkillCheck, SkillRevision, SkillState
@@ -170,16 +170,20 @@ class TestAnotherMatcher:
         again.run()
         assert past.store.count(SkillCheck) == 8
 
-    def test_somebody_who_changes_it_meanwhile_wins(self, past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("last_moment", [False, True])
+    def test_somebody_who_changes_it_meanwhile_wins(
+        self, past: Past, monkeypatch: pytest.MonkeyPatch, last_moment: bool
+    ) -> None:
         revision = replace(noisy(past), id="r2", version=2)
         past.store.append([revision])
-        record = Retests._record
+        look = reading.history_of
 
-        def meanwhile(self: Retests, *args: object) -> int:
-            skillset.retire(past.store, revision, NOW)
-            return record(self, *args)  # type: ignore[arg-type]
+        def meanwhile(store: Store, skill_id: str) -> list[SkillRevision]:
+            seen = look(store, skill_id)
+            skillset.retire(store, revision, NOW)
+            return seen if last_moment else look(store, skill_id)
 
-        monkeypatch.setattr(Retests, "_record", meanwhile)
+        monkeypatch.setattr(reading, "history_of", meanwhile)
         assert retests(past.store).run() == 0
         assert newest(past.store, revision).state is SkillState.RETIRED and not notices(past.store)
 
