@@ -24,8 +24,8 @@ from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.codify import model
 from hivemind_cli.pipeline.codify.check import checked, screened
 from hivemind_cli.pipeline.codify.draft import Draft
-from hivemind_cli.pipeline.codify.evidence import Group, Shelf, carried, groups, of_history, turns
-from hivemind_cli.pipeline.codify.gate import CONFLICT, HOSTILE, KEEP, MERGE, Place, immature, place, refusal
+from hivemind_cli.pipeline.codify.evidence import Group, Shelf, carried, groups, is_open, of_history, turns
+from hivemind_cli.pipeline.codify.gate import CONFLICT, HOSTILE, KEEP, MERGE, Place, akin, immature, place, refusal
 from hivemind_cli.pipeline.codify.revise import first_revision, new_skill_id, next_revision, plain_draft
 from hivemind_cli.pipeline.codify.trial import Trial, Trials
 from hivemind_cli.storage.base import Row, Store
@@ -37,6 +37,8 @@ CODIFY, CODIFY_HISTORY = "codify", "codify_history"
 
 BESIDE = "beside"
 """A Place: lines for a live skill that must wait for a person, kept as a skill of their own until then."""
+REJECTED = "rejected by a person"
+"""How the reason of a person's own no begins, in a review."""
 logger = logging.getLogger(__name__)
 _GATE = "not worth a skill: "
 """How the reason of a skip begins that a model decided: remembered, it is not asked again until evidence doubles."""
@@ -103,16 +105,16 @@ class Codify:
         why = immature(allowed)
         spot = place(Group(tuple(allowed_fresh), tuple(allowed)), shelf)
         if not why:
-            why = _closed(spot, allowed)
+            why = _closed(spot, allowed, shelf)
         if why:
             return _unremembered([*outputs, _skip(allowed, why)], store)
-        if _model_said_no(allowed, store):
+        if _said_no(allowed, store):
             return _unremembered(outputs, store)
         evidence = [one for one in allowed if one.id not in on_shelf]
         return [*_unremembered(outputs, store), *self._written(evidence, spot, shelf, store)]
 
     def _written(self, evidence: list[Correction], spot: Place, shelf: Shelf, store: Store) -> list[Record]:
-        skills = [one for one in shelf.of_project(evidence[-1].project_id) if _open(one)]
+        skills = [one for one in shelf.of_project(evidence[-1].project_id) if is_open(one)]
         skill_id = new_skill_id(evidence)
         draft, spot, notices = self._draft(evidence, spot, skills, skill_id)
         if draft is None:
@@ -158,7 +160,7 @@ class Codify:
             opinion = model.ask(self._provider, evidence, skills, subject=self._subject(spot, skill_id))
             if opinion.draft is None:
                 return None, Place(opinion.reason or "the model saw no lesson"), []
-            spot, useful = _placed(opinion, spot, skills)
+            spot, useful = _placed(opinion, spot, skills, evidence)
             if not useful:
                 return plain_draft(evidence), spot, []
             subject = self._subject(spot, skill_id)
@@ -188,7 +190,7 @@ class Codify:
             state, why = SkillState.REVIEW, f"it adds to the skill {spot.skill.name}, which stays as it is"
         elif revision.project_id == NO_PROJECT:
             state, why = SkillState.REVIEW, "it belongs to no project, so it would apply in all"
-        elif spot.skill is not None and not _open(spot.skill):
+        elif spot.skill is not None and not is_open(spot.skill):
             state, why = SkillState.REVIEW, "it was out of use, but the mistake goes on"
         elif spot.skill is not None and spot.decision == MERGE and spot.skill.state is SkillState.REVIEW:
             state, why = SkillState.REVIEW, "its earlier version waits for review"
@@ -204,10 +206,15 @@ class Codify:
         return replace(revision, state=state, reason="; ".join(part for part in (revision.reason, why) if part))
 
 
-def _placed(opinion: model.Opinion, spot: Place, skills: Sequence[SkillRevision]) -> tuple[Place, bool]:
+def _placed(
+    opinion: model.Opinion, spot: Place, skills: Sequence[SkillRevision], evidence: Sequence[Correction]
+) -> tuple[Place, bool]:
     """Where the lesson belongs by the facts and the model's opinion; and is its draft of use there?"""
     if spot.decision == KEEP and opinion.decision != KEEP:
-        return Place(opinion.decision, next((one for one in skills if one.name == opinion.target), None)), True
+        target = next((one for one in skills if one.name == opinion.target), None)
+        if opinion.decision == MERGE and (target is None or not akin(evidence, target)):
+            return spot, True
+        return Place(opinion.decision, target), True
     if spot.decision == MERGE and opinion.decision == CONFLICT and spot.skill is not None:
         return Place(CONFLICT, spot.skill), True
     if opinion.decision == MERGE and (spot.skill is None or opinion.target != spot.skill.name):
@@ -233,23 +240,32 @@ def _refused(fresh: Sequence[Correction]) -> tuple[list[GateSkip], list[Correcti
     return [_skip(corrections, why) for why, corrections in refused.items()], allowed
 
 
-def _closed(spot: Place, allowed: Sequence[Correction]) -> str:
+def _closed(spot: Place, allowed: Sequence[Correction], shelf: Shelf) -> str:
     """Why a person's decision stands in the way; "" if none does. Twice the evidence reopens the question."""
     skill = spot.skill
-    if spot.decision != MERGE or skill is None or _open(skill):
+    if spot.decision != MERGE or skill is None or is_open(skill):
         return ""
-    if turns(allowed) >= 2 * max(turns([one for one in allowed if one.id in carried(skill)]), 1):
+    if turns(allowed) >= 2 * max(turns(shelf.behind(skill)), 1):
         return ""
     return f"the skill {skill.name} was put out of use"
 
 
-def _open(skill: SkillRevision) -> bool:
-    return skill.state not in (SkillState.RETIRED, SkillState.QUARANTINED)
+def _said_no(allowed: Sequence[Correction], store: Store) -> bool:
+    """Did a model, or a person, say that there is no lesson in them, and is there not twice the evidence since?"""
+    for skip in _skips_of(allowed, store):
+        then = [one for one in allowed if one.id in skip.correction_ids]
+        most = max(turns(then), 1 if then else len(skip.correction_ids))
+        if skip.reason.startswith((_GATE, REJECTED)) and turns(allowed) < 2 * most:
+            return True
+    return False
 
 
-def _model_said_no(allowed: Sequence[Correction], store: Store) -> bool:
-    said = [skip for skip in _skips(allowed[-1], store) if skip.reason.startswith(_GATE)]
-    return bool(said) and len(allowed) < 2 * max(len(skip.correction_ids) for skip in said)
+def _skips_of(allowed: Sequence[Correction], store: Store) -> list[GateSkip]:
+    """What was decided of these corrections, or of others of their key."""
+    newest, ids = allowed[-1], {one.id for one in allowed}
+    keys = sorted({one.recurrence_key for one in allowed})
+    rows = store.find(GateSkip, workspace_id=newest.workspace_id, project_id=newest.project_id, recurrence_key=keys)
+    return [row.record for row in rows if row.record.recurrence_key or ids & set(row.record.correction_ids)]
 
 
 def _unremembered(skips: Sequence[GateSkip], store: Store) -> list[Record]:

@@ -16,22 +16,29 @@ from hivemind_cli.core import redact
 from hivemind_cli.core.acts import Act
 from hivemind_cli.core.errors import ProviderError
 from hivemind_cli.core.match import content
-from hivemind_cli.core.records import Correction, SkillLine
+from hivemind_cli.core.records import Correction, CorrectionKind, SkillLine
+from hivemind_cli.core.shell import simple_commands
 from hivemind_cli.llm.base import Provider, Request
 from hivemind_cli.pipeline.codify import extractive
 from hivemind_cli.pipeline.codify.draft import RULES, Draft
 from hivemind_cli.pipeline.codify.template import template
-from hivemind_cli.pipeline.spoken import addressed, own_words, pasted
+from hivemind_cli.pipeline.spoken import addressed, in_own_words, own_words, pasted
 from hivemind_cli.pipeline.wording import Polarity
 
 PURPOSE = "check"
 CARRIED = "carried"
+SHARED_MIN = 1 / 3
+"""Share of a text's topic terms that must come from what happened: a model says it in other words, not about another
+thing."""
+_SAME_START = 4
+"""Letters from which one term that begins another counts as the same: "build", "building"."""
 TEXT_CHARS_MAX = 1500
 """Of each text of a correction that a model is shown."""
 _CODE = re.compile(r"`+([^`]+)`+")
 _EXACT = re.compile(r"\S*[/_\\=@$|]\S*|\S*\w\.\w\S*|(?<!\S)-{1,2}\w\S*")
 """Words that look like a command, option, path or address: they must be the person's, not the model's."""
 _LINK = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s`'\"<>)\]]+|\bwww\.[^\s`'\"<>)\]]+", re.IGNORECASE)
+_LETTERS = re.compile(r"[^\W\d_]+")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _MATTERS = ("when", "title", "description", "name")
 """What names the moment or the matter: what was asked for may carry it too."""
@@ -49,22 +56,31 @@ class _Claim:
 
 def fault(text: str, section: str, carrying: Sequence[Correction]) -> str:
     """What is wrong with a text that claims to rest on `carrying`, as far as rules tell, in words; "" if nothing."""
-    said = "\n".join(f"{own_words(one.quote)}\n{one.after}" for one in carrying)
-    asked = "\n".join(own_words(one.task) for one in carrying)
-    done = "" if section == "do" else "\n".join(map(_done, carrying))
+    why = strange(text, section, carrying)
+    if why:
+        return why
+    own = content(text)
+    if len(_shared(own, _known(section, carrying))) < max(1, round(SHARED_MIN * len(own))):
+        return "it shares too few words with what happened"
+    return "it says the opposite of what the person said" if _turned(text, section, carrying) else ""
+
+
+def strange(text: str, section: str, carrying: Sequence[Correction]) -> str:
+    """What in a text could do harm, and no person said: an address to a model, a command, a link, a number; or ""."""
     why = addressed(text)
     if why:
         return why
-    known = content(f"{said}\n{asked}\n{done}")
-    if not content(" ".join((*_CODE.findall(text), *_EXACT.findall(text)))) <= known:
+    spoken = "\n".join(f"{own_words(one.quote)}\n{one.after}\n{own_words(one.task)}" for one in carrying)
+    if not content(" ".join((*_CODE.findall(text), *_EXACT.findall(text)))) <= _known(section, carrying):
         return "it names a command, path or option that nobody said"
-    if any(link.rstrip(".,;") not in f"{said}\n{asked}" for link in _LINK.findall(text)):
+    if any(link.rstrip(".,;") not in spoken for link in _LINK.findall(text)):
         return "it holds a link that the person did not say"
-    if not set(_NUMBER.findall(text)) <= set(_NUMBER.findall(f"{said}\n{asked}\n{done}")):
+    done = "" if section == "do" else "\n".join(map(_done, carrying))
+    if not set(_NUMBER.findall(text)) <= set(_NUMBER.findall(f"{spoken}\n{done}")):
         return "it holds a number that nobody said"
-    if not content(text) & known:
-        return "it shares no word with what happened"
-    return "it says the opposite of what the person said" if _turned(text, section, carrying) else ""
+    if any(_mixed(word) and word not in spoken for word in _LETTERS.findall(text)):
+        return "it holds a word of two scripts, which reads as another"
+    return ""
 
 
 def checked(
@@ -91,14 +107,21 @@ def checked(
     draft = replace(draft, lines=_resting_on(lines, corrections))
     if merging:
         return draft
-    plain = extractive.draft(corrections)
+    plain = extractive.draft([in_own_words(one) for one in corrections])
     title = draft.title if "title" in good else plain.title
     return replace(
         draft,
         title=title,
         trigger=draft.trigger if "description" in good else plain.trigger,
         name=draft.name if "name" in good else title,
+        fallback=draft.fallback or plain.fallback,
     )
+
+
+def named_by(name: str, texts: Sequence[str]) -> bool:
+    """Are most words of a skill's `name` words of these texts?"""
+    own = content(name.replace("-", " "))
+    return 2 * len(_shared(own, content("\n".join(texts)))) >= max(len(own), 1)
 
 
 def screened(draft: Draft) -> Draft | None:
@@ -175,7 +198,10 @@ def _stand(words: str, claim: _Claim) -> bool:
         places += [own_words(one.task) for one in claim.carrying]
     plain = [_plain(text) for text in places]
     whole = any(wanted == text.strip(" .…\"'`") for text in plain)
-    return bool(wanted) and (whole or (bool(content(wanted)) and any(wanted in text for text in plain)))
+    if not wanted or not (whole or (content(wanted) and any(wanted in text for text in plain))):
+        return False
+    told = content(claim.text)  # what was not to be done, and when, may be told by the act alone
+    return claim.section in ("do_not", *_MATTERS) or not content(wanted) or bool(_shared(told, content(wanted)))
 
 
 def _plain(text: str) -> str:
@@ -208,10 +234,37 @@ def meant(text: str, section: str) -> Polarity:
     return said if section in ("title", "note") else Polarity(frozenset(), frozenset())
 
 
+def _known(section: str, carrying: Sequence[Correction]) -> frozenset[str]:
+    """The terms that a text of this section may take its commands and names from."""
+    texts = [f"{own_words(one.quote)}\n{one.after}\n{own_words(one.task)}" for one in carrying]
+    return content("\n".join([*texts, *(() if section == "do" else map(_done, carrying))]))
+
+
 def _done(correction: Correction) -> str:
+    """What may be told of the agent's act: heads and options of its commands, the kind of file; none of its texts."""
     act = Act.of(correction.act) if correction.act else None
-    did = f"{act.command} {act.path} {act.path_class} {act.tool}" if act else ""
-    return f"{did}\n{correction.before}"
+    if act is None:
+        return ""
+    options = (word.partition("=")[0] for words in simple_commands(act.command) for word in words if word[:1] == "-")
+    by_hand = correction.before if correction.kind is CorrectionKind.HAND_EDIT else ""
+    return "\n".join((*act.heads, *options, act.path, act.path_class, act.tool, by_hand))
+
+
+def _shared(own: frozenset[str], known: frozenset[str]) -> set[str]:
+    """Terms of `own` that are among `known`, or begin or continue one of them."""
+    near = {term for term in known if len(term) >= _SAME_START}
+    return {
+        term
+        for term in own
+        if term in known
+        or (len(term) >= _SAME_START and any(term.startswith(one) or one.startswith(term) for one in near))
+    }
+
+
+def _mixed(word: str) -> bool:
+    """Latin letters among Cyrillic or Greek ones."""
+    scripts = {unicodedata.name(char, "").partition(" ")[0] for char in word}
+    return "LATIN" in scripts and bool(scripts & {"CYRILLIC", "GREEK"})
 
 
 def _schema(ids: list[str]) -> dict[str, Any]:

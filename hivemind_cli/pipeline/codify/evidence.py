@@ -9,10 +9,14 @@ from hivemind_cli.core.match import content
 from hivemind_cli.core.records import Correction, CorrectionKind, Event, SkillRevision, SkillState
 from hivemind_cli.core.terms import terms
 from hivemind_cli.pipeline import judged
+from hivemind_cli.pipeline.spoken import own_words
+from hivemind_cli.pipeline.wording import Polarity, opposite
 from hivemind_cli.storage.base import Row, Store
 
 NEAR_MIN = 0.6
 """Share of the shorter quote's terms that two quotes about the same act have in common to be one lesson."""
+CONTRARY_MIN = 0.5
+"""Share of the terms that one of two rules wants or does not want, which the other must speak of to contradict it."""
 _LOOK_BACK = 500
 """Corrections of a project that are compared with a new one."""
 
@@ -68,7 +72,7 @@ def same_lesson(a: Correction, b: Correction) -> bool:
     """Do two corrections put the same mistake right?"""
     if a.id == b.id:
         return True
-    if (a.workspace_id, a.project_id) != (b.workspace_id, b.project_id) or inverted(a, b):
+    if (a.workspace_id, a.project_id) != (b.workspace_id, b.project_id) or inverted(a, b) or contrary(a, b):
         return False
     return (bool(a.recurrence_key) and a.recurrence_key == b.recurrence_key) or near(a, b)
 
@@ -94,6 +98,18 @@ def inverted(a: Correction, b: Correction) -> bool:
     return sum(x != y for x, y in zip(first, second, strict=True)) == 2
 
 
+def contrary(a: Correction, b: Correction) -> bool:
+    """Does the one ask for what the other forbids, about the same things: "always squash", "never squash"?"""
+    return against(_wants(a.quote), _wants(b.quote))
+
+
+def against(one: Polarity, two: Polarity) -> bool:
+    """Do they want the opposite, and speak mostly of the same?"""
+    first, second = one.wanted | one.unwanted, two.wanted | two.unwanted
+    shared = len(first & second)
+    return bool(shared) and shared >= CONTRARY_MIN * min(len(first), len(second)) and opposite(one, two)
+
+
 def overlap(a: str, b: str) -> float:
     """Share of the shorter text's terms that the other has too, 0..1; of all terms if it has only one."""
     first, second = said(a), said(b)
@@ -114,12 +130,14 @@ class Shelf:
     def __init__(self, store: Store, workspace_id: str) -> None:
         self._store = store
         self._current: dict[str, SkillRevision] = {}
+        self._ever: dict[str, set[str]] = {}
         self._corrections: dict[str, Correction] = {}
         for row in store.find(SkillRevision, workspace_id=workspace_id):
             self.put(row.record)
 
     def put(self, revision: SkillRevision) -> None:
         """Add a revision; an older version than the known one changes nothing."""
+        self._ever.setdefault(revision.skill_id, set()).update(carried(revision))
         known = self._current.get(revision.skill_id)
         if known is None or known.version < revision.version:
             self._current[revision.skill_id] = revision
@@ -132,13 +150,17 @@ class Shelf:
     def carrying(self, correction_ids: Iterable[str], project_id: str) -> SkillRevision | None:
         """The skill one of whose lines rests on one of these corrections; one that waits before a live one."""
         wanted = set(correction_ids)
-        found = [one for one in self.of_project(project_id) if wanted & carried(one)]
+        found = [one for one in self.of_project(project_id) if wanted & self.evidence(one)]
         order = {SkillState.REVIEW: 0, SkillState.DRAFT: 1, SkillState.LIVE: 2}
         return min(found, key=lambda one: order.get(one.state, 3), default=None)
 
+    def evidence(self, skill: SkillRevision) -> set[str]:
+        """The corrections its lines rest on; of a skill out of use, those any version rested on, whoever edited it."""
+        return carried(skill) if is_open(skill) else self._ever[skill.skill_id]
+
     def behind(self, skill: SkillRevision) -> list[Correction]:
-        """The corrections that the skill's lines rest on; a pruned one is gone."""
-        ids = sorted(carried(skill))
+        """As `evidence`, the corrections themselves; a pruned one is gone."""
+        ids = sorted(self.evidence(skill))
         unread = [one for one in ids if one not in self._corrections]
         if unread:
             self._corrections.update((row.record.id, row.record) for row in self._store.find(Correction, id=unread))
@@ -147,6 +169,11 @@ class Shelf:
     def names(self) -> set[str]:
         """Names in use anywhere in the workspace."""
         return {revision.name for revision in self._current.values()}
+
+
+def is_open(skill: SkillRevision) -> bool:
+    """Is it in use, or may it come to be?"""
+    return skill.state not in (SkillState.RETIRED, SkillState.QUARANTINED)
 
 
 def carried(revision: SkillRevision) -> set[str]:
@@ -163,6 +190,13 @@ def _signature(act: Act) -> str:
 def said(text: str) -> frozenset[str]:
     """The topic terms of a quote; each quote is compared with many."""
     return content(text)
+
+
+@lru_cache(maxsize=4096)
+def _wants(quote: str) -> Polarity:
+    """A question wants nothing."""
+    words = own_words(quote)
+    return Polarity(frozenset(), frozenset()) if words.endswith(("?", "？")) else Polarity.of(words)
 
 
 @lru_cache(maxsize=4096)

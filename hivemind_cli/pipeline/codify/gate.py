@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from hivemind_cli.core import redact
 from hivemind_cli.core.acts import Act
 from hivemind_cli.core.match import content
-from hivemind_cli.core.records import Correction, CorrectionKind, SkillRevision, SkillState
+from hivemind_cli.core.records import Correction, CorrectionKind, SkillRevision
 from hivemind_cli.pipeline import judged
-from hivemind_cli.pipeline.codify.evidence import Group, Shelf, inverted, named, near, said, turns
+from hivemind_cli.pipeline.codify.evidence import Group, Shelf, contrary, inverted, is_open, named, near, said, turns
 from hivemind_cli.pipeline.spoken import addressed, own_words, pasted
+from hivemind_cli.skills.format import fit_line
 
 QUOTE_CHARS_MAX = 1500
 """More is pasted material, not something said."""
@@ -62,6 +63,8 @@ def refusal(correction: Correction) -> str:
     if holds_secret(correction.quote):
         return "holds a secret"
     quote = own_words(correction.quote)
+    if not fit_line(correction.quote):
+        return "no words"
     if len(quote) > QUOTE_CHARS_MAX or (pasted(correction.quote) and not content(quote)):
         return "pasted material"
     if addressed(quote):
@@ -100,15 +103,26 @@ def place(group: Group, shelf: Shelf) -> Place:
     skill = shelf.carrying((one.id for one in group.known), newest.project_id)
     if skill is not None:
         return Place(MERGE, skill)
-    for skill in shelf.of_project(newest.project_id):
-        if skill.state in (SkillState.RETIRED, SkillState.QUARANTINED):
-            continue
+    skills = shelf.of_project(newest.project_id)
+    for skill in sorted(skills, key=lambda one: not is_open(one)):  # of what is out of use only the refusal counts
         behind = shelf.behind(skill)
-        if any(inverted(one, newest) or opposed(one, newest) for one in behind):
+        if is_open(skill) and any(_contradicts(one, newest) for one in behind):
             return Place(CONFLICT, skill)
         if any(_same_key(one, newest) or near(one, newest) for one in behind):
             return Place(MERGE, skill)
     return Place(KEEP)
+
+
+def akin(evidence: Sequence[Correction], skill: SkillRevision) -> bool:
+    """Do a skill and corrections speak of anything in common? Without that a model may not join them."""
+    texts = [f"{own_words(one.quote)} {one.after} {Act.of(one.act).short if one.act else ''}" for one in evidence]
+    acts = [Act.of(act).short for act in skill.acts]
+    known = content(" ".join((skill.title, skill.trigger, skill.body, *(line.text for line in skill.lines), *acts)))
+    return bool(content(" ".join(texts)) & known)
+
+
+def _contradicts(old: Correction, new: Correction) -> bool:
+    return inverted(old, new) or opposed(old, new) or contrary(old, new)
 
 
 def opposed(old: Correction, new: Correction) -> bool:

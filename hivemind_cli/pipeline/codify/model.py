@@ -10,7 +10,7 @@ from hivemind_cli.core.acts import Act
 from hivemind_cli.core.errors import ProviderError
 from hivemind_cli.core.records import Correction, SkillLine, SkillRevision
 from hivemind_cli.llm.base import Provider, Request
-from hivemind_cli.pipeline.codify.check import fault, shown
+from hivemind_cli.pipeline.codify.check import fault, named_by, shown, strange
 from hivemind_cli.pipeline.codify.draft import (
     LINE_CHARS_MAX,
     RULES,
@@ -18,6 +18,7 @@ from hivemind_cli.pipeline.codify.draft import (
     TRIGGER_CHARS_MAX,
     Draft,
 )
+from hivemind_cli.pipeline.codify.evidence import overlap
 from hivemind_cli.pipeline.codify.template import template
 from hivemind_cli.pipeline.spoken import addressed
 from hivemind_cli.skills.format import HEADINGS, fit_description, fit_line, valid_name
@@ -26,6 +27,8 @@ PURPOSE = "codify"
 CORRECTIONS_MAX = 12
 """The newest of a group that are shown."""
 SKILLS_MAX = 8
+REPLACES_MIN = 0.5
+"""Overlap from which a new line is about what an old one is about; with less it stands beside it."""
 LINES_MAX = 6
 
 
@@ -67,7 +70,9 @@ def ask(
     target = said["target"] if said["decision"] in ("merge", "conflict") else ""
     if said["decision"] in ("merge", "conflict") and target not in beside:
         raise ProviderError("The model named no existing skill.")
-    reason = "" if addressed(said["reason"]) else fit_line(said["reason"])
+    reason = fit_line(said["reason"])
+    if addressed(said["reason"]) or strange(reason, "reason", corrections):
+        reason = ""
     if said["decision"] == "skip":
         return Opinion("skip", "", reason, None)
     of = f"{reason.rstrip('.')} (codify prompt v{version})".strip()
@@ -93,11 +98,11 @@ def _draft(
         if not carrying or not text or addressed(line["text"]) or fault(text, line["section"], carrying):
             continue
         ids = tuple(one.id for one in carrying)
-        gone = old.get(line["replaces"])
-        if gone and gone.correction_ids and merging:  # a line without one is a person's own
+        gone = _stood_in_for(old.get(line["replaces"]), line["section"], text) if merging else None
+        if gone:
             ids = tuple(dict.fromkeys((*gone.correction_ids, *ids)))
         lines.append(SkillLine(section=line["section"], text=text, correction_ids=ids))
-        if gone and gone.correction_ids and merging:
+        if gone:
             replaced.append((gone, lines[-1]))
     if len({gone for gone, _ in replaced}) > max(1, len(old) // 2):
         raise ProviderError("The model would rewrite the whole skill.")
@@ -105,14 +110,14 @@ def _draft(
         raise ProviderError("No line of the model's draft rests on a correction.")
     name, title, trigger = said["name"], fit_line(said["title"]), fit_description(said["description"])
     everything = list(evidence.values())
-    if not title or addressed(said["title"]) or fault(title, "title", everything):
-        title = ""
-    if not trigger or addressed(said["description"]) or fault(trigger, "description", everything):
-        trigger = ""
-    if not merging and not (title and trigger):
-        raise ProviderError("The model's title or description says what no correction says.")
+    for text, raw, at in ((title, said["title"], "title"), (trigger, said["description"], "description")):
+        if not merging and (not text or addressed(raw) or strange(text, at, everything)):
+            raise ProviderError("The model's title or description says what no correction says.")
+    title = "" if fault(title, "title", everything) else title
+    trigger = "" if fault(trigger, "description", everything) else trigger
+    texts = [title, *(line.text for line in lines), *(f"{one.quote} {one.task} {one.after}" for one in everything)]
     return Draft(
-        name=name if valid_name(name) and not addressed(name.replace("-", " ")) else title,
+        name=name if valid_name(name) and not addressed(name.replace("-", " ")) and named_by(name, texts) else title,
         fallback=_fallback(everything),
         title=title.rstrip("."),
         trigger=trigger,
@@ -121,6 +126,13 @@ def _draft(
         drafter=drafter,
         reason=reason,
     )
+
+
+def _stood_in_for(old: SkillLine | None, section: str, text: str) -> SkillLine | None:
+    """`old`, if a new line may take its place: about the same, in its section, not a person's own (without id)."""
+    if old is None or not old.correction_ids or old.section != section:
+        return None
+    return old if overlap(old.text, text) >= REPLACES_MIN else None
 
 
 def _fallback(corrections: Sequence[Correction]) -> str:
