@@ -1,16 +1,17 @@
 """What commands may ask of the owner, as JSON in and out. Everything else they read from the store."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hivemind_cli.app import estimating, judging, labelling, skill_tests
+from hivemind_cli.app import estimating, judging, labelling, reading, replaying, skill_tests
 from hivemind_cli.app.answering import Answering
 from hivemind_cli.app.own_figures import own_figures
 from hivemind_cli.core.errors import DaemonError
 from hivemind_cli.core.project import identify, kept_workspaces, workspace_for
 from hivemind_cli.core.records import GateSkip, SaidKind, SkillRevision
+from hivemind_cli.core.records import Scope as SkillScope
 from hivemind_cli.index.base import Scope
 from hivemind_cli.llm.meter import Metered
 from hivemind_cli.storage import wire
@@ -34,6 +35,8 @@ class Verbs:
             "forget": self._forget,
             "judge": self._judge,
             "skills.test": self._test_skills,
+            "skills.try": self._try_skill,
+            "skills.replay": self._replay,
             "label.queue": self._label_queue,
             "label.show": self._label_show,
             "label.set": self._label_set,
@@ -117,6 +120,23 @@ class Verbs:
             now=_now(),
         )
         return {"skills": [asdict(one) for one in found]}
+
+    def _replay(self, args: dict[str, Any]) -> dict[str, Any]:
+        replay = replaying.plan if args.get("dry_run") else replaying.replay
+        return asdict(replay(self._owner, str(args["name"]), int(args.get("times", replaying.TIMES)), _now()))
+
+    def _try_skill(self, args: dict[str, Any]) -> dict[str, Any]:
+        """A skill's tests and backtest as they would be in the wider scope. Nothing is stored."""
+        store = self._owner.store
+        skill = replace(reading.skill_named(store, str(args["name"])), scope=SkillScope(str(args["scope"])))
+        applies_min = self._owner.config.recall.applies_min
+        trial = skill_tests.try_out(store, skill, applies_min=applies_min, model=self._owner.model)
+        return {
+            "moments": list(trial.revision.moments),
+            "backtest": dict(trial.revision.backtest),
+            "told": skill_tests.worded(trial.revision.backtest),
+            "doubts": [part for part in (trial.fault, trial.nuisance) if part],
+        }
 
     def _label_queue(self, args: dict[str, Any]) -> dict[str, Any]:
         sample, all_turns = int(args.get("sample", labelling.SAMPLE)), bool(args.get("all_turns"))

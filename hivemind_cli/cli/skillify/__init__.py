@@ -5,13 +5,14 @@ from typing import Annotated
 import typer
 
 from hivemind_cli.cli import why
-from hivemind_cli.cli.skillify import deciding, listing, making, reviewing, showing, testing
+from hivemind_cli.cli.skillify import deciding, listing, making, replaying, reviewing, showing, testing
 from hivemind_cli.cli.skillify.options import Json
 
 app = typer.Typer(help="List the skills; review, compare, change or test one.", invoke_without_command=True)
 app.command("run")(making.run)
 app.command("review")(reviewing.review)
 app.command("test")(testing.test)
+app.command("replay")(replaying.replay)
 app.command("show")(showing.show)
 app.command("log")(showing.log)
 app.command("diff")(showing.diff)
