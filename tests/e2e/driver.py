@@ -54,6 +54,7 @@ class Player:
         self._env: dict[str, str] = {**plan["env"], "ANTHROPIC_BASE_URL": self._stub.url}
         self._kinds: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "run": self._run,
+            "answers": self._answers,
             "session": self._session,
             "terminal": self._terminal,
             "put": self._put,
@@ -88,6 +89,11 @@ class Player:
         log = Path(self._plan["programs_log"])
         runs = log.read_bytes().count(RECORD_END) if log.exists() else 0
         return {"runs": runs, "files": {path: _digest(Path(path)) for path in self._plan["watched"]}}
+
+    def _answers(self, step: dict[str, Any]) -> dict[str, Any]:
+        """What hivemind's own questions are answered from now on."""
+        self._stub.answers.load(step["spec"])
+        return {}
 
     def _session(self, step: dict[str, Any]) -> dict[str, Any]:
         self._stub.script.load(step["name"], step["turns"])

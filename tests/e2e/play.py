@@ -27,7 +27,7 @@ def play(story: Story, world: World) -> Played:
     steps = [
         world.read(BEFORE, world.settings),
         world.hivemind(INSTALL, "install", "--only", "claude", "--yes"),
-        *_correct(story, world),
+        *correct(story, world),
         *_recall(story, world),
         *_controls(story, world),
         *world.questions(),
@@ -38,7 +38,7 @@ def play(story: Story, world: World) -> Played:
     return world.play(steps, watched=[project / story.held_evidence for project in _watched(story, world)])
 
 
-def _correct(story: Story, world: World) -> list[Step]:
+def correct(story: Story, world: World) -> list[Step]:
     """Session 1: the mistake, the person's words, the end; then the skill."""
     answer: list[dict[str, Any]] = [{"text": "Understood."}]
     if story.instead:

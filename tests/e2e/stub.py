@@ -2,6 +2,7 @@
 
 A script is a list of turns. Each request takes the first turn whose `match` fits the last user text; else the
 next turn without `match`. Requests without tools (titles, compaction) never take a turn: they get SIDE_TEXT.
+Requests for an answer of a given form (hivemind's own questions) are answered by their form, as `answers` says.
 Every request is one line of the log before it is answered.
 """
 
@@ -15,9 +16,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypedDict
 
+from tests.e2e.answers import DONE, Answer, Answers
+
 FAKE_KEY = "sk-ant-not-a-key"
 SIDE_TEXT = "A side answer."
 SPENT_TEXT = "Nothing more to do."
+FORM_TOOL = "StructuredOutput"
+"""How the client asks for an answer of a given form: the model must call this tool."""
 
 
 class ToolUse(TypedDict):
@@ -72,9 +77,12 @@ class Script:
 class Stub:
     """The server. `observe` is called at each request; what it returns is logged as `facts`."""
 
-    def __init__(self, log: Path, observe: Callable[[], dict[str, Any]] = dict) -> None:
+    def __init__(
+        self, log: Path, observe: Callable[[], dict[str, Any]] = dict, *, answers: Answers | None = None
+    ) -> None:
         self.script = Script()
-        self._server = _Server(log, observe, self.script)
+        self.answers = answers or Answers()
+        self._server = _Server(log, observe, self.script, self.answers)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
@@ -83,6 +91,7 @@ class Stub:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def close(self) -> None:
+        self.answers.gone.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -90,9 +99,9 @@ class Stub:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, log: Path, observe: Callable[[], dict[str, Any]], script: Script) -> None:
+    def __init__(self, log: Path, observe: Callable[[], dict[str, Any]], script: Script, answers: Answers) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.observe, self.script = observe, script
+        self.observe, self.script, self.answers = observe, script, answers
         self._log, self._log_lock = log, threading.Lock()
 
     def note(self, record: dict[str, Any]) -> None:
@@ -122,7 +131,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         raw = self._body()
         path = self.path.split("?")[0]
-        if self.headers.get("x-api-key") != FAKE_KEY:
+        if FAKE_KEY not in (
+            self.headers.get("x-api-key"),
+            (self.headers.get("authorization") or "").removeprefix("Bearer "),
+        ):
             self.server.note({"path": self.path, "refused": "the key is not the fake one"})
             self._refuse(401, "authentication_error", "only the fake key is served")
         elif path.endswith("/count_tokens"):
@@ -135,8 +147,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(404, "not_found_error", "no such thing here")
 
     def _message(self, body: dict[str, Any], tokens: int) -> None:
-        main = bool(body.get("tools"))
+        schema = form(body)
+        main = bool(body.get("tools")) and schema is None
         label, number, turn = self.server.script.next(last_user_text(body), main=main)
+        if schema is not None:
+            answer = self.server.answers.to(schema)
+            self.server.answers.gone.wait(answer.stall_s)
+            turn = _answering(body, answer)
         blocks = _blocks(turn)
         self.server.note(
             {
@@ -144,11 +161,15 @@ class _Handler(BaseHTTPRequestHandler):
                 "label": label,
                 "number": number,
                 "main": main,
+                "question": schema,
                 "facts": self.server.observe(),
                 "body": body,
                 "calls": [block for block in blocks if block["type"] == "tool_use"],
             }
         )
+        if schema is not None and answer.status != 200:
+            self._refuse(answer.status, "rate_limit_error", "too many questions")
+            return
         message = {
             "id": f"msg_{uuid.uuid4().hex}",
             "type": "message",
@@ -215,6 +236,28 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.readline()
         self.rfile.readline()
         return b"".join(parts)
+
+
+def form(body: dict[str, Any]) -> dict[str, Any] | None:
+    """The JSON Schema the request wants its answer in; None: it wants none."""
+    asked = ((body.get("output_config") or {}).get("format") or {}).get("schema")
+    tools = (tool for tool in body.get("tools") or () if tool.get("name") == FORM_TOOL)
+    found: dict[str, Any] | None = asked or next((tool.get("input_schema") for tool in tools), None)
+    return found
+
+
+def _answering(body: dict[str, Any], answer: Answer) -> Turn:
+    """As text, or as the call of the form's tool, once."""
+    if not any(tool.get("name") == FORM_TOOL for tool in body.get("tools") or ()):
+        return {"text": answer.text or json.dumps(answer.value, ensure_ascii=False)}
+    if answer.text or answer.status != 200 or any(block.get("type") == "tool_result" for block in _last_blocks(body)):
+        return {"text": answer.text or DONE}
+    return {"tools": [{"name": FORM_TOOL, "input": answer.value}]}
+
+
+def _last_blocks(body: dict[str, Any]) -> list[dict[str, Any]]:
+    content = (body.get("messages") or [{}])[-1].get("content")
+    return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
 
 
 def last_user_text(body: dict[str, Any]) -> str:

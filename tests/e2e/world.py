@@ -91,6 +91,10 @@ class World:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         path.chmod(0o755)
 
+    def add_client_to_path(self) -> None:
+        """The client is found under its own name, as a person has it."""
+        (self._programs / "claude").symlink_to(self.client)
+
     # Steps of a plan. Each has a name, under which its result is found.
 
     def hivemind(self, name: str, *words: str, must: bool = True) -> Step:
@@ -106,6 +110,14 @@ class World:
         argv = [str(self.client), *words]
         base = {"do": "terminal", "name": name, "must": True, "argv": argv, "cwd": str(self.project)}
         return {**base, "turns": turns, "actions": actions}
+
+    def answers(self, spec: Mapping[str, Any]) -> Step:
+        """How hivemind's own questions to a model are answered from now on (answers.py)."""
+        return {"do": "answers", "name": "answers", "spec": dict(spec)}
+
+    def run(self, name: str, argv: Sequence[str], *, must: bool = True) -> Step:
+        """Any program, in the project."""
+        return self._run(name, argv, cwd=self.project, must=must)
 
     def put(self, files: Mapping[str, str | None]) -> Step:
         """Write these files (absolute paths); None removes one."""
@@ -264,6 +276,10 @@ class Played:
     def requests(self, label: str) -> list[Request]:
         """The main requests of one session, in order; those for titles and the like are left out."""
         return [request for request in self._requests if request.label == label]
+
+    def questions(self) -> list[dict[str, Any]]:
+        """The bodies of hivemind's own questions to the model, in order."""
+        return [line["body"] for line in _lines(self.root / "requests.jsonl") if line.get("question")]
 
     def tell(self, why: str, *names: str) -> str:
         """`why`, and what a person needs to find out more: results, requests, logs."""
