@@ -1,5 +1,6 @@
 """What commands may ask of the owner, as JSON in and out. Everything else they read from the store."""
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -111,6 +112,7 @@ class Verbs:
         return judging.judge_now(owner.store, owner.judge, owner.config, limit=limit)
 
     def _test_skills(self, args: dict[str, Any]) -> dict[str, Any]:
+        started = time.perf_counter()
         found = skill_tests.run(
             self._owner.store,
             [str(name) for name in args.get("names", ())],
@@ -119,7 +121,7 @@ class Verbs:
             model=self._owner.model,
             now=_now(),
         )
-        return {"skills": [asdict(one) for one in found]}
+        return {"skills": [asdict(one) for one in found], "ms": round((time.perf_counter() - started) * 1000, 1)}
 
     def _replay(self, args: dict[str, Any]) -> dict[str, Any]:
         replay = replaying.plan if args.get("dry_run") else replaying.replay

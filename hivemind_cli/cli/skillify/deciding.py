@@ -9,6 +9,7 @@ import typer
 
 from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.output import narration, note, print_json, quoted, say
+from hivemind_cli.cli.skillify import testing
 from hivemind_cli.cli.skillify.options import Json, Name
 
 if TYPE_CHECKING:
@@ -59,8 +60,12 @@ def promote(name: Name, json: Json = False) -> None:
     """Make a project's skill one for every project. Its file moves to ~/.claude/skills; `undo` brings it back."""
     from hivemind_cli.app import skillset
 
-    paths = Door.open().paths
-    _change(name, json, lambda store, skill, now: [skillset.promote(store, skill, now, paths)])
+    door = Door.open()
+
+    def change(store: "Store", skill: "SkillRevision", now: datetime) -> "list[SkillRevision]":
+        return [skillset.promote(store, testing.tried_wider(door, skill, "user"), now, door.paths)]
+
+    _change(name, json, change)
 
 
 def keep(name: Name, json: Json = False) -> None:
@@ -85,6 +90,7 @@ def _change(name: str, json: bool, change: "Callable[[Store, SkillRevision, date
     door.ask("observe")
     made = change(door.store, reading.skill_named(door.store, name), datetime.now(UTC))
     door.ask("observe")
+    testing.tell_failures(door, made)
     if json:
         print_json(made[0])
         return
