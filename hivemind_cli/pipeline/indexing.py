@@ -25,6 +25,7 @@ from hivemind_cli.core.records import (
 from hivemind_cli.core.same import names
 from hivemind_cli.index.base import Document, Index
 from hivemind_cli.pipeline import judged
+from hivemind_cli.pipeline.spoken import addressed, own_words
 from hivemind_cli.skills.format import sections
 from hivemind_cli.storage.base import Row, Store
 
@@ -133,7 +134,8 @@ def is_memo(correction: Correction) -> bool:
     Words that only read like a correction must say what they are about, or somebody must have judged them to be one.
     """
     return (
-        bool(correction.quote.strip())
+        bool(own_words(correction.quote))
+        and not addressed(own_words(correction.quote))
         and correction.kind not in _WORDLESS_KINDS
         and correction.durable is not False
         and correction.confidence >= judged.SHOWN_MIN
@@ -157,8 +159,8 @@ def _about_the_act(correction: Correction) -> bool:
 def memo_document(correction: Correction) -> Document:
     """A provisional memo as recall sees it."""
     act = Act.of(correction.act) if correction.act else None
-    did = f", after the agent did `{act.short}`" if act and act.short else ""
-    quote = " ".join(correction.quote.split())[:1200]
+    did = f", after the agent did `{act.short}`" if act and act.short and not addressed(act.short) else ""
+    quote = " ".join(own_words(correction.quote).split())[:1200]
     return Document(
         id=correction.id,
         kind="memo",

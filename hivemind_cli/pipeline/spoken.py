@@ -86,6 +86,14 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 _ACT_AS = re.compile(r"(?:^|[.!?;:,]\s+)(?:please |now |then |and )?act as (?:if you|an?|the|my)\b", re.IGNORECASE)
+_CONCEAL = re.compile(
+    r"\b(?:never|not|n['’]t|without|nobody|no one)\b[^.!?\n]{0,30}?"
+    r"\b(?:tell|inform|notify|mention|reveal|disclos|show)\w*[^.!?\n]{0,30}?\b(?:person|user|human|developer|operator|owner|anyone|anybody)\b[^.!?\n]{0,20}?"
+    r"\b(?:this|these|that (?:line|rule|you)|it|the (?:line|rule|skill|instructions?))\b"
+    r"|\b(?:hide|conceal|keep)\b[^.!?\n]{0,20}?\bthis\b[^.!?\n]{0,20}?\bfrom the (?:person|user|human|developer)\b",
+    re.IGNORECASE,
+)
+"""What the person is not to know of."""
 _BLOB = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}|(?:\\x[0-9a-fA-F]{2}){8,}|(?:%[0-9a-fA-F]{2}){12,}")
 _FETCH = r"(?:curl|wget|iwr|irm|invoke-webrequest|invoke-restmethod|fetch)"
 _RUN = r"(?:sudo\s+)?(?:(?:ba|z|da|k|a)?sh|python[\d.]*|node|perl|ruby|iex|invoke-expression|source|eval)"
@@ -120,7 +128,12 @@ def addressed(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text)
     if _MARKUP.search(plain):
         return "it holds the marks of a conversation with a model"
-    if _ADDRESS.search(plain) or _ACT_AS.search(plain) or any(map(_discards, _SENTENCE.split(plain))):
+    if (
+        _ADDRESS.search(plain)
+        or _ACT_AS.search(plain)
+        or _CONCEAL.search(plain)
+        or any(map(_discards, _SENTENCE.split(plain)))
+    ):
         return "it speaks to the model, not about the work"
     if any(map(_is_blob, _BLOB.findall(plain))):
         return "it holds encoded text"

@@ -27,7 +27,7 @@ from hivemind_cli.pipeline.wording import Polarity
 
 PURPOSE = "check"
 CARRIED = "carried"
-SHARED_MIN = 1 / 3
+SHARED_MIN = 0.4
 """Share of a text's topic terms that must come from what happened: a model says it in other words, not about another
 thing."""
 _SAME_START = 4

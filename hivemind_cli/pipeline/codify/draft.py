@@ -52,6 +52,14 @@ def merged(existing: Sequence[SkillLine], draft: Draft) -> tuple[SkillLine, ...]
     return tuple(sorted(lines, key=lambda line: order.get(line.section, len(order))))
 
 
+def joined(lines: Sequence[SkillLine]) -> tuple[SkillLine, ...]:
+    """The lines, equal ones as one that rests on all their corrections."""
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for line in lines:
+        found.setdefault((line.section, line.text), {}).update(dict.fromkeys(line.correction_ids))
+    return tuple(SkillLine(section=at, text=text, correction_ids=tuple(ids)) for (at, text), ids in found.items())
+
+
 def shortened(text: str, chars: int) -> str:
     """`text`, cut at a word to at most `chars` characters with an ellipsis."""
     if len(text) <= chars:

@@ -9,12 +9,25 @@ from hivemind_cli.core.acts import Act
 from hivemind_cli.core.match import content
 from hivemind_cli.core.records import Correction, CorrectionKind, SkillRevision
 from hivemind_cli.pipeline import judged
-from hivemind_cli.pipeline.codify.evidence import Group, Shelf, contrary, inverted, is_open, named, near, said, turns
+from hivemind_cli.pipeline.codify.evidence import (
+    Group,
+    Shelf,
+    contrary,
+    inverted,
+    is_open,
+    named,
+    near,
+    overlap,
+    said,
+    turns,
+)
 from hivemind_cli.pipeline.spoken import addressed, own_words, pasted
 from hivemind_cli.skills.format import fit_line
 
 QUOTE_CHARS_MAX = 1500
 """More is pasted material, not something said."""
+AKIN_MIN = 0.5
+"""Share of a quote's terms that a skill must speak of to take up its lesson because a model says so."""
 KEEP, MERGE, CONFLICT = "keep", "merge", "conflict"
 REDACTED = "[redacted:"
 HOSTILE = "it speaks to the model, hides something or runs what it fetches: no rule for work"
@@ -63,10 +76,10 @@ def refusal(correction: Correction) -> str:
     if holds_secret(correction.quote):
         return "holds a secret"
     quote = own_words(correction.quote)
-    if not fit_line(correction.quote):
-        return "no words"
     if len(quote) > QUOTE_CHARS_MAX or (pasted(correction.quote) and not content(quote)):
         return "pasted material"
+    if not fit_line(quote):
+        return "no words"
     if addressed(quote):
         return HOSTILE
     if _TRACE.search(quote):
@@ -114,11 +127,12 @@ def place(group: Group, shelf: Shelf) -> Place:
 
 
 def akin(evidence: Sequence[Correction], skill: SkillRevision) -> bool:
-    """Do a skill and corrections speak of anything in common? Without that a model may not join them."""
-    texts = [f"{own_words(one.quote)} {one.after} {Act.of(one.act).short if one.act else ''}" for one in evidence]
-    acts = [Act.of(act).short for act in skill.acts]
-    known = content(" ".join((skill.title, skill.trigger, skill.body, *(line.text for line in skill.lines), *acts)))
-    return bool(content(" ".join(texts)) & known)
+    """Do a skill and corrections speak of the same act or the same things? Else a model may not join them."""
+    acts = {Act.of(act).signature for act in skill.acts}
+    if any(one.act and Act.of(one.act).signature in acts for one in evidence):
+        return True
+    text = " ".join((skill.title, skill.trigger, skill.body, *(line.text for line in skill.lines)))
+    return any(overlap(own_words(one.quote), text) >= AKIN_MIN for one in evidence)
 
 
 def _contradicts(old: Correction, new: Correction) -> bool:

@@ -17,6 +17,7 @@ from hivemind_cli.pipeline.codify.draft import (
     TITLE_CHARS_MAX,
     TRIGGER_CHARS_MAX,
     Draft,
+    joined,
 )
 from hivemind_cli.pipeline.codify.evidence import overlap
 from hivemind_cli.pipeline.codify.template import template
@@ -119,9 +120,9 @@ def _draft(
     return Draft(
         name=name if valid_name(name) and not addressed(name.replace("-", " ")) and named_by(name, texts) else title,
         fallback=_fallback(everything),
-        title=title.rstrip("."),
+        title=title.rstrip(". "),
         trigger=trigger,
-        lines=tuple(lines),
+        lines=joined(lines),
         replaced=tuple(replaced),
         drafter=drafter,
         reason=reason,
