@@ -42,7 +42,7 @@ _LIMITS = _words(
     "endast altid kun vždy jen jenom daima hep sadece every whenever jedes chaque cada ogni elke каждый"
 )
 _DEMANDS = _words(
-    "must should shall need needs ensure instead rather prefer required use "
+    "must should shall need needs ensure instead prefer required use "
     "muss müssen soll sollen sollte statt stattdessen sondern anstatt doit doivent faut devrait plutôt lieu "
     "debe deben debería deve devem precisa invece deve moet moeten liever hoort "
     "надо нужно должен должна должны вместо лучше следует треба потрібно musi trzeba należy zamiast "
@@ -68,9 +68,9 @@ _PHRASES = re.compile(
     re.IGNORECASE,
 )
 """Of more than one word, which make a sentence a rule."""
-_SENTENCE = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")
-_WRAPPED = re.compile(r"(?<![.!?:;。！？\n])\n(?=[a-zß-öø-ÿа-яё])")
-"""A line's end within a sentence."""
+_SENTENCE = re.compile(r"(?:(?<=[.!?…])|(?<=[.!?…][\"”»)]))\s+|(?<=[。！？])|\n+")
+_WRAPPED = re.compile(r"([^\n]{40,}[^.!?:;。！？\s])\n(?=[a-zß-öø-ÿа-яё])")
+"""A long line that goes on in the next."""
 _CLAUSE = re.compile(r"\s*[,;:)–—]+(?=\s|$)\s*|\s+\(+\s*|\s(?:-|\|+)\s+|[，；：、（）]\s*")
 _AND = re.compile(r"^(?:and|und|et|y|и|och|og|ve|but|aber|mais|pero|но)\s+(?=\w)", re.IGNORECASE)
 _DO_NOT = re.compile(r"\bdo not\b", re.IGNORECASE)
@@ -130,14 +130,14 @@ def without_filler(quote: str) -> str:
 
 def spoken(quote: str) -> str:
     """`quote` without what a program wrote, if anything is left; line breaks kept."""
-    lines = [line for line in _FENCE.sub("\n", quote).splitlines() if not _PASTED.match(line)]
+    lines = [line for line in _FENCE.sub("\n", quote).splitlines() if line.strip() and not _PASTED.match(line)]
     said = "\n".join(lines).strip()
     return said if len(content(said)) > 1 else quote
 
 
 def sentences(text: str) -> list[str]:
     """The sentences that say something, in order; all of it where none does."""
-    parts = [fit_line(part) for part in _SENTENCE.split(_WRAPPED.sub(" ", text.strip()))]
+    parts = [fit_line(part) for part in _SENTENCE.split(_WRAPPED.sub(r"\1 ", text.strip()))]
     return [part for part in parts if content(part)] or [fit_line(text)]
 
 
@@ -191,7 +191,7 @@ def _titles(lead: str, start: int, chars: int) -> Iterator[str]:
 def name_words(rule: str) -> list[str]:
     """Two to five words of the rule, its negation among them; fewer where it has no more."""
     text = _DO_NOT.sub("don't", _URL.sub(" ", rule))
-    clauses = list(_clauses(leading(text)))
+    clauses = list(_clauses(leading(text))) or [""]
     at = _ruling(clauses)
     words = _named(clauses[at])
     if at and words and words[0].casefold() in _CONTRASTS:
@@ -303,7 +303,7 @@ def _topics(words: Sequence[str]) -> int:
 
 def _is_function(word: str) -> bool:
     folded = word.casefold().replace("’", "'")
-    return folded in _NOBODY or folded in NEGATIONS or set(terms(folded)) <= STOPWORDS
+    return folded in _NOBODY or folded in NEGATIONS or folded in _LIMITS or set(terms(folded)) <= STOPWORDS
 
 
 def _negates(word: str) -> bool:
