@@ -465,6 +465,15 @@ def test_undo_brings_a_promoted_skill_back_into_its_project(hive: OwnedHivemind,
     assert {document.project_id for document in hive.index.all()} != {""}
 
 
+def test_what_is_learned_for_a_promoted_skill_waits_for_a_person(
+    hive: OwnedHivemind, tree: Path, promoted: Path
+) -> None:
+    text = promoted.read_text("utf-8")
+    teach(hive, tree, "s2")
+    assert promoted.read_text("utf-8") == text
+    assert sorted(one.state.value for one in current_skills(hive.store)) == ["live", "review"]
+
+
 def test_a_tree_that_was_away_loses_what_was_promoted_meanwhile(hive: OwnedHivemind, tree: Path, clone: Path) -> None:
     teach(hive, tree)
     begin(hive, clone)

@@ -1,17 +1,20 @@
 """`hivemind skillify show`, `log`, `diff` and `blame`: what a skill says, and how it came to."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import note, print_json, quoted, row, say
+from hivemind_cli.cli.output import console, note, print_json, quoted, row, say
 from hivemind_cli.cli.skillify.options import Json, Name
 
 if TYPE_CHECKING:
     from hivemind_cli.app.versions import Blamed, Change
     from hivemind_cli.core.records import Correction, SkillRevision
 
+BLAME_COLUMNS_MIN = 100
+"""In a narrower terminal the version stands above its lines, not beside them."""
 QUOTE_CHARS = 60
 """Of a quote's beginning, beside a line."""
 
@@ -93,17 +96,39 @@ def blame(name: Name, json: Json = False) -> None:
     if json:
         print_json([_blamed_json(one, known) for one in lines])
         return
+    if console.is_terminal and console.width < BLAME_COLUMNS_MIN:
+        _blame_below(lines, known)
+    else:
+        _blame_beside(lines, known)
+
+
+def _blame_beside(lines: "Sequence[Blamed]", known: "Mapping[str, Correction]") -> None:
     drafters = max(min(max(len(one.since.drafter) for one in lines), 12), 6)
     for one in lines:
         since = one.since
         head = f"v{since.version:<2} {since.occurred_at.astimezone():%Y-%m-%d} {since.drafter[:drafters]:<{drafters}}"
         number = f"{one.number:>3}" if one.number else "   "
-        row(f"[dim]{quoted_columns(head)}[/] {number} {quoted(one.text, 300)}")
+        row(f"[dim]{_columns(head)}[/] {number} {quoted(one.text, 300)}")
         for each in one.correction_ids:
             row(f"{'':<{len(head)}}     [dim]c_{each}  {_beginning(known.get(each))}[/]")
 
 
-def quoted_columns(text: str) -> str:
+def _blame_below(lines: "Sequence[Blamed]", known: "Mapping[str, Correction]") -> None:
+    """Where a terminal has no room for two columns; what the line above told is not told again."""
+    before = ""
+    for one in lines:
+        since = one.since
+        told = f"v{since.version} {since.occurred_at.astimezone():%Y-%m-%d} {quoted(since.drafter, 40)}"
+        number = f"{one.number:>3}" if one.number else "   "
+        if told != before:
+            say(f"[cyan]{told}[/]")
+        before = told
+        say(f"{number} {quoted(one.text, 300)}", indent=4)
+        for each in one.correction_ids:
+            say(f"    [dim]c_{each} {_beginning(known.get(each))}[/]", indent=6)
+
+
+def _columns(text: str) -> str:
     """`text` safe to print, its spaces as they are."""
     from rich.markup import escape
 

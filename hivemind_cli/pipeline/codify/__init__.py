@@ -16,6 +16,7 @@ from hivemind_cli.core.records import (
     GateSkip,
     Notice,
     Record,
+    Scope,
     SkillRevision,
     SkillState,
 )
@@ -177,7 +178,7 @@ class Codify:
 
     def _waits(self, skill: SkillRevision) -> bool:
         """Is `skill` live, and may more of it go live only by a person's hand? Its file may be a person's own."""
-        policy = self._publish != "auto" or skill.project_id == NO_PROJECT or bool(skill.body)
+        policy = self._publish != "auto" or skill.scope is not Scope.PROJECT or bool(skill.body)
         return skill.state is SkillState.LIVE and policy
 
     def _judged(self, trial: Trial, spot: Place) -> SkillRevision:
