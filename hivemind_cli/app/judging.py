@@ -8,6 +8,7 @@ from hivemind_cli.core.config import Config
 from hivemind_cli.core.errors import ProviderError
 from hivemind_cli.core.records import LLMCall
 from hivemind_cli.llm import CONSENT, Setting, choose
+from hivemind_cli.llm.meter import standing
 from hivemind_cli.storage.base import Store
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ def describe(setting: Setting, store: Store, now: datetime) -> str:
     if choice.provider is None:
         fix = f". For a model's opinion: {CONSENT}" if not setting.config.allow else ""
         return f"off: {choice.reason}{fix}"
+    pause = standing(store, setting.config, choice.provider.name, choice.model, now)
+    if pause:
+        return f"waiting, as drafts do: {pause.why}"
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     asked = store.count(LLMCall, purpose=PURPOSE, since=midnight)
     return f"on: {choice.provider.name} is asked what the detector is unsure of, {asked} of {most} calls today"

@@ -25,7 +25,7 @@ from hivemind_cli.core.records import Correction, CorrectionKind, Event, EventKi
 from hivemind_cli.core.same import follows, names, repeats
 from hivemind_cli.llm import CONSENT
 from hivemind_cli.llm.base import Provider, Request
-from hivemind_cli.llm.meter import CapReached, Resting, price_known, spent_today, standing
+from hivemind_cli.llm.meter import CapReached, Ends, Resting, price_known, spent_today, standing
 from hivemind_cli.llm.prices import priced, tokens_of
 from hivemind_cli.pipeline.codify.check import shown
 from hivemind_cli.pipeline.codify.template import template
@@ -70,7 +70,7 @@ class Plan:
     tokens_in: int
     tokens_out: int
     cost_usd: float
-    """About; 0 for a provider that tells no price."""
+    """About; at the dearest price for a model that is not known, 0 for a provider that tells none."""
     usd_left: float
     tokens_left: int
     calls_left: int
@@ -170,7 +170,10 @@ def plan(owner: "OwnedHivemind", name: str, times: int, now: datetime) -> Plan:
 
 
 def replay(owner: "OwnedHivemind", name: str, times: int, now: datetime) -> Replayed:
-    """Ask, count, and store a SkillCheck. HivemindError: it cannot be replayed; no failed call raises."""
+    """Ask, count, and store a SkillCheck. HivemindError: it cannot be replayed, or hivemind ends meanwhile.
+
+    A failed call does not raise: it is counted.
+    """
     moment, provider = _moment(owner.store, name), _provider(owner)
     answers, stopped = _asked(moment, provider, times)
     _decided_by_facts(answers, moment.correction)
@@ -194,6 +197,15 @@ def replay(owner: "OwnedHivemind", name: str, times: int, now: datetime) -> Repl
     )
     owner.store.append([_check(moment, found, who(provider), now)])
     return found
+
+
+def last(store: Store, name: str) -> SkillCheck:
+    """The newest replay of skill `name`, of whichever version. HivemindError: there is none."""
+    skill = reading.skill_named(store, name)
+    rows = store.find(SkillCheck, skill_id=skill.skill_id, kind=KIND, newest_first=True, limit=1)
+    if not rows:
+        raise HivemindError(f"{skill.name} was never replayed.", fix=f"hivemind skillify replay {skill.name}")
+    return rows[0].record
 
 
 def _moment(store: Store, name: str) -> _Moment:
@@ -250,6 +262,8 @@ def _asked(moment: _Moment, provider: Provider, times: int) -> tuple[list[_Answe
         for arm in (WITHOUT, WITH):
             try:
                 answers.append(_Answer(arm, provider.complete(_request(moment, arm)).value))
+            except Ends:
+                raise  # what was counted so far says nothing
             except (CapReached, Resting) as exc:
                 return answers, str(exc)
             except ProviderError:
@@ -396,6 +410,8 @@ def _check(moment: _Moment, found: Replayed, asked: tuple[str, str], now: dateti
         "p": found.p,
         "answers": list(found.answers),
         "stopped": found.stopped,
+        "calls": found.calls,
+        "cost_usd": found.cost_usd,
     }
     return SkillCheck(
         id=new_id(now),

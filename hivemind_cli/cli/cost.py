@@ -94,7 +94,7 @@ def _caps(caps: "tuple[Cap, ...]") -> None:
     for cap in caps:
         full = min(round(cap.share * BAR), BAR)
         money = cap.setting.endswith("usd_per_day")
-        used, most = (f"${cap.used:.2f}", f"${cap.most:.2f}") if money else (f"{cap.used:,.0f}", f"{cap.most:,.0f}")
+        used, most = (f"${cap.used:.4f}", f"${cap.most:.2f}") if money else (f"{cap.used:,.0f}", f"{cap.most:,.0f}")
         colour = "red" if cap.share >= 1 else "yellow" if cap.share >= 0.8 else "green"
         bar = f"[{colour}]{'█' * full}[/][dim]{'░' * (BAR - full)}[/]"
         say(f"{cap.setting:<24} {bar} {cap.share:>4.0%}  {used} of {most}")

@@ -174,12 +174,13 @@ def _model_allowed(door: Door) -> bool:
     from hivemind_cli.llm import choose
 
     allowing = replace(door.config, llm=replace(door.config.llm, allow=True))
-    provider = choose(llm_setting(door.paths, allowing, os.environ)).provider
-    if provider is None:
+    choice = choose(llm_setting(door.paths, allowing, os.environ))
+    if choice.provider is None:
         return False
     agreed = typer.confirm(
-        f"May hivemind ask {provider.name} to draft skills, and to judge what may be a correction? "
-        "(redacted words of your sessions are sent to it)",
+        f"May hivemind ask {choice.provider.name} to draft skills, and to judge what may be a correction? "
+        f"(redacted words of your sessions are sent to it, by {choice.reason}; "
+        f"at most ${door.config.llm.usd_per_day:.2f} a day)",
         default=False,
         err=True,
     )

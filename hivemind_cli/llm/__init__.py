@@ -105,11 +105,13 @@ def describe(setting: Setting) -> str:
     """One line for `status`: who drafts skills, why, who else is there, and how to change it."""
     choice = choose(setting)
     if choice.provider is not None:
-        why = "the first that was found" if setting.config.provider == "auto" else "as `llm.provider` says"
+        auto = setting.config.provider == "auto"
+        why = "the first that was found" if auto else "as `llm.provider` says"
         others = [name for name in found(setting) if name != choice.provider.name]
         also = f" Here, too: {', '.join(others)}." if others else ""
-        change = f"To change it: {CHANGE} {others[0] if others else 'none'}"
-        return f"{choice.provider.name}: {choice.reason}; {why}.{also} {change}"
+        change = f"To change it: {CHANGE} {[*others, 'none'][0] if auto else 'auto'}"
+        name = "/".join(filter(None, (choice.provider.name, choice.model)))
+        return f"{name}: {choice.reason}; {why}.{also} {change}"
     plain = "extractive: the person's own words, no model"
     if setting.config.provider == "none":
         return f"{plain}. For a model: {CHANGE} auto"
@@ -167,7 +169,7 @@ def _scripted(setting: Setting) -> Choice:
         provider = Scripted(read_script(path))
     except ConfigError as exc:
         return Choice(None, str(exc))
-    return Choice(provider, f"the script {path}", "script")
+    return Choice(provider, f"the script {path}")
 
 
 PROVIDERS: dict[str, Callable[[Setting], Choice]] = {

@@ -9,7 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from hivemind_cli.core.child import stops
 from hivemind_cli.core.clock import Clock
 from hivemind_cli.core.config import LLMConfig
-from hivemind_cli.core.errors import ProviderError, ProviderUnavailable
+from hivemind_cli.core.errors import ProviderError, ProviderUnavailable, StoreError
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.records import DEFAULT_WORKSPACE, LLMCall, Record
 from hivemind_cli.llm.base import BadAnswer, Busy, Provider, Reply, Request
@@ -73,6 +73,10 @@ class Resting(ProviderUnavailable):
     def __init__(self, what: str, *, why: str = "", fix: str = "", until: datetime) -> None:
         super().__init__(what, why=why, fix=fix)
         self.until = until
+
+
+class Ends(ProviderUnavailable):
+    """hivemind ends: nothing is asked any more, or the call under way was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +222,8 @@ class Metered:
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
                 return self._once(request)
+            except Ends:
+                raise
             except (CapReached, Resting) as exc:
                 raise failed or exc from None
             except ProviderUnavailable as exc:
@@ -247,7 +253,11 @@ class Metered:
                 reply = self._provider.complete(request)
             except Exception as exc:  # every call gets its receipt, whatever it died of
                 spent = _with_tokens(exc.spent, request) if isinstance(exc, BadAnswer) else None
-                self._write(request, spent, self._told(exc), (time.monotonic() - started) * 1000)
+                ended = self._ends
+                with suppress(StoreError) if ended else nullcontext():  # it may be closed by now
+                    self._write(request, spent, self._told(exc), (time.monotonic() - started) * 1000)
+                if ended:
+                    raise Ends("The call was stopped.", why="hivemind ends.") from exc
                 raise
             reply = _with_tokens(reply, request)
             self._write(request, reply, OK, reply.latency_ms or (time.monotonic() - started) * 1000)
@@ -255,9 +265,9 @@ class Metered:
 
     @contextmanager
     def _admitted(self, request: Request) -> Iterator[None]:
-        """While a call is under way that may be begun. CapReached, Resting, ProviderUnavailable: it may not."""
+        """While a call is under way that may be begun. CapReached, Resting, Ends: it may not."""
         if self._ends:
-            raise ProviderUnavailable("No model is asked any more.", why="hivemind ends.")
+            raise Ends("No model is asked any more.", why="hivemind ends.")
         key = object()
         with self._lock:
             self._begun[key] = self._admission(request)

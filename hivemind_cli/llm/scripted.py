@@ -67,12 +67,14 @@ class Scripted:
             why = f"It was asked {len(self.requests)} times, the last time to {request.purpose}."
             raise ProviderError("The script has no more answers.", why=why)
         part = self._answers.pop(place)
-        given, cost = (part.answer, part.cost_usd) if isinstance(part, Line) else (part, self._cost_usd)
-        answer = given(request) if callable(given) else given
+        scripted, cost = (part.answer, part.cost_usd) if isinstance(part, Line) else (part, self._cost_usd)
+        answer = scripted(request) if callable(scripted) else scripted
         if isinstance(answer, Exception):
             raise answer
         value = parse_answer(answer, request.schema) if isinstance(answer, str) else checked(answer, request.schema)
-        return Reply(value=value, model="script", tokens_in=tokens_of(request.prompt), cost_usd=cost)
+        given = tokens_of(json.dumps(value, ensure_ascii=False))
+        asked = tokens_of(request.system, request.prompt)
+        return Reply(value=value, model="script", tokens_in=asked, tokens_out=given, cost_usd=cost)
 
 
 def read_script(path: Path) -> list[Line]:

@@ -98,7 +98,7 @@ def setting(tmp_path: Path) -> Setting:
 
 
 def test_status_says_who_drafts(setting: Setting) -> None:
-    assert drafting(setting, InMemoryStore(), NOW).startswith("claude: your own ")
+    assert drafting(setting, InMemoryStore(), NOW).startswith("claude/haiku: your own ")
 
 
 def test_status_says_that_the_wall_is_reached_and_when_it_goes_on(setting: Setting) -> None:
@@ -107,7 +107,7 @@ def test_status_says_that_the_wall_is_reached_and_when_it_goes_on(setting: Setti
     said = drafting(setting, store, NOW)
     until = clock_time(datetime(2026, 3, 6, tzinfo=UTC), NOW)
     assert said.startswith(f"extractive until {until}: the person's own words, no model. $0.26 were spent today")
-    assert "Then again claude: your own " in said
+    assert "Then again claude/haiku: your own " in said
 
 
 def test_status_says_that_a_provider_rests_and_how_to_end_it(setting: Setting) -> None:

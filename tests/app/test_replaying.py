@@ -2,15 +2,18 @@
 
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hivemind_cli.app import OwnedHivemind
-from hivemind_cli.app.replaying import Arm, _words
+from hivemind_cli.app.replaying import Arm, _words, last
+from hivemind_cli.core.child import _live
 from hivemind_cli.core.clock import system_clock
 from hivemind_cli.core.config import Config, LLMConfig
 from hivemind_cli.core.errors import HivemindError, ProviderError
@@ -19,6 +22,7 @@ from hivemind_cli.core.intervals import fisher
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Correction, EventKind, LLMCall, Record, SkillCheck, SkillLine, SkillState
 from hivemind_cli.index.inmemory import InMemoryIndex
+from hivemind_cli.llm import child
 from hivemind_cli.llm.base import Request
 from hivemind_cli.llm.meter import Metered
 from hivemind_cli.llm.scripted import Part, Scripted
@@ -247,3 +251,40 @@ def test_what_is_said_fits_the_figures() -> None:
     assert "p = 1." in said(3, 3, 3)
     assert "(p = .001)" not in said(0, 8, 8) and "(p = 0.0002)" in said(0, 8, 8)
     assert "With fewer" not in said(4, 7, 10)
+
+
+def test_the_last_replay_is_kept_for_reading(home: Callable[..., Home]) -> None:
+    there = home(*[AGAIN, RIGHT] * 3)
+    with pytest.raises(HivemindError, match="never replayed"):
+        last(there.store, SKILL.name)
+    there.replays()
+    kept = last(there.store, SKILL.name)
+    assert kept.figures["without"]["repeated"] == 3 and kept.figures["calls"] == 6
+
+
+def test_a_daemon_that_leaves_ends_it_and_nothing_is_kept(home: Callable[..., Home], tmp_path: Path) -> None:
+    begun = threading.Event()
+
+    def sleeps(request: Request) -> dict[str, str]:
+        begun.set()
+        child.run(["/bin/sleep", "60"], stdin=b"", env={}, cwd=tmp_path, timeout_s=50)
+        raise ProviderError("It was ended.")
+
+    there = home(sleeps, *[RIGHT] * 9)
+    failed: list[HivemindError] = []
+
+    def asks() -> None:
+        try:
+            there.replays()
+        except HivemindError as exc:
+            failed.append(exc)
+
+    thread = threading.Thread(target=asks)
+    thread.start()
+    assert begun.wait(5)
+    while not _live:
+        thread.join(0.01)
+    there.owner.close()
+    thread.join(5)
+    assert not thread.is_alive() and len(there.script.requests) == 1
+    assert "hivemind ends" in str(failed[0])

@@ -42,7 +42,7 @@ def test_an_empty_home_says_that_nothing_was_ever_sent() -> None:
 
 def test_sums_caps_and_receipts_are_told(spent: str) -> None:
     whole = run("cost")
-    for part in ("day (UTC)", "purpose", "skill", "provider", spent, "$0.1250", "50%", "$0.12 of $0.25"):
+    for part in ("day (UTC)", "purpose", "skill", "provider", spent, "$0.1250", "50%", "$0.1250 of $0.25"):
         assert part in whole.stdout
     assert "codex: no price is told" in whole.stderr
     by_purpose = run("cost", "--by", "purpose").stdout

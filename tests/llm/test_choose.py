@@ -64,11 +64,13 @@ def test_status_is_told_who_was_chosen_why_who_else_and_how_to_change_it(
 ) -> None:
     env = {**KEY, "PATH": str(program.parent)}
     assert describe(_setting(LLMConfig(allow=True), env, tmp_path)) == (
-        f"claude: your own {program}; the first that was found. Here, too: anthropic. "
+        f"claude/haiku: your own {program}; the first that was found. Here, too: anthropic. "
         "To change it: hivemind config set llm.provider anthropic"
     )
     named = _setting(LLMConfig(allow=True, provider="anthropic"), env, tmp_path)
-    assert describe(named).startswith("anthropic: the key in ANTHROPIC_API_KEY; as `llm.provider` says")
+    assert describe(named).startswith(
+        "anthropic/claude-haiku-4-5: the key in ANTHROPIC_API_KEY; as `llm.provider` says"
+    )
 
 
 def test_one_table_names_the_providers_and_the_docs_name_them_all() -> None:

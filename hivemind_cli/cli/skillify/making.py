@@ -59,7 +59,8 @@ def _plan(door: Door, json: bool) -> None:
         say(f"  and {len(lessons) - LESSONS_SHOWN} more (`--json` has them all)")
     for why, times in found["skipped"].items():
         say(f"[dim]skipped: {quoted(why, 200)} ({times})[/]", indent=9)
-    _price(door, found)
+    if lessons or found["calls"]:
+        _price(door, found)
     note("Nothing was sent, and nothing was stored.")
 
 
@@ -75,8 +76,8 @@ def _price(door: Door, found: dict[str, Any]) -> None:
         from hivemind_cli.app import llm_setting
         from hivemind_cli.llm import describe
 
-        say(f"By {quoted(describe(llm_setting(door.paths, door.config, os.environ)), 400)}.")
-        say("It costs nothing, and nothing is sent.")
+        say(f"Drafts by {quoted(describe(llm_setting(door.paths, door.config, os.environ)), 400)}")
+        say("It costs nothing.")
         return
     if found["judged"]:
         say(f"Before that, a model judges {counted(found['judged'], 'turn')} that the detector is unsure of.")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import counted, note, print_json, quoted, row, say
+from hivemind_cli.cli.output import ago, counted, note, print_json, quoted, row, say
 from hivemind_cli.cli.skillify.options import Json, Name
 
 WAIT_S = 3600.0 * 2
@@ -26,6 +26,7 @@ def replay(
     ] = 3,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would ask and cost.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Needed where nobody can answer.")] = False,
+    last: Annotated[bool, typer.Option("--last", help="Show what the last one gave; asks nobody.")] = False,
     json: Json = False,
 ) -> None:
     """Bring a model to the moment of the mistake, with and without the skill, and count how often it comes back.
@@ -35,6 +36,9 @@ def replay(
     from hivemind_cli.core.errors import ConfigError, ProviderError
 
     door = Door.open()
+    if last:
+        _last(door, name, json)
+        return
     planned = door.ask("skills.replay", name=name, times=times, dry_run=True)
     if not json:
         _show_plan(planned)
@@ -43,7 +47,7 @@ def replay(
             print_json(planned)
         return
     if planned["pause"]:
-        raise ProviderError("No model is asked now.", why=planned["pause"])
+        raise ProviderError("No model is asked now.", why=planned["pause"], fix="`hivemind status` says until when.")
     if not yes and (json or not sys.stdin.isatty()):
         raise ConfigError("It costs calls of a model, and nobody is here to be asked.", fix="Say --yes, or --dry-run.")
     if not yes and not typer.confirm("Ask now?", default=False, err=True):
@@ -56,6 +60,17 @@ def replay(
         _show(found)
     if found["stopped"] and not any(found[arm]["repeated"] + found[arm]["avoided"] for arm in ("with", "without")):
         raise typer.Exit(ProviderError.exit_code)
+
+
+def _last(door: Door, name: str, json: bool) -> None:
+    from hivemind_cli.app.replaying import last
+
+    check = last(door.store, name)
+    if json:
+        print_json(check)
+        return
+    say(f"v{check.version}, {ago(check.occurred_at)}, by {quoted(str(check.figures['provider']))}")
+    _show({**check.figures, "words": check.reason})
 
 
 def _show_plan(planned: dict[str, Any]) -> None:
@@ -79,7 +94,9 @@ def _show(found: dict[str, Any]) -> None:
         one = found[arm]
         told = one["repeated"] + one["avoided"]
         rest = ", ".join(
-            f"{one[key]} {words}" for key, words in (("undecided", "tell nothing"), ("failed", "failed")) if one[key]
+            f"{one[key]} {words}"
+            for key, words in (("undecided", "without a verdict"), ("failed", "failed"))
+            if one[key]
         )
         share = f"the mistake again in {one['repeated']} of {told}"
         interval = f" (95 %: {one['low']:.0%} to {one['high']:.0%})" if told else ""
