@@ -13,11 +13,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hivemind_cli.app.installing import installed_dirs
 from hivemind_cli.app.skillset import BY_PERSON, IN_FILE, PERSON, edited
 from hivemind_cli.app.tampering import touched_by_agent
 from hivemind_cli.core import redact
 from hivemind_cli.core.clock import Clock
-from hivemind_cli.core.errors import CursorMoved, HivemindError
+from hivemind_cli.core.errors import CursorMoved, HivemindError, VersionTaken
 from hivemind_cli.core.ids import derived_id, new_id
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.project import identify
@@ -144,8 +145,9 @@ class Publishing:
         try:
             if revision.reason == IN_FILE and self._by_hand(revision, tree):
                 return
-            folders = next(iter(self._hosts.values())).skill_folders(tree)
-            published = disk.publish(tree, folders, render(revision), revision.name, self._paths.receipts)
+            published = disk.publish(
+                tree, self._folders(revision, tree), render(revision), revision.name, self._paths.receipts
+            )
         except HivemindError as problem:
             logger.warning("skill=%s could not be written: %s", revision.name, problem)
             yield self._once(revision, "publish_failed", f"{problem.what} {problem.why}", problem.fix)
@@ -157,6 +159,15 @@ class Publishing:
         if published.written:
             fix = f"`hivemind skillify undo {revision.name}` takes it back."
             yield self._notice("published", f"Skill {revision.name} v{revision.version} is live.", fix, revision.name)
+
+    def _folders(self, revision: SkillRevision, tree: Path) -> list[Path]:
+        """Where skills live in `tree`; at home, where the person's environment had moved the host's folder."""
+        host = next(iter(self._hosts.values()))
+        first, *others = host.skill_folders(tree)
+        moved = installed_dirs(self._paths, [host.NAME])[host.NAME]
+        if revision.scope is not Scope.PROJECT and moved and moved.is_relative_to(tree):
+            first = moved / first.name
+        return [first, *others]
 
     def _by_hand(self, revision: SkillRevision, tree: Path) -> bool:
         """Does the skill's file in `tree` say what a person wrote there, in this or an earlier version?"""
@@ -187,12 +198,13 @@ class Publishing:
             current = self._current(one.skill_id)
             notice = self._by_nobody(tree, one, current)
             records = [notice] if notice else self._by_person(one, current)
-            if not records:
+            try:
+                self._store.append(records)
+            except VersionTaken:  # a command of theirs came between: the next look tells
                 continue
-            self._store.append(records)
             if notice is not None:
                 disk.disown(tree, one, self._paths.receipts)
-            elif isinstance(records[0], SkillRevision):
+            elif all(isinstance(record, SkillRevision) for record in records):
                 disk.adopt(tree, one, self._paths.receipts)
 
     def _backlog(self) -> bool:
@@ -226,7 +238,10 @@ class Publishing:
         return None
 
     def _by_person(self, one: disk.Observed, current: SkillRevision) -> Sequence[SkillRevision | Notice]:
-        """The revision that a person made by editing or deleting the file; after it, what they commanded since."""
+        """The revision that a person made by editing or deleting the file; after it, what they commanded since.
+
+        None if the store has it: we were killed before the receipt said so.
+        """
         now = self._clock()
         if one.state is disk.FileState.DELETED:
             if current.state is SkillState.RETIRED:
@@ -238,6 +253,8 @@ class Publishing:
         except SkillFault as fault:
             notice = self._notice("skill_unreadable", f"{one.path}: {fault.what} {fault.why}", fault.fix, one.name)
             return [replace(notice, id=derived_id(current.occurred_at, "unreadable", one.skill_id, one.text))]
+        if current.reason == IN_FILE and (current.trigger, current.body) == (following.trigger, following.body):
+            return []
         if BY_PERSON in current.reason and _changed_at(one.path) <= current.occurred_at:
             return [following, replace(current, id=new_id(now), version=following.version + 1, occurred_at=now)]
         return [following]

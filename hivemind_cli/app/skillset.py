@@ -10,7 +10,7 @@ from datetime import datetime
 from hivemind_cli.app.reading import history_of, version_named
 from hivemind_cli.app.relations import opposed_live
 from hivemind_cli.core import redact
-from hivemind_cli.core.errors import HivemindError
+from hivemind_cli.core.errors import HivemindError, VersionTaken
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Correction, Scope, SkillRevision, SkillState
@@ -213,8 +213,11 @@ def _next(
 
 
 def _stored(store: Store, following: SkillRevision) -> SkillRevision:
-    taken = store.count(SkillRevision, skill_id=following.skill_id, version=following.version)
-    if taken or not store.append([following]):
+    try:
+        stored = store.append([following])
+    except VersionTaken:
+        stored = 0
+    if not stored:
         raise HivemindError(
             f"{following.name} was changed meanwhile; nothing was done.",
             why=f"There is a version {following.version} already.",

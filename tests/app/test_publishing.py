@@ -15,6 +15,8 @@ from hivemind_cli.app.skillset import promote, retire, rollback, undo
 from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Notice, Scope, SkillRevision, SkillState
+from hivemind_cli.hosts.apply import apply
+from hivemind_cli.storage.base import Store
 from tests.app.conftest import make_tree
 from tests.app.talk import Talk
 
@@ -497,6 +499,20 @@ def test_a_persons_edit_and_delete_of_a_skill_for_every_project_count_too(hive: 
     assert hive.index.all() == []
 
 
+def test_a_promoted_skill_stands_where_the_person_has_their_skills(
+    hive: OwnedHivemind, tree: Path, own_home: Path
+) -> None:
+    moved = own_home / ".config" / "claude"
+    hive.paths.receipts.mkdir(parents=True, exist_ok=True)
+    apply([], hive.paths.receipts, "claude", "a stamp", config_dir=str(moved))
+    teach(hive, tree)
+    promote(hive.store, current_skills(hive.store)[0], datetime.now(UTC), hive.paths)
+    hive.settle()
+    (file,) = (moved / "skills").glob("*/SKILL.md")
+    assert (own_home / ".agents" / "skills" / file.parent.name).resolve() == file.parent
+    assert not (own_home / ".claude").exists()
+
+
 def test_what_a_person_has_of_that_name_at_home_bars_a_promotion(hive: OwnedHivemind, tree: Path) -> None:
     teach(hive, tree)
     (skill,) = current_skills(hive.store)
@@ -549,7 +565,11 @@ def test_of_two_edits_the_one_that_is_called_for_stands(hive: OwnedHivemind, tre
     assert "Ask ada" in file.read_text("utf-8")
 
 
-@pytest.mark.parametrize("change", [retire, undo, lambda *given: rollback(*given[:2], 1, given[2])])
+def to_the_first(store: Store, skill: SkillRevision, now: datetime) -> SkillRevision:
+    return rollback(store, skill, 1, now)
+
+
+@pytest.mark.parametrize("change", [retire, undo, to_the_first])
 def test_an_edit_that_was_not_seen_before_the_command_is_kept_and_the_command_holds(
     hive: OwnedHivemind, tree: Path, change: Callable[..., SkillRevision]
 ) -> None:
@@ -566,3 +586,16 @@ def test_an_edit_that_was_not_seen_before_the_command_is_kept_and_the_command_ho
     assert any(EDITED.removeprefix("- ") in one.body for one in history_of(hive.store, skill.skill_id))
     assert EDITED not in "".join(path.read_text("utf-8") for path in (tree / ".claude").rglob("SKILL.md"))
     assert looks(hive) == after
+
+
+def test_an_edit_is_one_version_though_we_were_killed_before_it_was_noted(
+    hive: OwnedHivemind, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teach(hive, tree)
+    edit(skill_file(tree))
+    with monkeypatch.context() as killed:
+        killed.setattr("hivemind_cli.skills.disk.adopt", lambda *given: None)
+        assert looks(hive).version == 2
+    assert looks(hive).version == 2
+    skill_file(tree).write_text(skill_file(tree).read_text("utf-8").replace("ada", "bob"), "utf-8")
+    assert looks(hive).version == 3

@@ -35,7 +35,14 @@ def undo(name: Name, json: Json = False) -> None:
     """Go back to the version before. A first version is retired; a promoted skill goes back into its project."""
     from hivemind_cli.app import skillset
 
-    _change(name, json, lambda store, skill, now: [skillset.undo(store, skill, now)])
+    def change(store: "Store", skill: "SkillRevision", now: datetime) -> "list[SkillRevision]":
+        made = skillset.undo(store, skill, now)
+        if skill.reason in (skillset.IN_FILE, skillset.IN_REVIEW):
+            kept = f"`hivemind skillify rollback {skill.name} --to {skill.version}` brings it back."
+            note(f"Version {skill.version} was your own edit; it stays in the history: {quoted(kept, 200)}")
+        return [made]
+
+    _change(name, json, change)
 
 
 def rollback(

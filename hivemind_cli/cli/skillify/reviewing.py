@@ -1,5 +1,6 @@
 """`hivemind skillify review`: what waits, one skill at a time, a key for each decision."""
 
+import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,6 +8,7 @@ import typer
 
 from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.output import counted, note, print_json, quoted, say
+from hivemind_cli.cli.skillify import testing
 from hivemind_cli.cli.skillify.options import Json
 from hivemind_cli.cli.skillify.sitting import Decision, Sitting
 
@@ -70,10 +72,23 @@ def review(
 def _items(door: Door, name: str, retired: bool) -> "list[Waiting]":
     from hivemind_cli.app import reading, reviewing
 
+    _test(door)
     now, days = datetime.now(UTC), door.config.codify.retire_after_days
     if name:
         return [reviewing.shown_one(door.store, reading.skill_named(door.store, name), days, now)]
     return reviewing.waiting(door.store, days, now, retired=retired)
+
+
+def _test(door: Door) -> None:
+    """Run the tests of what waits and was not tested yet. A review goes on without them."""
+    from hivemind_cli.app import reading, reviewing
+    from hivemind_cli.core.errors import HivemindError
+
+    skills = reading.current_skills(door.store, states=reading.WAITING)
+    names = [one.name for one in skills if one.moments and reviewing.newest_check(door.store, one) is None]
+    if names:
+        with contextlib.suppress(HivemindError):
+            door.ask("skills.test", timeout_s=testing.WAIT_S, names=names)
 
 
 def _decision(door: Door, verb: str, name: str) -> Decision:
@@ -117,6 +132,7 @@ def _carry_out(door: Door, decisions: list[Decision], json: bool) -> None:
             row |= {"done": False, "why": exc.what, "fix": exc.fix}
         told.append(row)
     door.ask("observe")
+    testing.tell_failures(door, made)
     left = reviewing.left_in_the_way(door.store, made)
     if json:
         print_json({"decided": told, "trouble": left})
@@ -137,7 +153,8 @@ def _tell(told: list[dict[str, Any]], left: list[str]) -> None:
             own = each["skill"] == one["skill"]
             did = _DONE[one["decision"]] if own and one["decision"] != "reject" else each["state"].value
             back = "accept" if own and one["was"] not in ("live", "retired") and did == "retired" else "undo"
-            say(f"{each['skill']} v{each['version']}: {did}. `hivemind skillify {back} {each['skill']}` takes that back.")
+            command = f"hivemind skillify {back} {each['skill']}"
+            say(f"{each['skill']} v{each['version']}: {did}. `{command}` takes that back.")
     for trouble in left:
         note(f"[yellow]![/] {quoted(trouble, 300)}", indent=2)
 
