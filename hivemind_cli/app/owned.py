@@ -16,6 +16,7 @@ from hivemind_cli.app.intake import ELSEWHERE, Intake
 from hivemind_cli.app.machine import machine_key, this_person
 from hivemind_cli.app.meaning import WhenLoaded
 from hivemind_cli.app.publishing import Publishing
+from hivemind_cli.app.rules import RulesFiles
 from hivemind_cli.app.silent import Silent
 from hivemind_cli.app.skill_tests import Retests
 from hivemind_cli.app.verbs import Verbs
@@ -32,6 +33,7 @@ from hivemind_cli.hosts.base import Host
 from hivemind_cli.index import snapshot
 from hivemind_cli.index.base import Document, Index
 from hivemind_cli.llm.base import Provider
+from hivemind_cli.llm.meter import Metered
 from hivemind_cli.pipeline import indexing
 from hivemind_cli.pipeline.capture import Capture, Person
 from hivemind_cli.pipeline.codify import Codify
@@ -58,6 +60,8 @@ LET_IN_S = 0.005
 """Between two batches of a flood: who waits for the lock gets it, though the same thread would take it again."""
 CLOSE_WAIT_S = 2.0
 """For a codification under way, before its model is stopped."""
+RECEIPT_WAIT_S = 1.0
+"""For a command's call that was stopped to be written down."""
 CODIFY_AGAIN = timedelta(minutes=5)
 """After a failure."""
 INJECTED_DAYS = 14
@@ -99,6 +103,7 @@ class OwnedHivemind:
                 publish=config.codify.publish,
                 applies_min=config.recall.applies_min,
                 embedding=self.model,
+                rules=RulesFiles(store, paths).of_project,
                 history=history,
             )
             for history in (False, True)
@@ -232,6 +237,8 @@ class OwnedHivemind:
             wait([self._codifying], timeout=CLOSE_WAIT_S)
         stop_all()  # a model that still thinks: its draft is made without it, and a command is told
         self._pool.shutdown(wait=True, cancel_futures=True)
+        if isinstance(self.provider, Metered):
+            self.provider.finish(RECEIPT_WAIT_S)
         if self.embedder is not None:
             self.embedder.close()
         try:

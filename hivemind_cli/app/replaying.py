@@ -382,6 +382,8 @@ def _words(without: Arm, with_: Arm, p: float) -> str:
         return (
             f"The mistake came back on neither side ({counts}): this model does not make it here, so nothing is proved."
         )
+    if with_.repeated * without.told == without.repeated * with_.told:
+        return f"It made no difference here: {counts}."
     least = next(n for n in range(1, TIMES_MAX + 1) if fisher(n, n, 0, n) <= P_MAX)
     few = f" With fewer than {least} a side nothing could." if min(without.told, with_.told) < least else ""
     return f"{counts} proves little: {chance}.{few}"

@@ -213,6 +213,12 @@ class Metered:
         """Let the next call be begun though the provider rests: a person says that it works again."""
         self._awake = True
 
+    def finish(self, wait_s: float) -> None:
+        """Wait until the calls under way have their receipts, but no longer than `wait_s`. For an owner that leaves."""
+        deadline = time.monotonic() + wait_s
+        while self._begun and time.monotonic() < deadline:
+            time.sleep(0.01)
+
     def complete(self, request: Request) -> Reply:
         """Ask, and once more if the provider may say yes soon.
 

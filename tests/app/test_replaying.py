@@ -24,7 +24,7 @@ from hivemind_cli.core.records import Correction, EventKind, LLMCall, Record, Sk
 from hivemind_cli.index.inmemory import InMemoryIndex
 from hivemind_cli.llm import child
 from hivemind_cli.llm.base import Request
-from hivemind_cli.llm.meter import Metered
+from hivemind_cli.llm.meter import STOPPED, Metered
 from hivemind_cli.llm.scripted import Part, Scripted
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.storage.samples import event
@@ -248,7 +248,8 @@ def test_what_is_said_fits_the_figures() -> None:
         arms = Arm(repeated=without, avoided=n - without), Arm(repeated=with_, avoided=n - with_)
         return _words(*arms, fisher(without, n, with_, n))
 
-    assert "p = 1." in said(3, 3, 3)
+    assert said(3, 3, 3) == "It made no difference here: 3 of 3 with the skill against 3 of 3 without."
+    assert "p = 1." in said(3, 4, 9)
     assert "(p = .001)" not in said(0, 8, 8) and "(p = 0.0002)" in said(0, 8, 8)
     assert "With fewer" not in said(4, 7, 10)
 
@@ -288,3 +289,5 @@ def test_a_daemon_that_leaves_ends_it_and_nothing_is_kept(home: Callable[..., Ho
     thread.join(5)
     assert not thread.is_alive() and len(there.script.requests) == 1
     assert "hivemind ends" in str(failed[0])
+    there.store._closed = False
+    assert [row.record.result for row in there.store.find(LLMCall)] == [STOPPED] and there.checks() == []
