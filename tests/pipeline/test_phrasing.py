@@ -92,6 +92,13 @@ SAID = [
     ),
     ("ok but next time ask before you delete anything", "ask-before-delete-anything", None),
     ("No frames. We decided on tables, as on the other pages", "no-frames", None),
+    ("pull request titles: imperative, short, no emoji", "pull-request-no-emoji", None),
+    (
+        "look up addresses in the book before you write, you invented one that is not there",
+        "look-addresses-book-write",
+        None,
+    ),
+    ("No. The id comes from the session, it must not be read from the body!", "must-not-read-from-body", None),
     ("never use sudo", "never-use-sudo", "Never use sudo"),
     ("use snake_case for json fields like user_id, never camelCase", "use-snake-case-json-fields", None),
     ("Looks good. Make sure you DO NOT touch the fixtures again", "dont-touch-fixtures", None),

@@ -277,6 +277,14 @@ def test_names_are_made_of_the_words(words: str, name: str) -> None:
     assert skill_name(words, (), "Fallback name") == name
 
 
+def test_what_a_skill_is_narrowed_to_stands_in_its_metadata() -> None:
+    applies = {"tools": ["make", "cc"], "languages": ["c"], "versions": {"node": "20"}, "everywhere": True}
+    text = render(revision(applies=applies))
+    assert parse(text).metadata["hivemind-applies"] == "tools: make, cc; languages: c; versions: node 20; everywhere"
+    assert check(text, "reversible-migrations") == []
+    assert "hivemind-applies" not in render(revision())
+
+
 def test_names_are_unique_and_fit() -> None:
     long = "a very long rule " * 20
     first = skill_name(long, (), "x")

@@ -72,6 +72,8 @@ _SENTENCE = re.compile(r"(?:(?<=[.!?…])|(?<=[.!?…][\"”»)]))\s+|(?<=[。�
 _WRAPPED = re.compile(r"([^\n]{40,}[^.!?:;。！？\s])\n(?=[a-zß-öø-ÿа-яё])")
 """A long line that goes on in the next."""
 _CLAUSE = re.compile(r"\s*[,;:)–—]+(?=\s|$)\s*|\s+\(+\s*|\s(?:-|\|+)\s+|[，；：、（）]\s*")
+_TOPIC = re.compile(r"((?:[^\W_]+ ){0,2}[^\W_]+) ?: ")
+"""What a rule is about, set before it: "log lines: no colours"."""
 _AND = re.compile(r"^(?:and|und|et|y|и|och|og|ve|but|aber|mais|pero|но)\s+(?=\w)", re.IGNORECASE)
 _DO_NOT = re.compile(r"\bdo not\b", re.IGNORECASE)
 _HEDGE = re.compile(
@@ -194,7 +196,10 @@ def name_words(rule: str) -> list[str]:
     clauses = list(_clauses(leading(text))) or [""]
     at = _ruling(clauses)
     words = _named(clauses[at])
-    if at and words and words[0].casefold() in _CONTRASTS:
+    about = _TOPIC.match(leading(text))
+    if at and about and _topics(_tokens(about[1])):
+        words = _topic_words(about[1])[:2] + words
+    elif at and words and words[0].casefold() in _CONTRASTS:
         words = _short(clauses[at - 1])[-3:] + words
     for clause in clauses[at + 1 :]:
         more = _short(clause)
@@ -215,6 +220,10 @@ def name_words(rule: str) -> list[str]:
 def _ruling(clauses: Sequence[str]) -> int:
     """Which clause says the rule: the first with a cue that also says about what, else the first with a cue."""
     cued = [n for n, clause in enumerate(clauses) if _cues(clause) and _says(clause)]
+    if all(_complains(clauses[n]) for n in cued):  # "sort them first, you never do": the rule needs no such word
+        cued = [n for n, clause in enumerate(clauses) if _says(clause) and not _complains(clause)][:1] or cued
+    else:
+        cued = [n for n in cued if not _complains(clauses[n])]
     telling = (n for n in cued if sum(word.casefold() not in _DEMANDS for word in _topic_words(clauses[n])) > 1)
     return next(telling, cued[0] if cued else 0)
 
@@ -337,7 +346,11 @@ def _is_rule(sentence: str) -> bool:
 
 def _is_plain_rule(sentence: str) -> bool:
     """And not what somebody always does: "you never ask", "that's not how"."""
-    return _is_rule(sentence) and (not _tells(sentence) or _demands(sentence))
+    return _is_rule(sentence) and not _complains(sentence)
+
+
+def _complains(text: str) -> bool:
+    return _tells(text) and not _demands(text)
 
 
 def _demands(sentence: str) -> bool:
