@@ -124,7 +124,9 @@ def look_at_listings(paths: Paths, cwd: Path, env: Mapping[str, str]) -> Iterato
 def _listing(one: HostListing) -> Finding:
     figures = {**asdict(one), "over": one.over}
     mine = f", {one.ours} of them from hivemind" if one.ours else ""
-    said = f"{one.label} lists {one.skills} skills{mine}, in {one.chars:,} characters"
+    said = (
+        f"{one.label} lists {one.skills} {'skill' if one.skills == 1 else 'skills'}{mine}, in {one.chars:,} characters"
+    )
     if one.chars_max is None:
         said += "; how many it has room for is not known."
     elif not one.over:
@@ -134,7 +136,8 @@ def _listing(one: HostListing) -> Finding:
     lost = [*one.dropped, *(name for name in one.cut if name not in one.dropped)]
     if lost:
         what = "are left out or lose words of their description" if one.dropped else "lose words of their description"
-        said += f" As far as is known {len(lost)} {what}: {_some(lost)}."
+        order = f" ({one.order})" if one.order and one.over else ""
+        said += f" As far as is known {len(lost)} {what}{order}: {_some(lost)}."
         said += f" {one.ours_lost} of these are hivemind's." if one.ours_lost else ""
     if one.broken:
         said += f" Not counted, for they cannot be read: {_some(one.broken)}."

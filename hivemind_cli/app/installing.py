@@ -41,6 +41,12 @@ class Planned:
     skill_edits: tuple[Edit, ...] = ()
     """What would be written there."""
 
+    @property
+    def links(self) -> list[Path]:
+        """Links that would be made to the skill's folder."""
+        made = {edit.path for edit in self.skill_edits if edit.before is None}
+        return [link for place in self.skill if place.path in made for link in place.links]
+
 
 def chosen_hosts(paths: Paths, hosts: Mapping[str, Host], only: Sequence[str], env: Mapping[str, str]) -> list[Host]:
     """The hosts named in `only`, else those on this machine."""

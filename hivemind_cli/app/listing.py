@@ -18,6 +18,10 @@ _FOLDERS_MAX = 2000
 """Looked at below one root."""
 _BYTES_MAX = 1 << 20
 FILE = "SKILL.md"
+_ORDER = {
+    Overflow.LEAST_USED_BARE: "the least used first",
+    Overflow.ALL_CUT: "all at one length, then the person's own last in the alphabet",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class HostListing:
     """Skills with the longest descriptions, longest first."""
     broken: tuple[str, ...] = ()
     """Files and folders that could not be read: their skills are not counted."""
+    order: str = ""
+    """Which lose it first, in words; "" if that is not known."""
     setting: str = ""
 
     @property
@@ -105,6 +111,7 @@ def _counted(host: str, listing: Listing, folder: Path, home: Path, cwd: Path, e
         ours_lost=sum(one.ours and one.name in lost for one in skills),
         longest=tuple(one.name for one in by_length[:3]),
         broken=tuple(broken),
+        order=_ORDER.get(listing.overflow, ""),
         setting=listing.setting,
     )
 

@@ -4,7 +4,7 @@ It is a file like those that corrections make (skills/disk.py), with receipts of
 observes it, recalls it, or counts it among the skills of the store.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -40,6 +40,10 @@ class Place:
     @property
     def path(self) -> Path:
         return self.folders[0] / NAME / FILE
+
+    @property
+    def links(self) -> list[Path]:
+        return [folder / NAME for folder in self.folders[1:]]
 
 
 def text() -> str:
@@ -117,12 +121,6 @@ def notices(paths: Paths, where: Sequence[Place]) -> Iterator[str]:
             yield f"{place.path} is of another version of hivemind; `hivemind install` renews it."
         elif stands is Standing.ABSENT:
             yield f"{place.path} is missing: agents are not told how to ask hivemind. `hivemind install` writes it."
-
-
-def installed_at(paths: Paths, hosts: Mapping[str, Host], config_dirs: Mapping[str, Path | None]) -> list[Place]:
-    """Where it belongs for these hosts, each place once."""
-    found = (one for name, host in hosts.items() for one in places(paths, host, config_dirs.get(name)))
-    return list(dict.fromkeys(found))
 
 
 def _left(place: Place, stands: Standing) -> str:

@@ -138,6 +138,8 @@ def _show_plan(planned: "Sequence[Planned]", json: bool) -> None:
         for notice in one.notices:
             note(f"[yellow]![/] {quoted(notice, 400)}", indent=2)
         print(diff([*one.edits, *one.skill_edits]), end="")
+        for link in one.links:
+            note(f"{quoted(str(link), 200)}: a link to it, for agents that look there")
 
 
 def _as_json(one: "Planned", changes: str) -> dict[str, object]:
@@ -145,6 +147,7 @@ def _as_json(one: "Planned", changes: str) -> dict[str, object]:
         "host": one.host.NAME,
         "files": [str(edit.path) for edit in (*one.edits, *one.skill_edits)],
         "diff": changes,
+        "links": [str(link) for link in one.links],
         "notices": one.notices,
         "problem": str(one.problem) if one.problem else "",
     }

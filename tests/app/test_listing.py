@@ -202,6 +202,7 @@ def test_doctor_says_what_falls_out_and_what_to_do(tmp_path: Path) -> None:
     assert finding.level == checkup.WARN
     assert "Claude Code lists 100 skills, 1 of them from hivemind" in finding.what
     assert "has room for 8,000" in finding.what
+    assert "(the least used first)" in finding.what
     assert "1 of these are hivemind's" in finding.what
     assert "s99, s98, s97" in finding.fix
     assert "skillListingBudgetFraction" in finding.fix

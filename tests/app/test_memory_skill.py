@@ -80,10 +80,11 @@ def test_a_dry_run_shows_it_and_writes_nothing(paths: Paths) -> None:
     before = files(paths.home)
     (planned,) = installing.plan(paths, list(HOSTS.values()), {})
     assert [edit.path for edit in planned.skill_edits] == [paths.home / REAL / "SKILL.md"]
+    assert planned.links == [paths.home / LINK]
     assert files(paths.home) == before
     install(paths)
     (planned,) = installing.plan(paths, list(HOSTS.values()), {})
-    assert planned.skill_edits == ()
+    assert (planned.skill_edits, planned.links) == ((), [])
 
 
 def test_a_skill_of_that_name_that_a_person_wrote_is_left(paths: Paths) -> None:
