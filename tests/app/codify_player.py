@@ -347,12 +347,17 @@ def _fetches(_: Played, talk: Talk, url: str, text: str) -> None:
     _responds("WebFetch", {"url": url, "prompt": "What does it say?"}, response)(talk)
 
 
+def _uses(_: Played, talk: Talk, tool: str, tool_input: dict[str, Any], response: str) -> None:
+    _responds(tool, tool_input, response)(talk)
+
+
 TELLS: dict[str, Callable[..., Any]] = {
     "says": lambda _, talk, text: talk.says(str(filled(text))),
     "runs": lambda _, talk, command, output="": talk.runs(command, str(filled(output))),
     "fails": lambda _, talk, command, error: talk.runs(command, error=str(filled(error))),
     "writes": lambda _, talk, path, text: talk.writes(talk.tree / path, text),
     "edits": lambda _, talk, path, old, new: talk.edits(talk.tree / path, old, new),
+    "uses": _uses,
     "reads": _reads,
     "fetches": _fetches,
     "replies": lambda _, talk, text="Done.": talk.replies(str(filled(text))),

@@ -16,15 +16,12 @@ SCENARIOS = scenarios(Path(__file__).parent / "codify_scenarios")
 
 NOT_YET = frozenset(
     {
-        "the same line three times stands once",
-        "a merge that would slip a line into a skill a person trusts",
-        "a merge into a skill about something else: that one stays as it is",
         "the opposite of the project's CLAUDE.md waits",
         "the opposite of the project's AGENTS.md waits",
         "the opposite of a rules file waits, with no model too",
         "what holds in all of a person's projects waits for them",
-        "an instruction in the agent's own command, with no model",
         "an address in an option of the agent's own command, with no model",
+        "an address with the person's own word in it in the agent's command, with no model",
     }
 )
 """What is not so yet; once it is, its name goes from here."""
