@@ -93,7 +93,7 @@ def run(
         started = time.perf_counter()
         came, check = trials.tested(skill)
         found.append(_shown(skill, came, (time.perf_counter() - started) * 1000))
-        _keep(store, check, now)
+        _keep(store, skill, check, now)
     return found
 
 
@@ -239,10 +239,15 @@ def _failing(moments: Iterable[Moment]) -> tuple[Failing, ...]:
     return tuple(Failing(one.at, one.id, one.beginning) for one in moments)
 
 
-def _keep(store: Store, check: SkillCheck, now: datetime) -> None:
-    """Store a check that says something else than the newest of its version and matcher."""
+def _keep(store: Store, skill: SkillRevision, check: SkillCheck, now: datetime) -> None:
+    """Store a check that says something else than the newest of its version.
+
+    A live skill's first test with another matcher is the daemon's to store: more than telling may follow from it.
+    """
     rows = store.find(SkillCheck, skill_id=check.skill_id, version=check.version, kind=KIND, newest_first=True, limit=1)
     newest = rows[0].record if rows else None
+    if newest and newest.matcher != check.matcher and skill.state is SkillState.LIVE:
+        return
     same = newest and (newest.matcher, newest.passed, dict(newest.figures)) == (
         check.matcher,
         check.passed,

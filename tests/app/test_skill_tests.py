@@ -62,9 +62,23 @@ class TestAsked:
         assert (told.fires, told.mistakes) == (1, 1) and told.silent == told.clean > 20
         assert told.ms < 100
         assert past.store.count(SkillCheck) == 1  # it says what codify's own check said
-        skill_tests.run(past.store, applies_min=0.35, now=NOW)
-        skill_tests.run(past.store, applies_min=0.35, now=NOW)
-        assert past.store.count(SkillCheck) == 2
+
+    def test_what_has_no_check_yet_gets_one(self, past: Past) -> None:
+        revision = live(past)
+        past.store.append([replace(revision, id="r2", version=2, tasks=())])
+        for _ in range(2):
+            skill_tests.run(past.store, applies_min=0.3, now=NOW)
+        assert [row.record.version for row in past.store.find(SkillCheck)] == [1, 2]
+
+    def test_asking_first_does_not_keep_the_daemon_from_taking_a_bad_skill_out_of_use(self, past: Past) -> None:
+        revision = live(past)
+        bad = replace(noisy(past), id="r2", version=2)
+        check = replace(past.store.find(SkillCheck)[0].record, id="c2", version=2, matcher="an earlier one")
+        past.store.append([bad, replace(check, skill_id=bad.skill_id)])
+        skill_tests.run(past.store, applies_min=0.3, now=NOW)
+        assert retests(past.store).run() == 1
+        assert newest(past.store, bad).state is SkillState.QUARANTINED
+        assert newest(past.store, revision).state is SkillState.LIVE
 
     def test_what_fails_is_listed_with_the_beginning_of_its_words(self, past: Past) -> None:
         past.store.append([replace(noisy(past), id="r2", version=2)])

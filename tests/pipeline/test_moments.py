@@ -59,6 +59,12 @@ class TestMaking:
         revision = tried(past, *evidence)
         assert [id for _, id in of(revision, FIRE)] == [one.id for one in evidence[-CORRECTIONS_MAX:]]
 
+    def test_a_task_that_held_a_secret_is_no_test(self, past: Past) -> None:
+        one, two = past.goes_wrong(), past.goes_wrong(command="", task="archive it with [redacted:token]")
+        revision = tried(past, one, two)
+        assert [id for _, id in of(revision, FIRE)] == [one.id, one.id]
+        assert Trials(past.store, 0.3).tested(revision)[0].passed
+
     def test_a_persons_own_words_keep_the_moments_they_had(self, past: Past) -> None:
         past.works(12)
         first = tried(past, past.goes_wrong())

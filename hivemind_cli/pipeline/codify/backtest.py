@@ -18,7 +18,7 @@ from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.codify.evidence import carried
 from hivemind_cli.storage.base import Store
 
-CHUNK = 1000
+CHUNK = 500
 """Events held at a time."""
 BEFORE_TURNS = 3
 """A skill that speaks so many turns before a correction, or fewer, speaks in time for the mistake."""

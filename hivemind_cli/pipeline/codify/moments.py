@@ -14,6 +14,7 @@ from hivemind_cli.core.records import JSON, Correction, Event, SkillRevision
 from hivemind_cli.index.matching import BY_ACT, Matcher
 from hivemind_cli.pipeline.codify.backtest import PROMPT, TOOL_CALL, Backtest, fired, moment_of
 from hivemind_cli.pipeline.codify.evidence import carried
+from hivemind_cli.pipeline.codify.gate import REDACTED
 from hivemind_cli.storage.base import Store
 
 FIRE, SILENT = "fire", "silent"
@@ -171,7 +172,7 @@ def behind(revision: SkillRevision, store: Store) -> list[Correction]:
 
 def _places(correction: Correction) -> list[str]:
     """Where the skill could have spoken before this mistake."""
-    at_prompt = [PROMPT] if correction.task.strip() else []
+    at_prompt = [PROMPT] if correction.task.strip() and REDACTED not in correction.task else []
     return [*at_prompt, TOOL_CALL] if correction.act else at_prompt
 
 
