@@ -67,7 +67,9 @@ _INSTRUCTION = re.compile(
     re.IGNORECASE,
 )
 _EARLIER = re.compile(
-    r"\b(?:previous\w*|prior|above|earlier|preceding|foregoing|your|system|vorherig\w*|bisherig\w*|vorig\w*|obig\w*|dein\w*"
+    r"\b(?:all|any|every|alle|toutes les|todas las|todas as|tutte le|все|wszystkie) (?:the |die )?"
+    r"(?=(?:instruct|prompt|rule|guideline|anweisung|regel|règle|consigne|regla|instrucc|regra|instruç|istruz|regol"
+    r"|инструкц|правил|instrukc|zasad))|\b(?:previous\w*|prior|above|earlier|preceding|foregoing|your|system|vorherig\w*|bisherig\w*|vorig\w*|obig\w*|dein\w*"
     r"|précédent\w*|ci-dessus|tes|vos|anterior\w*|previ[ao]s|tus|suas|precedent\w*|tue|vorige|bovenstaande|jouw|je"
     r"|предыдущ\w+|прежн\w+|твои|свои|попередн\w+|poprzedni\w*|twoje|swoje|önceki|yukarıdaki|tidigare|föregående|dina"
     r"|tidligere|předchoz\w+)\b|之前|以前|上面|先前|你的|前の|これまで|上記|以上|이전|위의|앞의",

@@ -11,7 +11,6 @@ from dataclasses import replace
 from hivemind_cli.core.errors import ProviderError
 from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.records import (
-    NO_PROJECT,
     Correction,
     GateSkip,
     Notice,
@@ -28,7 +27,9 @@ from hivemind_cli.pipeline.codify.draft import Draft
 from hivemind_cli.pipeline.codify.evidence import Group, Shelf, carried, groups, is_open, of_history, turns
 from hivemind_cli.pipeline.codify.gate import CONFLICT, HOSTILE, KEEP, MERGE, Place, akin, immature, place, refusal
 from hivemind_cli.pipeline.codify.revise import first_revision, new_skill_id, next_revision, plain_draft
-from hivemind_cli.pipeline.codify.trial import Trial, Trials
+from hivemind_cli.pipeline.codify.rules import Rules, no_rules
+from hivemind_cli.pipeline.codify.standing import BESIDE, Written, standing, told
+from hivemind_cli.pipeline.codify.trial import Trials
 from hivemind_cli.storage.base import Row, Store
 
 __all__ = ["CODIFY", "CODIFY_HISTORY", "Codify"]
@@ -36,8 +37,6 @@ __all__ = ["CODIFY", "CODIFY_HISTORY", "Codify"]
 CODIFY, CODIFY_HISTORY = "codify", "codify_history"
 """Cursors: of what was captured as it happened, and of what imports found in past sessions."""
 
-BESIDE = "beside"
-"""A Place: lines for a live skill that must wait for a person, kept as a skill of their own until then."""
 REJECTED = "rejected by a person"
 """How the reason of a person's own no begins, in a review."""
 logger = logging.getLogger(__name__)
@@ -51,6 +50,7 @@ class Codify:
     publish      auto: project skills that pass their moments go live; review: they wait for a person
     applies_min  score, 0..1, from which recall speaks (`recall.applies_min`)
     embedding    the embedding model's name; "" for none
+    rules        project_id -> lines of its rules files: a skill that contradicts one waits for a person
     history      only what imports found in past sessions, else only what was captured as it happened
     """
 
@@ -64,6 +64,7 @@ class Codify:
         publish: str = "auto",
         applies_min: float = 0.3,
         embedding: str = "",
+        rules: Rules = no_rules,
         history: bool = False,
     ) -> None:
         self.name = CODIFY_HISTORY if history else CODIFY
@@ -72,6 +73,7 @@ class Codify:
         self._publish = publish
         self._applies_min = applies_min
         self._embedding = embedding
+        self._rules = rules
 
     def step(self, batch: Sequence[Row[Correction]], store: Store) -> list[Record]:
         """SkillRevisions, GateSkips and Notices that follow from `batch`, which is not empty and in seq order.
@@ -129,7 +131,8 @@ class Codify:
         draft = screened(draft)
         if draft is None:
             return [*notices, _skip(evidence, HOSTILE)]
-        if spot.decision == MERGE and spot.skill is not None and self._waits(spot.skill):
+        written = Written.on(draft, self._rules(evidence[-1].project_id))
+        if spot.decision == MERGE and spot.skill is not None and self._waits(spot.skill, written):
             # On top of a live version, one that waits would take the skill out of use.
             spot = Place(BESIDE, spot.skill)
         if spot.decision == MERGE and spot.skill is not None:
@@ -137,7 +140,7 @@ class Codify:
         else:
             revision = first_revision(draft, evidence, shelf.names(), skill_id)
         trial = Trials(store, self._applies_min, self._embedding).tried(revision)
-        revision = self._judged(trial, spot)
+        revision = standing(trial, spot, written, self._publish)
         logger.info(
             "codified skill=%s version=%d state=%s corrections=%d drafter=%s",
             revision.name,
@@ -146,7 +149,7 @@ class Codify:
             len(evidence),
             revision.drafter,
         )
-        return [revision, trial.check, *notices, *_told(revision, spot)]
+        return [revision, trial.check, *notices, *told(revision, spot, written)]
 
     def _draft(
         self, evidence: list[Correction], spot: Place, skills: list[SkillRevision], skill_id: str
@@ -176,35 +179,15 @@ class Codify:
         merging = spot.decision == MERGE and spot.skill is not None and not self._waits(spot.skill)
         return spot.skill.skill_id if merging and spot.skill is not None else skill_id
 
-    def _waits(self, skill: SkillRevision) -> bool:
+    def _waits(self, skill: SkillRevision, written: Written | None = None) -> bool:
         """Is `skill` live, and may more of it go live only by a person's hand? Its file may be a person's own."""
-        policy = self._publish != "auto" or skill.scope is not Scope.PROJECT or bool(skill.body)
+        policy = (
+            bool(written and written.against)
+            or self._publish != "auto"
+            or skill.scope is not Scope.PROJECT
+            or bool(skill.body)
+        )
         return skill.state is SkillState.LIVE and policy
-
-    def _judged(self, trial: Trial, spot: Place) -> SkillRevision:
-        """The revision in the state it may have now, with the reason."""
-        revision = trial.revision
-        state, why = SkillState.LIVE, ""
-        if spot.decision == CONFLICT and spot.skill is not None:
-            state, why = SkillState.REVIEW, f"it contradicts the skill {spot.skill.name}"
-        elif spot.decision == BESIDE and spot.skill is not None:
-            state, why = SkillState.REVIEW, f"it adds to the skill {spot.skill.name}, which stays as it is"
-        elif revision.project_id == NO_PROJECT:
-            state, why = SkillState.REVIEW, "it belongs to no project, so it would apply in all"
-        elif spot.skill is not None and not is_open(spot.skill):
-            state, why = SkillState.REVIEW, "it was out of use, but the mistake goes on"
-        elif spot.skill is not None and spot.decision == MERGE and spot.skill.state is SkillState.REVIEW:
-            state, why = SkillState.REVIEW, "its earlier version waits for review"
-        elif self._publish != "auto":
-            state, why = SkillState.REVIEW, "`codify.publish` is review"
-        elif trial.nuisance:
-            state, why = SkillState.REVIEW, trial.nuisance
-        fault = trial.fault
-        updates_live = spot.decision == MERGE and spot.skill is not None and spot.skill.state is SkillState.LIVE
-        if fault and not updates_live:  # a draft on top of a live version would take the skill out of use
-            state = SkillState.DRAFT
-        why = "; ".join(part for part in (why, fault) if part)
-        return replace(revision, state=state, reason="; ".join(part for part in (revision.reason, why) if part))
 
 
 def _placed(
@@ -298,30 +281,6 @@ def _skip(corrections: Sequence[Correction], why: str) -> GateSkip:
         recurrence_key=newest.recurrence_key,
         correction_ids=ids,
         reason=why,
-    )
-
-
-def _told(revision: SkillRevision, spot: Place) -> list[Record]:
-    show = f"hivemind skillify show {revision.name}"
-    if spot.decision == CONFLICT and spot.skill is not None:
-        text = f"{revision.name} contradicts the skill {spot.skill.name}: {revision.title}"
-        return [_notice(revision, "conflict", text, f"Keep one of them: {show}")]
-    if revision.state is SkillState.LIVE:
-        return []  # told once its file is written
-    if revision.state is SkillState.REVIEW:
-        return [_notice(revision, "review", f"{revision.name} waits for review: {revision.title}", show)]
-    return [_notice(revision, "draft", f"{revision.name} stays a draft: {revision.reason}", show)]
-
-
-def _notice(revision: SkillRevision, about: str, text: str, fix: str) -> Notice:
-    return Notice(
-        id=derived_id(revision.occurred_at, "notice", about, revision.id),
-        workspace_id=revision.workspace_id,
-        occurred_at=revision.occurred_at,
-        about=about,
-        text=text,
-        fix=fix,
-        subject=revision.name,
     )
 
 
