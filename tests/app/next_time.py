@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hivemind_cli.app import OwnedHivemind
+from hivemind_cli.core.match import content
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Candidate, Correction, Event, SkillRevision
 from tests.app.talk import Talk
@@ -41,6 +42,8 @@ class Asked:
     """Would the agent have been told that skill?"""
     others_given: int
     """Other skills that the agent would have been told."""
+    shares: bool
+    """Does it have any topic word in common with the correction, its task or its act? If not, words cannot find it."""
     first: str
     """The name of the candidate that was ranked first; "" for none."""
 
@@ -77,6 +80,7 @@ def ask(owner: OwnedHivemind, tree: Path, skills: dict[str, SkillRevision]) -> I
                 rank=next((n for n, one in enumerate(candidates, 1) if one.id == wanted), 0),
                 given=wanted in given,
                 others_given=len([one for one in given if one != wanted]),
+                shares=bool(content(prompt) & _words_of(lesson)),
                 first=candidates[0].name if candidates else "",
             )
 
@@ -85,6 +89,10 @@ def recalled(owner: OwnedHivemind, tree: Path, prompt: str) -> list[Candidate]:
     """What a prompt in `tree` would bring up, best first, whether or not it is good enough to be told."""
     answer = owner.call("recall", {"query": prompt, "cwd": str(tree)})
     return [Candidate(**one) for one in answer["candidates"]]
+
+
+def _words_of(lesson: dict[str, Any]) -> frozenset[str]:
+    return content(" ".join((lesson["task"], lesson["said"], lesson.get("runs", ""), *lesson.get("edits", ()))))
 
 
 def _talk(talk: Talk, lesson: dict[str, Any], tree: Path) -> None:
