@@ -1,30 +1,58 @@
-"""The real agent client: Claude Code from npm, one pinned version, kept outside the repository."""
+"""The real agent clients from npm, one pinned version each, kept outside the repository."""
 
 import fcntl
+import os
 import platform
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 VERSION = "2.1.329"
-PACKAGE = f"@anthropic-ai/claude-code@{VERSION}"
 _INSTALL_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One client on npm, and where its program stands in what npm brings."""
+
+    name: str
+    version: str
+    programs: str
+    """Glob below the package's prefix; npm may bring several builds (glibc, musl), and the one that runs is taken."""
+
+
+CLAUDE = Package("@anthropic-ai/claude-code", VERSION, "node_modules/@anthropic-ai/claude-code-*/claude")
+CODEX = Package("@openai/codex", "0.169.0", "node_modules/@openai/codex-*/vendor/*/bin/codex")
+GEMINI = Package("@google/gemini-cli", "0.61.0", "node_modules/.bin/gemini")
+PI = Package("@mariozechner/pi-coding-agent", "0.73.1", "node_modules/.bin/pi")
+OPENCODE = Package("opencode-ai", "1.18.33", "node_modules/opencode-*/bin/opencode")
+COPILOT = Package("@github/copilot", "1.0.102", "node_modules/@github/copilot-*/copilot")
+PACKAGES = {
+    "claude": CLAUDE,
+    "codex": CODEX,
+    "gemini": GEMINI,
+    "pi": PI,
+    "opencode": OPENCODE,
+    "copilot": COPILOT,
+}
+"""Host id -> its client."""
 
 
 class Unavailable(Exception):
     """This machine cannot run the end-to-end tests, and why."""
 
 
-def claude_program(cache: Path) -> Path:
-    """The client's own binary under `cache`, installed there if it is not yet. Unavailable: npm could not."""
-    folder = cache / f"claude-code-{VERSION}"
+def program(cache: Path, package: Package) -> Path:
+    """The client's own program under `cache`, installed there if it is not yet. Unavailable: npm could not."""
+    folder = cache / f"{package.name.rpartition('/')[2]}-{package.version}"
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # parallel test runs install it once
         if not folder.exists():
-            _install(folder)
-        return _working_program(folder)
+            _install(package, folder)
+        return _working_program(package, folder)
 
 
 def namespaces() -> list[str]:
@@ -49,27 +77,29 @@ def require(*programs: str) -> None:
         raise Unavailable(f"{', '.join(missing)} must be installed.")
 
 
-def _install(folder: Path) -> None:
+def _install(package: Package, folder: Path) -> None:
     """By npm into a folder beside, then renamed: what is there is whole."""
     require("npm")
+    named = f"{package.name}@{package.version}"
     with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
         prefix = Path(aside) / "prefix"
-        call = ["npm", "install", "--prefix", str(prefix), "--no-audit", "--no-fund", "--fetch-retries=1", PACKAGE]
+        call = ["npm", "install", "--prefix", str(prefix), "--no-audit", "--no-fund", "--fetch-retries=1", named]
         try:
             done = subprocess.run(call, cwd=aside, capture_output=True, text=True, timeout=_INSTALL_S)
         except subprocess.TimeoutExpired as late:
-            raise Unavailable(f"npm did not install {PACKAGE} within {_INSTALL_S} s.") from late
+            raise Unavailable(f"npm did not install {named} within {_INSTALL_S} s.") from late
         if done.returncode != 0:
-            raise Unavailable(f"npm could not install {PACKAGE}: {done.stderr.strip()[:400]}")
+            raise Unavailable(f"npm could not install {named}: {done.stderr.strip()[:400]}")
         prefix.rename(folder)
 
 
-def _working_program(folder: Path) -> Path:
-    """npm may bring several builds (glibc, musl); the one that runs here is ours."""
+def _working_program(package: Package, folder: Path) -> Path:
     answers = []
-    for program in sorted(folder.glob("node_modules/@anthropic-ai/claude-code-*/claude")):
-        done = subprocess.run([str(program), "--version"], capture_output=True, text=True, timeout=120)
-        if done.returncode == 0 and VERSION in done.stdout:
-            return program
-        answers.append(f"{program}: {done.stdout} {done.stderr}")
-    raise Unavailable(f"no client in {folder} says it is {VERSION}; delete the folder to try again. {answers}")
+    for found in sorted(folder.glob(package.programs)):
+        with tempfile.TemporaryDirectory() as home:  # asked for its version, a client may already write there
+            env = {**os.environ, "HOME": home}
+            done = subprocess.run([str(found), "--version"], env=env, capture_output=True, text=True, timeout=120)
+        if done.returncode == 0 and package.version in f"{done.stdout}{done.stderr}":
+            return found
+        answers.append(f"{found}: {done.stdout} {done.stderr}")
+    raise Unavailable(f"no client in {folder} says it is {package.version}; delete the folder to try again. {answers}")

@@ -1,8 +1,9 @@
-"""What the end-to-end tests need of the machine: the real client, and a namespace to keep it in."""
+"""What the end-to-end tests need of the machine: the real clients, and a namespace to keep them in."""
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,21 @@ class Grounds:
     namespaces: tuple[str, ...]
 
 
+def _kept() -> Path:
+    folder = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(os.environ.get("HIVEMIND_E2E_CLIENTS") or f"{folder}/hivemind-e2e")
+
+
+def _grounds(host: str, kept: Path) -> Grounds:
+    try:
+        client.require("git", "tmux")
+        return Grounds(client.program(kept, client.PACKAGES[host]), tuple(client.namespaces()))
+    except client.Unavailable as missing:
+        if os.environ.get("HIVEMIND_E2E_REQUIRED") == "1":
+            pytest.fail(f"HIVEMIND_E2E_REQUIRED=1, but: {missing}", pytrace=False)
+        pytest.skip(f"no end-to-end test here: {missing}")
+
+
 @pytest.fixture(scope="session")
 def claude_client() -> Grounds:
     """Claude Code, installed from npm on first use, and the right to make namespaces.
@@ -26,15 +42,19 @@ def claude_client() -> Grounds:
     HIVEMIND_E2E_CLIENTS   where clients are kept; default: hivemind-e2e in the user's cache folder
     HIVEMIND_E2E_REQUIRED  1: what is missing fails the tests; else they are skipped and say why
     """
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    kept = os.environ.get("HIVEMIND_E2E_CLIENTS") or f"{cache}/hivemind-e2e"
-    try:
-        client.require("git", "tmux")
-        return Grounds(client.claude_program(Path(kept)), tuple(client.namespaces()))
-    except client.Unavailable as missing:
-        if os.environ.get("HIVEMIND_E2E_REQUIRED") == "1":
-            pytest.fail(f"HIVEMIND_E2E_REQUIRED=1, but: {missing}", pytrace=False)
-        pytest.skip(f"no end-to-end test here: {missing}")
+    return _grounds("claude", _kept())
+
+
+@pytest.fixture(scope="session")
+def client_of() -> Callable[[str], Grounds]:
+    """The same for any host's client (client.py), by the host's id."""
+    kept = _kept()  # now: a test has a home of its own
+
+    @cache
+    def of(host: str) -> Grounds:
+        return _grounds(host, kept)
+
+    return of
 
 
 @pytest.fixture(scope="session")

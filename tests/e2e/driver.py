@@ -34,7 +34,7 @@ RECORD_END = b"\x1e"
 
 def main(plan_file: Path) -> int:
     """Play the plan; 0 if every step that must succeed did."""
-    _raise_loopback()
+    raise_loopback()
     plan = json.loads(plan_file.read_text(encoding="utf-8"))
     player = Player(plan)
     try:
@@ -225,7 +225,7 @@ def _text(output: bytes | str | None) -> str:
     return output.decode("utf-8", "replace") if isinstance(output, bytes) else output or ""
 
 
-def _raise_loopback() -> None:
+def raise_loopback() -> None:
     """Bring `lo` up: a fresh network namespace has nothing else, and even that is down."""
     get_flags, set_flags, up = 0x8913, 0x8914, 0x1
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
