@@ -124,6 +124,31 @@ def test_what_an_agent_reads_is_verbatim(said: str) -> None:
     assert rules[0] in made.trigger
 
 
+@pytest.mark.parametrize(
+    ("said", "command", "never"),
+    [
+        ("we never tag by hand, run make release", "git tag v1.4.0", "`git tag …`"),
+        ("use yarn add instead of npm install", "npm install left", "`npm install …`"),
+        (
+            "never delete release branches!",
+            "git push origin --delete release/2.3 a/b",
+            "`git push … --delete release/2.3 …`",
+        ),
+        ("commit messages: imperative, no emoji", "git commit -m Added", "`git commit -m Added`"),
+        ("always use the python of the virtual environment", "python main.py", "`python main.py`"),
+    ],
+)
+def test_a_call_is_refused_as_far_as_the_words_go(said: str, command: str, never: str) -> None:
+    made = draft([correction_(quote=said, act=Act("shell", "Bash", command=command).as_json())])
+    assert [line.text for line in made.lines if line.section == "do_not"] == [never]
+
+
+def test_what_a_program_looks_for_is_no_subcommand() -> None:
+    looked = Act("shell", "Bash", command="grep -rn round src").as_json()
+    made = draft([correction_(quote="use the index for searching", act=looked)])
+    assert made.trigger.startswith("Use when about to run `grep`, or")
+
+
 def test_a_script_that_cannot_stand_in_a_name_is_named_by_the_act() -> None:
     made = draft([correction_(quote="构建请用 make，不要用 scons。")])
     assert skill_name(made.name, (), made.fallback) == "rule-for-scons-archive"

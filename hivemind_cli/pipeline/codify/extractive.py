@@ -16,6 +16,7 @@ from hivemind_cli.pipeline.codify.draft import (
 from hivemind_cli.pipeline.codify.phrasing import (
     leading,
     name_words,
+    refused,
     sentences,
     spoken,
     title_of,
@@ -99,11 +100,14 @@ def _whens(correction: Correction) -> list[str]:
 
 
 def _act_as_it_was(correction: Correction) -> str:
-    """The corrected command, kept to what makes it the act: head, options, and what the person named."""
+    """The corrected command; where the person refused what it names, kept to head, options, and what they named.
+
+    "Never tag by hand" is said of every `git tag`; words on how a message should read are not of every `git commit`.
+    """
     act = Act.of(correction.act) if correction.act else None
     if act is None or act.kind in (EDIT, READ) or not _clean(act.short):
         return ""
-    if act.kind != SHELL or not content(act.command) & content(correction.quote):
+    if act.kind != SHELL or not content(act.command) & content(refused(_told(correction))):
         return f"{_code(act.short)}"
     named = content(correction.quote)
     said = set(correction.quote.split())
@@ -146,7 +150,8 @@ def _fallback(lead: Correction, rule: str) -> str:
 def _named(act: Act) -> str:
     """What a person would call the act: command head, path class, or tool."""
     if act.kind == SHELL:
-        return act.heads[0] if act.heads else ""
+        head = act.heads[0] if act.heads else ""
+        return head if head in act.command else head.split()[0]  # `grep -rn word`: the word is no subcommand
     return act.path_class if act.kind in (EDIT, READ) else act.tool
 
 

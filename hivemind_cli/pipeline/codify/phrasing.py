@@ -36,6 +36,7 @@ NEGATIONS = _words(
 )
 _CONTRASTS = _words("not nicht kein keine pas no não non niet не а nie inte ikke ne değil")
 """Of these, such as set a second thing against a first: "use this, not that"."""
+_INSTEAD = _words("instead rather statt anstatt lieu vez lugar invece plutôt вместо zamiast istället místo yerine")
 _LIMITS = _words(
     "always only just exclusively immer nur ausschließlich stets toujours seulement uniquement siempre solo sólo "
     "solamente sempre só somente soltanto altijd alleen всегда только лишь завжди тільки zawsze tylko alltid bara "
@@ -172,14 +173,11 @@ def title_of(text: str, chars: int) -> str:
     if len(lead) <= chars:
         return lead
     starts = [0, *(found.end() for found in _CLAUSE.finditer(lead))]
-    found = [title for start in starts for title in _titles(lead, start, chars)]
-    told = [title for title in found if _cues(title) and len(content(title)) > 1]
-    if not told and not _cues(lead):
-        told = [title for title in found if lead.startswith(title) and len(content(title)) > 2]
-    if told:
-        return told[0]
-    at = next((start for start in starts if _cues(_CLAUSE.split(lead[start:])[0])), 0)
-    return shortened(lead[at:], chars)
+    clauses = [_CLAUSE.split(lead[start:], maxsplit=1)[0] for start in starts]
+    at = _ruling(clauses)
+    found = [title for start in dict.fromkeys((0, starts[at])) for title in _titles(lead, start, chars)]
+    told = (title for title in found if clauses[at] in title and len(content(title)) > 1)
+    return next(told, None) or shortened(lead[starts[at] :], chars)
 
 
 def _titles(lead: str, start: int, chars: int) -> Iterator[str]:
@@ -188,6 +186,12 @@ def _titles(lead: str, start: int, chars: int) -> Iterator[str]:
     ends += [len(lead)] if len(lead) - start <= chars else []
     for end in reversed(ends):
         yield lead[start:end].strip()
+
+
+def refused(text: str) -> str:
+    """The clauses that say what is not to be, on one line; "" where there is none."""
+    clauses = (clause for part in sentences(text) if not _asks(part) for clause in _clauses(part))
+    return " ".join(clause for clause in clauses if any(_negates(word) or word in _INSTEAD for word in _folded(clause)))
 
 
 def name_words(rule: str) -> list[str]:
@@ -328,7 +332,7 @@ def _cue(word: str) -> bool:
 
 
 def _cues(text: str) -> bool:
-    return any(map(_cue, re.findall(r"[\w'’]+", text))) or bool(_PHRASES.search(text))
+    return any(map(_cue, _folded(text))) or bool(_PHRASES.search(text))
 
 
 def _says(sentence: str) -> bool:
@@ -338,6 +342,10 @@ def _says(sentence: str) -> bool:
 def _tells(sentence: str) -> bool:
     """Is it about what somebody did, or a quotation?"""
     return bool(_NARRATORS.match(sentence)) or (sentence[:1] in '"“«„>' and sentence.rstrip(".")[-1:] in '"”»“')
+
+
+def _folded(text: str) -> list[str]:
+    return re.findall(r"[\w'’]+", text.casefold())
 
 
 def _is_rule(sentence: str) -> bool:
