@@ -136,6 +136,8 @@ def plan(owner: "OwnedHivemind", now: datetime) -> Plan:
 def pause(owner: "OwnedHivemind", now: datetime) -> str:
     """Why a provider that is there would not be asked now, in words; "" if it would, or if there is none."""
     name, model = who(owner.provider)
+    if isinstance(owner.provider, Metered) and owner.provider.awake:
+        return ""
     found = standing(owner.store, owner.config.llm, name, model, now) if name else None
     return found.why if found else ""
 

@@ -125,6 +125,7 @@ class OwnedHivemind:
         self._turning = threading.RLock()
         """Held while records move, so that two threads never take the same batch."""
         self._codifying: Future[None] | None = None
+        self._one_codifies = threading.Lock()
         self._codify_after = datetime.min.replace(tzinfo=UTC)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="codify")
         self._snapshot_stale = True
@@ -255,6 +256,14 @@ class OwnedHivemind:
 
         history  also those corrections that imports found
         """
+        with self._one_codifies:  # else two would ask a model about the same corrections
+            self._codify_all(history)
+        with self._turning:
+            self._index_new()
+            self._publishing.run()
+        self._publish_snapshot()
+
+    def _codify_all(self, history: bool) -> None:
         if self.judge is not None:
             self.judge.run(self.store)
         reconsider = Reconsider(self._codify)
@@ -263,10 +272,6 @@ class OwnedHivemind:
                 pass  # each batch may take a model's time: nothing is locked
         while run_once(reconsider, self.store, clock=self._clock):
             pass
-        with self._turning:
-            self._index_new()
-            self._publishing.run()
-        self._publish_snapshot()
 
     def settle(self, seconds: float | None = None) -> bool:
         """Capture and work until nothing is left, codification included, or for so long; is nothing left?"""

@@ -162,7 +162,8 @@ class Metered:
 
     No call is begun that may pass a cap: it is reckoned before as its text's tokens and all it may answer, at the
     price of `model` (the dearest for one that is not known). A provider that tells no price costs 0, and counts
-    against calls and tokens alone; one that tells no tokens is given about as many as its texts have.
+    against calls and tokens alone; an answer whose provider tells no tokens is given about as many as its texts have.
+    A failed call counts with what it is known to have taken.
     """
 
     def __init__(
@@ -208,6 +209,11 @@ class Metered:
         now = self._clock()
         rest = None if self._awake else resting(self._store, self.name, now)
         return self._provider.available() or (rest.why if rest else wall(self._config, spent_today(self._store, now)))
+
+    @property
+    def awake(self) -> bool:
+        """Was it woken, and not asked since?"""
+        return self._awake
 
     def wake(self) -> None:
         """Let the next call be begun though the provider rests: a person says that it works again."""
@@ -258,7 +264,7 @@ class Metered:
             try:
                 reply = self._provider.complete(request)
             except Exception as exc:  # every call gets its receipt, whatever it died of
-                spent = _with_tokens(exc.spent, request) if isinstance(exc, BadAnswer) else None
+                spent = exc.spent if isinstance(exc, BadAnswer) else None
                 ended = self._ends
                 with suppress(StoreError) if ended else nullcontext():  # it may be closed by now
                     self._write(request, spent, self._told(exc), (time.monotonic() - started) * 1000)
@@ -309,7 +315,7 @@ class Metered:
     def _told(self, exc: Exception) -> str:
         if self._ends:
             return STOPPED
-        result = (str(exc) if isinstance(exc, ProviderError) else type(exc).__name__)[:270]
+        result = (f"{exc.what} {exc.why}".strip() if isinstance(exc, ProviderError) else type(exc).__name__)[:270]
         if isinstance(exc, Busy):
             return f"{result} (asked to wait {min(exc.retry_after_s, WAIT_MAX.total_seconds()):.0f} s)"
         return result

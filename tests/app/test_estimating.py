@@ -1,7 +1,9 @@
 """What `skillify run --dry-run` says, against what the run then does; and that it leaves no trace."""
 
 import os
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,8 +17,9 @@ from hivemind_cli.core.errors import ProviderError
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import RECORD_TYPES, Correction, GateSkip, LLMCall, SkillRevision
 from hivemind_cli.index.inmemory import InMemoryIndex
+from hivemind_cli.llm.base import Request
 from hivemind_cli.llm.meter import Metered
-from hivemind_cli.llm.scripted import Scripted
+from hivemind_cli.llm.scripted import Answer, Scripted
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.storage.samples import event
 from tests.storage.told import correction
@@ -104,4 +107,24 @@ def test_without_a_model_the_lessons_are_told_and_cost_nothing(paths: Paths, sto
     owner = OwnedHivemind(paths=paths, config=replace(CONFIG), store=store, index=InMemoryIndex())
     plan = owner.call("codify", {"dry_run": True})
     assert (len(plan["lessons"]), plan["provider"], plan["calls"], plan["cost_usd"]) == (3, "", 0, 0)
+    owner.close()
+
+
+def test_a_run_beside_the_daemons_own_asks_nothing_twice(paths: Paths, store: InMemoryStore) -> None:
+    both = threading.Barrier(2, timeout=0.3)
+
+    def slow(request: Request) -> Answer:
+        with suppress(threading.BrokenBarrierError):
+            both.wait()
+        return ProviderError("no")
+
+    script = Scripted([slow] * 9)
+    metered = Metered(script, store, CONFIG.llm, system_clock, model="haiku")
+    owner = OwnedHivemind(paths=paths, config=CONFIG, store=store, index=InMemoryIndex(), provider=metered)
+    threads = [threading.Thread(target=owner.codify) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(script.requests) == 2 == store.count(SkillRevision)
     owner.close()
