@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 TROUBLE_MAX = 5
 UNTRACKED_MAX = 3
+TO_REVIEW = "skills to review"
+"""Of what waits, told with the skills."""
 
 
 def status(
@@ -77,7 +79,8 @@ def _host(host: "HostStatus", now: datetime) -> None:
 def _counts(found: "Status") -> None:
     kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in sorted(found.corrections.items()))
     outcomes = ", ".join(f"{count} {verdict}" for verdict, count in sorted(found.outcomes.items()))
-    waiting = ", ".join(f"{count} {what}" for what, count in found.waiting.items() if count)
+    others = (f"{count} {what}" for what, count in found.waiting.items() if count and what != TO_REVIEW)
+    waiting = ", ".join(others)
     given = (
         f"{found.recalls['injected']} given, {counted(found.recalls['held'], 'call')} held, "
         f"in {counted(found.recalls['decisions'], 'decision')}"
@@ -106,7 +109,7 @@ def _counts(found: "Status") -> None:
 
 def _skills(found: "Status") -> str:
     """How many are live, how many wait for a person, and how to decide."""
-    waiting = found.waiting["skills to review"]
+    waiting = found.waiting[TO_REVIEW]
     parts = [f"{found.skills.get('live', 0)} live"]
     parts += [f"{counted(waiting, 'waits', 'wait')} for you"] if waiting else []
     parts += [f"{found.unneeded} proposed for retirement"] if found.unneeded else []

@@ -121,6 +121,7 @@ def _carry_out(door: Door, decisions: list[Decision], json: bool) -> None:
             "decision": one.verb,
             "done": True,
             "made": [],
+            "beside": one.beside,
         }
         try:
             current = reading.history_of(door.store, one.skill.skill_id)[-1]
@@ -155,6 +156,8 @@ def _tell(told: list[dict[str, Any]], left: list[str]) -> None:
             back = "accept" if own and one["was"] not in ("live", "retired") and did == "retired" else "undo"
             command = f"hivemind skillify {back} {each['skill']}"
             say(f"{each['skill']} v{each['version']}: {did}. `{command}` takes that back.")
+        if one["beside"]:
+            note(f"{one['beside']}, which it contradicted, stays live: `hivemind skillify retire {one['beside']}`?")
     for trouble in left:
         note(f"[yellow]![/] {quoted(trouble, 300)}", indent=2)
 

@@ -42,7 +42,7 @@ def log(name: Name, json: Json = False) -> None:
         return
     for one in changes:
         revision = one.revision
-        moved = f", from here on for {one.scope}" if one.scope else ""
+        moved = f", from here on for {one.scope}" if one.scope and one.scope not in revision.reason else ""
         say(
             f"[bold]v{revision.version:<3}[/] {revision.occurred_at.astimezone():%Y-%m-%d %H:%M}  "
             f"{revision.state.value:<11} [green]+{one.added}[/] [red]-{one.removed}[/]  "

@@ -30,6 +30,8 @@ class Decision:
     """For edit: the SKILL.md they wrote."""
     place: int = 0
     """Of the skill among those that wait."""
+    beside: str = ""
+    """For edit: the live skill that it contradicted before; it stays live."""
 
     @property
     def told(self) -> str:
@@ -97,7 +99,8 @@ class Sitting:
         return True
 
     def _decide(self, verb: str, item: "Waiting", text: str = "") -> None:
-        self.decisions.append(Decision(verb, item.skill, text, self.at))
+        beside = item.displaces if verb == "edit" else ""
+        self.decisions.append(Decision(verb, item.skill, text, self.at, beside))
         self.at, self.top = self.at + 1, 0
 
     def _undo(self) -> None:
