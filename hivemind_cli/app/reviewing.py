@@ -8,6 +8,7 @@ from typing import Any
 from hivemind_cli.app import decay, reading, skillset, versions
 from hivemind_cli.app.relations import CONTRADICTS, relations
 from hivemind_cli.core.errors import HivemindError
+from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.records import Notice, SkillCheck, SkillRevision, SkillState
 from hivemind_cli.pipeline.codify.backtest import worded
 from hivemind_cli.skills.format import render
@@ -56,6 +57,8 @@ class Waiting:
     moments: str
     """How its tests went, in words."""
     others: tuple[Other, ...] = field(default=())
+    against_rules: str = ""
+    """What it says, and what a rules file of the project says against it; "" for nothing."""
 
     @property
     def displaces(self) -> str:
@@ -166,4 +169,11 @@ def _shown(store: Store, skill: SkillRevision, kind: str, why: str, projects: di
         backtest=worded(skill.backtest) or NO_HISTORY,
         moments=tests_told(newest_check(store, skill), skill.moments),
         others=others,
+        against_rules="" if others else _against_rules(store, skill),
     )
+
+
+def _against_rules(store: Store, skill: SkillRevision) -> str:
+    """As codify told it when it made this version."""
+    rows = store.find(Notice, id=derived_id(skill.occurred_at, "notice", "conflict", skill.id))
+    return rows[0].record.text if rows else ""

@@ -74,6 +74,8 @@ def body_lines(item: "Waiting", width: int) -> list[Line]:
     lines: list[Line] = [("", PLAIN)]
     if item.why:
         lines += _told("Why", item.why, width)
+    if item.against_rules:
+        lines += _told("Against", item.against_rules, width)
     lines += _told("History", item.backtest, width)
     lines += _told("Tests", item.moments, width)
     if item.diff or not item.others:  # else it stands beside the other

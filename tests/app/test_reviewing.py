@@ -4,8 +4,10 @@ import pytest
 
 from hivemind_cli.app import reviewing, skillset
 from hivemind_cli.app.reading import current_skills, history_of, skill_named
+from hivemind_cli.cli.review_screen import body_lines
 from hivemind_cli.core.errors import HivemindError
-from hivemind_cli.core.records import GateSkip, SkillCheck, SkillRevision, SkillState
+from hivemind_cli.core.ids import derived_id
+from hivemind_cli.core.records import GateSkip, Notice, SkillCheck, SkillRevision, SkillState
 from hivemind_cli.skills.format import render
 from hivemind_cli.storage.base import Store
 from tests.app.skills import NOW, revision, store_of
@@ -137,3 +139,16 @@ def test_what_was_changed_meanwhile_is_not_decided_about_unseen() -> None:
     with pytest.raises(HivemindError, match="version 2 now, not 1"):
         decide(store, "deploy", "accept", seen=1)
     assert states(store) == {"deploy": "review"}
+
+
+def test_what_a_rules_file_says_against_it_is_shown() -> None:
+    skill = revision(1, "A", state=SkillState.REVIEW, reason="CLAUDE.md:3 says the opposite")
+    store = store_of(skill)
+    id = derived_id(skill.occurred_at, "notice", "conflict", skill.id)
+    text = 'deploy says "A"; CLAUDE.md:3 says "never A".'
+    store.append(
+        [Notice(id=id, workspace_id="default", occurred_at=NOW, about="conflict", text=text, subject="deploy")]
+    )
+    (one,) = waiting(store)
+    assert one.against_rules == text
+    assert ("Against", text) in [(line[:7], line[10:]) for line, _ in body_lines(one, 120)]
