@@ -15,7 +15,7 @@ from hivemind_cli.core.records import (
     SkillRevision,
     SkillState,
 )
-from hivemind_cli.pipeline.codify import extractive
+from hivemind_cli.pipeline.codify import extractive, scope
 from hivemind_cli.pipeline.codify.draft import Draft, merged
 from hivemind_cli.pipeline.codify.gate import REDACTED
 from hivemind_cli.pipeline.spoken import in_own_words
@@ -42,6 +42,8 @@ def first_revision(
     newest = corrections[-1]
     place = (newest.workspace_id, newest.project_id)
     evidence = sorted(one.id for one in corrections)
+    applies = scope.applies(corrections)
+    for_all = newest.project_id == NO_PROJECT or bool(applies.get("everywhere"))
     return SkillRevision(
         id=derived_id(newest.occurred_at, "revision", *place, *evidence),
         workspace_id=newest.workspace_id,
@@ -52,12 +54,13 @@ def first_revision(
         name=skill_name(draft.name, taken, draft.fallback),
         title=draft.title,
         version=1,
-        scope=Scope.PROJECT if newest.project_id != NO_PROJECT else Scope.USER,
+        scope=Scope.USER if for_all else Scope.PROJECT,
         state=SkillState.DRAFT,
-        trigger=beginning_with_when(draft.trigger),
+        trigger=_scoped(beginning_with_when(draft.trigger), applies),
         lines=draft.lines,
         acts=_acts((), corrections),
         tasks=_tasks((), corrections),
+        applies=applies,
         drafter=draft.drafter,
         reason=draft.reason,
         occurred_at=newest.occurred_at,
@@ -78,6 +81,7 @@ def next_revision(skill: SkillRevision, draft: Draft, corrections: Sequence[Corr
         body=_longer(skill.body, [line for line in lines if line not in skill.lines]) if skill.body else "",
         acts=_acts(skill.acts, corrections),
         tasks=_tasks(skill.tasks, corrections),
+        applies=scope.widened(skill.applies, scope.applies(corrections)),
         drafter=draft.drafter,
         reason=draft.reason,
         occurred_at=newest.occurred_at,
@@ -99,6 +103,7 @@ def rebuilt(skill: SkillRevision, lines: tuple[SkillLine, ...], evidence: Sequen
         body="",
         acts=made.acts,
         tasks=made.tasks,
+        applies=made.applies,
         drafter=made.drafter,
     )
 
@@ -108,6 +113,11 @@ def beginning_with_when(trigger: str) -> str:
     if not _WHEN.match(trigger):
         trigger = f"Use when working here: {trigger}"
     return fit_description(trigger)
+
+
+def _scoped(trigger: str, applies: JSON) -> str:
+    more = scope.missing_from(trigger, applies)
+    return f"{trigger.rstrip('. ')}. {more}" if more else trigger
 
 
 def plain_draft(corrections: Sequence[Correction]) -> Draft:
