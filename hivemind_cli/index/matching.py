@@ -100,6 +100,7 @@ class Matcher:
         self._applies_min = applies_min
         self._call_min = call_applies_min(applies_min)
         self._keys = {key for value in document.acts for key in act_keys(Act.of(value))[:1]}
+        self._kinds = {Act.of(value).kind for value in document.acts}
         self._heads = [key.removeprefix("shell:").split(" ") for key in self._keys if key.startswith("shell:")]
 
     def at_prompt(self, text: str) -> str:
@@ -113,9 +114,12 @@ class Matcher:
         return BY_WORDS if self._about.fit(content(call_query(act))) >= self._call_min else ""
 
     def _may_repeat(self, act: Act) -> bool:
-        """False if no corrected head can stand in the command: parsing a shell line costs more than all the rest."""
+        """False if no corrected act is of its kind, or no corrected head can stand in the command.
+
+        Reading a shell line, or a path, costs more than all the rest.
+        """
         if act.kind != SHELL:
-            return bool(self._keys)
+            return act.kind in self._kinds
         if "$'" in act.command:
             return True
         written = act.command.translate(_UNQUOTED)
