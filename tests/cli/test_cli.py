@@ -57,6 +57,7 @@ COMMANDS = [
     "sessions",
     "sessions show",
     "sessions prune",
+    "cost",
     "embeddings",
     "embeddings status",
     "embeddings export",
