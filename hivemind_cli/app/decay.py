@@ -1,13 +1,13 @@
 """Decay: which live skills nobody needed for a long time. They are proposed for retirement; nothing is removed here."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from hivemind_cli.app.reading import current_skills
 from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.ids import new_id
-from hivemind_cli.core.records import Correction, Notice, Outcome, Recall, SkillRevision, SkillState
+from hivemind_cli.core.records import Correction, Notice, Outcome, Recall, Scope, SkillRevision, SkillState
 from hivemind_cli.storage.base import Store
 
 KEPT = "kept"
@@ -76,8 +76,8 @@ def _needed(store: Store, skill: SkillRevision, since: datetime) -> bool:
         or store.count(Notice, since=since, about=KEPT, subject=skill.skill_id)
         or store.count(Notice, since=since, about=_PUBLISHED, subject=skill.name)
     )
-    keys = _keys(store, skill)
-    return bool(told) or bool(keys and store.count(Correction, since=since, recurrence_key=keys))
+    same = _same_mistake(store, skill)
+    return bool(told) or bool(same and store.count(Correction, since=since, **same))
 
 
 def _spoken_lately(store: Store, now: datetime) -> frozenset[str]:
@@ -93,13 +93,18 @@ def _last(store: Store, skill: SkillRevision) -> datetime:
         *store.find(Notice, about=KEPT, subject=skill.skill_id, newest_first=True, limit=1),
         *store.find(Notice, about=_PUBLISHED, subject=skill.name, newest_first=True, limit=1),
     ]
-    keys = _keys(store, skill)
-    corrected = store.find(Correction, recurrence_key=keys) if keys else []
+    same = _same_mistake(store, skill)
+    corrected = store.find(Correction, **same) if same else []
     times = [row.record.occurred_at for row in told] + [row.record.occurred_at for row in notices]
     return max([skill.occurred_at, *times, *(row.record.occurred_at for row in corrected)])
 
 
-def _keys(store: Store, skill: SkillRevision) -> Sequence[str]:
+def _same_mistake(store: Store, skill: SkillRevision) -> dict[str, Any]:
+    """What finds the corrections of its mistake, wherever it applies; {} if it rests on none."""
     ids = sorted({one for line in skill.lines for one in line.correction_ids})
     rows = store.find(Correction, id=ids) if ids else []
-    return sorted({row.record.recurrence_key for row in rows} - {""})
+    keys = sorted({row.record.recurrence_key for row in rows} - {""})
+    if not keys:
+        return {}
+    place = {"project_id": skill.project_id} if skill.scope is Scope.PROJECT else {}
+    return {"recurrence_key": keys, "workspace_id": skill.workspace_id, **place}

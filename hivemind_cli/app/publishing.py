@@ -107,12 +107,17 @@ class Publishing:
             if not self._store.count(Notice, about="announced", subject=subject):
                 fresh.append((subject, document))
         self._store.append([self._notice("announced", f"Told of {one.name}.", "", subject) for subject, one in fresh])
-        if not fresh:
+        news = [document.name for _, document in fresh if not self._made_by_person(document.id)]
+        if not news:
             return ""
-        names = ", ".join(document.name for _, document in fresh)
         return (
-            f"hivemind learned from your corrections: {names}. Not right? `hivemind skillify undo {fresh[0][1].name}`"
+            f"hivemind learned from your corrections: {', '.join(news)}. Not right? `hivemind skillify undo {news[0]}`"
         )
+
+    def _made_by_person(self, skill_id: str) -> bool:
+        """Is the newest version their own edit or command? They need not be told of it."""
+        rows = self._store.find(SkillRevision, skill_id=skill_id, newest_first=True, limit=1)
+        return any(row.record.reason == IN_FILE or BY_PERSON in row.record.reason for row in rows)
 
     def _placed(self, revision: SkillRevision) -> Iterable[Notice]:
         """The skill's file where `revision` belongs, and nowhere else."""

@@ -15,6 +15,7 @@ from hivemind_cli.core.records import (
     Outcome,
     Recall,
     Record,
+    Scope,
     SkillRevision,
     SkillState,
     Verdict,
@@ -66,8 +67,8 @@ def notice(days: float, about: str, subject: str) -> Notice:
     return Notice(id="n", workspace_id="default", occurred_at=at, about=about, text="", subject=subject)
 
 
-def corrected(days: float) -> Record:
-    return correction_(9, id="c9", occurred_at=NOW - timedelta(days=days))
+def corrected(days: float, project: str = "p") -> Record:
+    return correction_(9, id="c9", occurred_at=NOW - timedelta(days=days), project_id=project)
 
 
 def test_a_live_skill_that_nobody_needed_is_proposed_with_its_days() -> None:
@@ -105,13 +106,26 @@ def test_whatever_needs_it_resets_the_clock(needed: Sequence[Record], days_since
 
 @pytest.mark.parametrize(
     "other",
-    [outcome(100), recall(1, "below threshold"), recall(1, text=""), notice(1, "kept", "sk_other"), corrected(100)],
-    ids=["given long ago", "silent", "held back", "another is kept", "corrected long ago"],
+    [
+        outcome(100),
+        recall(1, "below threshold"),
+        recall(1, text=""),
+        notice(1, "kept", "sk_other"),
+        corrected(100),
+        corrected(1, "q"),
+    ],
+    ids=["given long ago", "silent", "held back", "another is kept", "corrected long ago", "corrected elsewhere"],
 )
 def test_what_does_not_need_it_does_not(other: Record) -> None:
     store = store_of(revision(1, "Deploy with make.@c1", days=200))
     store.append([other])
     assert [name for name, _ in names(store)] == ["deploy"]
+
+
+def test_a_skill_for_every_project_is_needed_in_any_of_them() -> None:
+    store = store_of(revision(1, "Deploy with make.@c1", days=200, scope=Scope.USER))
+    store.append([corrected(1, "q")])
+    assert names(store) == []
 
 
 def test_a_kept_skill_is_left_alone_for_as_long_again() -> None:

@@ -476,6 +476,13 @@ def test_what_is_learned_for_a_promoted_skill_waits_for_a_person(
     assert sorted(one.state.value for one in current_skills(hive.store)) == ["live", "review"]
 
 
+def test_nobody_is_told_of_what_they_did_themselves(hive: OwnedHivemind, tree: Path, promoted: Path) -> None:
+    assert b"learned" not in hive.answer(Talk(hive.paths, tree, "later").starts())
+    edit(promoted)
+    looks(hive)
+    assert b"learned" not in hive.answer(Talk(hive.paths, tree, "later still").starts())
+
+
 def test_a_tree_that_was_away_loses_what_was_promoted_meanwhile(hive: OwnedHivemind, tree: Path, clone: Path) -> None:
     teach(hive, tree)
     begin(hive, clone)
