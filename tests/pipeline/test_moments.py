@@ -180,6 +180,18 @@ class TestGate:
         assert revision.state is SkillState.REVIEW, revision.reason
         assert "Would have fired" in revision.reason
 
+    def test_more_of_a_live_skill_never_takes_it_out_of_use(self, past: Past) -> None:
+        past.goes_wrong()
+        first, _ = codified(past)
+        assert first.state is SkillState.LIVE
+        self._everywhere(past, "build the release archive of {}")
+        past.goes_wrong(task="archive it all", quote="no, with make, and sign the archive")
+        outputs = Codify().step(past.store.find(Correction, after=1), past.store)
+        (second,) = [one for one in outputs if isinstance(one, SkillRevision)]
+        (check,) = [one for one in outputs if isinstance(one, SkillCheck)]
+        assert (second.skill_id, second.version) == (first.skill_id, 2)
+        assert check.passed is False and second.state is SkillState.LIVE
+
     @staticmethod
     def _everywhere(past: Past, text: str) -> None:
         words: Sequence[str] = (

@@ -38,8 +38,7 @@ def standing(trial: Trial, spot: Place, written: Written, publish: str) -> Skill
     revision = trial.revision
     why = _waits_for(trial, spot, written, publish)
     state = SkillState.REVIEW if why else SkillState.LIVE
-    updates_live = spot.decision == MERGE and spot.skill is not None and spot.skill.state is SkillState.LIVE
-    if trial.fault and not updates_live:  # a draft on top of a live version would take the skill out of use
+    if trial.fault and not _updates_live(spot):  # a draft on top of a live version would take the skill out of use
         state = SkillState.DRAFT
     known = f"{written.same.place} says so already" if written.same else ""
     reasons = (revision.reason, why, trial.fault, known)
@@ -93,4 +92,10 @@ def _waits_for(trial: Trial, spot: Place, written: Written, publish: str) -> str
         return "it was out of use, but the mistake goes on"
     if skill is not None and spot.decision == MERGE and skill.state is SkillState.REVIEW:
         return "its earlier version waits for review"
-    return "`codify.publish` is review" if publish != "auto" else trial.nuisance
+    if publish != "auto":
+        return "`codify.publish` is review"
+    return "" if _updates_live(spot) else trial.nuisance  # one that waits would take the skill out of use
+
+
+def _updates_live(spot: Place) -> bool:
+    return spot.decision == MERGE and spot.skill is not None and spot.skill.state is SkillState.LIVE
