@@ -36,6 +36,8 @@ class Answers:
     by_form: list[tuple[frozenset[str], Answer]] = field(default_factory=list)
     always: Answer | None = None
     """Answered to whatever is asked."""
+    asked: threading.Event = field(default_factory=threading.Event)
+    """A question has come."""
     gone: threading.Event = field(default_factory=threading.Event)
     """Ends what stalls."""
 

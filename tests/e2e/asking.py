@@ -104,7 +104,7 @@ def _asked(ask: Ask, root: Path) -> dict[str, Any]:
         "requests": [json.loads(line) for line in log.read_text("utf-8").split("\n") if line] if log.exists() else [],
         "traps": (root / "traps").read_text("utf-8") if (root / "traps").exists() else "",
         "left": sorted(path.name for path in work.iterdir()),
-        "processes": _others(),
+        "processes": running(),
     }
 
 
@@ -129,15 +129,15 @@ def _loosened(ask: Ask, root: Path) -> Path:
     return path
 
 
-def _others() -> list[str]:
+def running() -> list[str]:
     """What else runs in the namespace; a client's last breath is waited for."""
     end = time.monotonic() + 2
-    while (left := _running()) and time.monotonic() < end:
+    while (left := _now()) and time.monotonic() < end:
         time.sleep(0.05)
     return left
 
 
-def _running() -> list[str]:
+def _now() -> list[str]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:

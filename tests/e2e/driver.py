@@ -23,6 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.models import MODELS_PORT, Models
 from tests.e2e.stub import Stub
 from tests.e2e.terminal import Terminal
 
@@ -51,6 +52,7 @@ class Player:
         self._plan = plan
         self._results = Path(plan["results"])
         self._stub = Stub(Path(plan["requests"]), self._observe)
+        self._models = Models(Path(plan["requests"]), self._stub.answers, port=MODELS_PORT)
         self._env: dict[str, str] = {**plan["env"], "ANTHROPIC_BASE_URL": self._stub.url}
         self._kinds: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "run": self._run,

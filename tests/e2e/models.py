@@ -13,6 +13,8 @@ from typing import Any
 
 from tests.e2e.answers import Answer, Answers, schema_in_words
 
+MODELS_PORT = 8790
+"""In a namespace of its own nobody else has it: a client's file may name it before the server is there."""
 TOKENS_IN, TOKENS_OUT = 1000, 20
 _CHAT_USAGE = {"prompt_tokens": TOKENS_IN, "completion_tokens": TOKENS_OUT, "total_tokens": TOKENS_IN + TOKENS_OUT}
 _CHUNK = 40
@@ -21,8 +23,8 @@ _CHUNK = 40
 class Models:
     """The server; `answers` decides what it says."""
 
-    def __init__(self, log: Path, answers: Answers) -> None:
-        self._server = _Server(log, answers)
+    def __init__(self, log: Path, answers: Answers, *, port: int = 0) -> None:
+        self._server = _Server(log, answers, port)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
@@ -39,8 +41,8 @@ class Models:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, log: Path, answers: Answers) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, log: Path, answers: Answers, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.answers = answers
         self._log, self._lock = log, threading.Lock()
 
@@ -76,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _ask(self, api: "_API", body: dict[str, Any]) -> None:
         text = "\n".join(strings(body))
         schema = api.schema() or schema_in_words(text)
-        self.server.note({"path": self.path, "asked": bool(schema), "tools": api.tools(), "text": text, "body": body})
+        self.server.note({"path": self.path, "question": schema, "tools": api.tools(), "text": text, "body": body})
         answer = self.server.answers.to(schema) if schema else Answer(text="A side answer.")
         self.server.answers.gone.wait(answer.stall_s)
         if answer.status != 200:

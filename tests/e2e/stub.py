@@ -82,6 +82,7 @@ class Stub:
     ) -> None:
         self.script = Script()
         self.answers = answers or Answers()
+        self.asked = self.answers.asked
         self._server = _Server(log, observe, self.script, self.answers)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
@@ -152,6 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         label, number, turn = self.server.script.next(last_user_text(body), main=main)
         if schema is not None:
             answer = self.server.answers.to(schema)
+            self.server.answers.asked.set()
             self.server.answers.gone.wait(answer.stall_s)
             turn = _answering(body, answer)
         blocks = _blocks(turn)

@@ -50,13 +50,13 @@ def test_the_answer_comes_back_with_what_it_took(host: str, asked: Asked) -> Non
 
 
 def test_the_model_is_asked_once_with_our_words(host: str, asked: Asked) -> None:
-    (request,) = [one for one in asked(host)["requests"] if one.get("asked") or one.get("question")]
+    (request,) = [one for one in asked(host)["requests"] if one.get("question")]
     said = str(request["body"])
     assert SYSTEM in said and "größe" in said
 
 
 def test_the_model_has_no_tool_that_acts(host: str, asked: Asked) -> None:
-    (request,) = [one for one in asked(host)["requests"] if one.get("asked") or one.get("question")]
+    (request,) = [one for one in asked(host)["requests"] if one.get("question")]
     if host == "codex":  # a few cannot be switched off; none runs a command, and the sandbox is read-only
         assert set(re.findall(r"### `(\w+)`", str(request["body"]))) <= CODEX_TOOLS
         return

@@ -91,9 +91,14 @@ class World:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         path.chmod(0o755)
 
-    def add_client_to_path(self) -> None:
-        """The client is found under its own name, as a person has it."""
-        (self._programs / "claude").symlink_to(self.client)
+    def add_to_path(self, name: str, program: Path, *, first: Sequence[str] = ()) -> None:
+        """A real program, found under its own name; `first` are options put behind its first word."""
+        path = self._programs / name
+        options = " ".join(map(shlex.quote, first))
+        path.write_text(
+            f'#!/bin/sh\nword=$1\nshift\nexec {shlex.quote(str(program))} "$word" {options} "$@"\n', "utf-8"
+        )
+        path.chmod(0o755)
 
     # Steps of a plan. Each has a name, under which its result is found.
 
@@ -278,8 +283,8 @@ class Played:
         return [request for request in self._requests if request.label == label]
 
     def questions(self) -> list[dict[str, Any]]:
-        """The bodies of hivemind's own questions to the model, in order."""
-        return [line["body"] for line in _lines(self.root / "requests.jsonl") if line.get("question")]
+        """Hivemind's own questions to the model, in order: body, and the form of the answer as `question`."""
+        return [line for line in _lines(self.root / "requests.jsonl") if line.get("question")]
 
     def tell(self, why: str, *names: str) -> str:
         """`why`, and what a person needs to find out more: results, requests, logs."""
