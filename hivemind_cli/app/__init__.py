@@ -49,9 +49,9 @@ class Hivemind:
             indexing.begin(store, index)
             environment = os.environ if env is None else env
             choice = choose(llm_setting(paths, config, environment))
-            provider = (
-                Metered(choice.provider, store, config.llm, clock, model=choice.model) if choice.provider else None
-            )
+            provider = None
+            if choice.provider:
+                provider = Metered(choice.provider, store, config.llm, clock, model=choice.model, price=choice.price)
             owner = OwnedHivemind(
                 paths=paths,
                 config=config,

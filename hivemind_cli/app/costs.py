@@ -98,7 +98,7 @@ def drafting(setting: Setting, store: Store, now: datetime) -> str:
     said = describe(setting)
     if choice.provider is None:
         return said
-    pause = standing(store, setting.config, choice.provider.name, choice.model, now)
+    pause = standing(store, setting.config, choice.provider.name, choice.price, now)
     if pause is None:
         return said
     how = "" if pause.cap else " Sooner, if it works again: hivemind skillify run --retry."

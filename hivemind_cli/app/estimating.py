@@ -10,7 +10,7 @@ from hivemind_cli.core.config import Config
 from hivemind_cli.core.records import Correction, GateSkip
 from hivemind_cli.llm.base import Provider, Reply, Request
 from hivemind_cli.llm.meter import Metered, price_known, spent_today, standing
-from hivemind_cli.llm.prices import priced, tokens_of
+from hivemind_cli.llm.prices import DEAREST, Price, priced, tokens_of
 from hivemind_cli.pipeline.codify import CODIFY, CODIFY_HISTORY, Codify
 from hivemind_cli.pipeline.codify.evidence import of_history
 from hivemind_cli.pipeline.codify.template import template
@@ -114,7 +114,7 @@ def plan(owner: "OwnedHivemind", now: datetime) -> Plan:
     judged = _judged(owner.judge, store, taken)
     spent = spent_today(store, now)
     provider, model = who(owner.provider)
-    price = price_known(store, provider, model)
+    price = price_known(store, provider, listed(owner.provider))
     return Plan(
         lessons=tuple(reversed(lessons)),
         skipped=skipped,
@@ -135,11 +135,16 @@ def plan(owner: "OwnedHivemind", now: datetime) -> Plan:
 
 def pause(owner: "OwnedHivemind", now: datetime) -> str:
     """Why a provider that is there would not be asked now, in words; "" if it would, or if there is none."""
-    name, model = who(owner.provider)
+    name, _ = who(owner.provider)
     if isinstance(owner.provider, Metered) and owner.provider.awake:
         return ""
-    found = standing(owner.store, owner.config.llm, name, model, now) if name else None
+    found = standing(owner.store, owner.config.llm, name, listed(owner.provider), now) if name else None
     return found.why if found else ""
+
+
+def listed(provider: Provider | None) -> Price:
+    """What a call may cost, as far as known before."""
+    return provider.price if isinstance(provider, Metered) else DEAREST
 
 
 def who(provider: Provider | None) -> tuple[str, str]:

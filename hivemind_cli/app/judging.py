@@ -71,7 +71,7 @@ def describe(setting: Setting, store: Store, now: datetime) -> str:
     if choice.provider is None:
         fix = f". For a model's opinion: {CONSENT}" if not setting.config.allow else ""
         return f"off: {choice.reason}{fix}"
-    pause = standing(store, setting.config, choice.provider.name, choice.model, now)
+    pause = standing(store, setting.config, choice.provider.name, choice.price, now)
     if pause:
         return f"waiting, as drafts do: {pause.why}"
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)

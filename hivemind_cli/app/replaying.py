@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hivemind_cli.app import reading
-from hivemind_cli.app.estimating import who
+from hivemind_cli.app.estimating import listed, who
 from hivemind_cli.core import redact
 from hivemind_cli.core.acts import Act
 from hivemind_cli.core.errors import HivemindError, ProviderError
@@ -147,9 +147,9 @@ def plan(owner: "OwnedHivemind", name: str, times: int, now: datetime) -> Plan:
     inputs = sum(tokens_of(one.system, one.prompt, json.dumps(one.schema)) for one in requests) * times
     judge_in = tokens_of(template("replay_judge")[0], json.dumps(_mistake(moment))) + 2 * times * _TOKENS_OUT
     tokens_in, tokens_out = inputs + judge_in, 2 * times * (_TOKENS_OUT + _JUDGE_OUT)
-    who_, model = who(provider)
+    who_, price = who(provider)[0], listed(provider)
     spent, config = spent_today(owner.store, now), owner.config.llm
-    pause = standing(owner.store, config, who_, model, now)
+    pause = standing(owner.store, config, who_, price, now)
     return Plan(
         name=moment.skill.name,
         version=moment.skill.version,
@@ -160,7 +160,7 @@ def plan(owner: "OwnedHivemind", name: str, times: int, now: datetime) -> Plan:
         calls=2 * times + 1,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
-        cost_usd=round(priced(price_known(owner.store, who_, model), tokens_in, tokens_out), 4),
+        cost_usd=round(priced(price_known(owner.store, who_, price), tokens_in, tokens_out), 4),
         usd_left=round(max(config.usd_per_day - spent.usd, 0.0), 4),
         tokens_left=max(config.tokens_per_day - spent.tokens, 0),
         calls_left=max(config.calls_day_max - spent.calls, 0),

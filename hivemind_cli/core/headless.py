@@ -81,6 +81,8 @@ class HeadlessProgram:
     program: str
     """Its name on PATH."""
     command: CommandOf
+    tells_price: bool = False
+    """Does it say what an answer cost? Else an answer counts as paid for, by the person's subscription."""
 
 
 def json_object(text: str) -> dict[str, Any]:

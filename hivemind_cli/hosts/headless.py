@@ -6,13 +6,13 @@ from hivemind_cli.hosts.claude import headless as claude
 from hivemind_cli.hosts.codex import headless as codex
 
 HEADLESS: dict[str, HeadlessProgram] = {
-    "claude": HeadlessProgram("claude", claude.headless),
+    "claude": HeadlessProgram("claude", claude.headless, tells_price=True),
     "codex": HeadlessProgram("codex", codex.headless),
     "cursor": HeadlessProgram("cursor-agent", cursor.headless),
     "gemini": HeadlessProgram("gemini", gemini.headless),
-    "hermes": HeadlessProgram("hermes", hermes.headless),
+    "hermes": HeadlessProgram("hermes", hermes.headless, tells_price=True),
     "pi": HeadlessProgram("pi", pi.headless),
-    "opencode": HeadlessProgram("opencode", opencode.headless),
+    "opencode": HeadlessProgram("opencode", opencode.headless, tells_price=True),
     "copilot": HeadlessProgram("copilot", copilot.headless),
     "openclaw": HeadlessProgram("openclaw", openclaw.headless),
 }

@@ -10,7 +10,7 @@ from hivemind_cli.core.errors import ConfigError
 from hivemind_cli.core.headless import HeadlessProgram
 from hivemind_cli.llm.base import BadAnswer, Busy, Provider, Reply, Request
 from hivemind_cli.llm.headless import Headless, find_program
-from hivemind_cli.llm.prices import MODEL
+from hivemind_cli.llm.prices import DEAREST, FREE, MODEL, Price, price_of
 from hivemind_cli.llm.scripted import Scripted, read_script
 
 __all__ = [
@@ -68,7 +68,9 @@ class Choice:
     provider: Provider | None
     reason: str
     model: str = ""
-    """The model it asks, as far as known: for prices."""
+    """The model it asks, as far as known."""
+    price: Price = DEAREST
+    """What it may cost, before it is asked."""
 
 
 def choose(setting: Setting) -> Choice:
@@ -140,7 +142,8 @@ def _program(name: str) -> Callable[[Setting], Choice]:
             return Choice(None, f"the program {host.program} was not found")
         command = host.command(path, settings.model)
         provider = Headless(name, command, env=setting.env, work=setting.work, timeout_s=settings.timeout_s)
-        return Choice(provider, f"your own {path}", command.model)
+        price = price_of(command.model) if host.tells_price else FREE
+        return Choice(provider, f"your own {path}", command.model, price)
 
     return make
 
@@ -157,7 +160,8 @@ def _anthropic(setting: Setting) -> Choice:
     missing = provider.available()
     if missing:
         return Choice(None, missing)
-    return Choice(provider, f"the key in {settings.key_env}", settings.model or MODEL)
+    model = settings.model or MODEL
+    return Choice(provider, f"the key in {settings.key_env}", model, price_of(model))
 
 
 def _scripted(setting: Setting) -> Choice:
@@ -169,7 +173,7 @@ def _scripted(setting: Setting) -> Choice:
         provider = Scripted(read_script(path))
     except ConfigError as exc:
         return Choice(None, str(exc))
-    return Choice(provider, f"the script {path}")
+    return Choice(provider, f"the script {path}", price=FREE)
 
 
 PROVIDERS: dict[str, Callable[[Setting], Choice]] = {

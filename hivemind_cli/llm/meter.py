@@ -21,7 +21,7 @@ from hivemind_cli.core.errors import ProviderError, ProviderUnavailable, StoreEr
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.records import DEFAULT_WORKSPACE, LLMCall, Record
 from hivemind_cli.llm.base import BadAnswer, Busy, Provider, Reply, Request
-from hivemind_cli.llm.prices import FREE, Price, price_of, priced, tokens_of
+from hivemind_cli.llm.prices import DEAREST, FREE, Price, priced, tokens_of
 
 OK = "ok"
 """`LLMCall.result` of a call whose answer was of use."""
@@ -125,10 +125,10 @@ def wall(config: LLMConfig, spent: Spent, *, tokens: int = 0, usd: float = 0.0) 
     return ""
 
 
-def price_known(store: Receipts, provider: str, model: str) -> Price:
-    """What `provider` asks for `model`, before a call: nothing if its answers came without a price, else the list's."""
+def price_known(store: Receipts, provider: str, listed: Price) -> Price:
+    """What `provider` asks for, before a call: nothing if its answers came without a price, else what is listed."""
     answered = [call for call in _newest(store, provider) if call.result == OK]
-    return FREE if answered and not any(call.cost_usd for call in answered) else price_of(model)
+    return FREE if answered and not any(call.cost_usd for call in answered) else listed
 
 
 def resting(store: Receipts, provider: str, now: datetime) -> Pause | None:
@@ -147,12 +147,12 @@ def resting(store: Receipts, provider: str, now: datetime) -> Pause | None:
     return Pause(f"{often}: {last.result}", until, cap=False)
 
 
-def standing(store: Receipts, config: LLMConfig, provider: str, model: str, now: datetime) -> Pause | None:
+def standing(store: Receipts, config: LLMConfig, provider: str, price: Price, now: datetime) -> Pause | None:
     """Would a call that drafts a skill be begun now? None: yes. For `status`."""
     rest = resting(store, provider, now)
     if rest:
         return rest
-    usd = priced(price_known(store, provider, model), *TYPICAL)
+    usd = priced(price_known(store, provider, price), *TYPICAL)
     why = wall(config, spent_today(store, now), tokens=sum(TYPICAL), usd=usd)
     return Pause(why, _midnight(now) + timedelta(days=1), cap=True) if why else None
 
@@ -161,7 +161,7 @@ class Metered:
     """`provider` within `config`'s caps for a UTC day, of the whole machine, and with rests after failures.
 
     No call is begun that may pass a cap: it is reckoned before as its text's tokens and all it may answer, at the
-    price of `model` (the dearest for one that is not known). A provider that tells no price costs 0, and counts
+    `price` (of the model, or the dearest where it is not known). A provider that tells no price costs 0, and counts
     against calls and tokens alone; an answer whose provider tells no tokens is given about as many as its texts have.
     A failed call counts with what it is known to have taken.
     """
@@ -174,6 +174,7 @@ class Metered:
         clock: Clock,
         *,
         model: str = "",
+        price: Price = DEAREST,
         workspace_id: str = DEFAULT_WORKSPACE,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -182,6 +183,8 @@ class Metered:
         self._config = config
         self._clock = clock
         self._model = model
+        self.price = price
+        """What it may cost, before it is asked."""
         self._workspace_id = workspace_id
         self._sleep = sleep
         self._stops = stops()
@@ -301,7 +304,7 @@ class Metered:
                 until=rest.until,
             )
         tokens_in = tokens_of(request.system, request.prompt, json.dumps(request.schema))
-        usd = priced(price_known(self._store, self.name, self._model), tokens_in, request.tokens_max)
+        usd = priced(price_known(self._store, self.name, self.price), tokens_in, request.tokens_max)
         spent = spent_today(self._store, now)
         for call in self._begun.values():
             spent = Spent(spent.calls + call.calls, spent.tokens + call.tokens, spent.usd + call.usd)

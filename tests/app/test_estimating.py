@@ -19,6 +19,7 @@ from hivemind_cli.core.records import RECORD_TYPES, Correction, GateSkip, LLMCal
 from hivemind_cli.index.inmemory import InMemoryIndex
 from hivemind_cli.llm.base import Request
 from hivemind_cli.llm.meter import Metered
+from hivemind_cli.llm.prices import price_of
 from hivemind_cli.llm.scripted import Answer, Scripted
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.storage.samples import event
@@ -53,7 +54,9 @@ def store() -> InMemoryStore:
 
 @pytest.fixture
 def owned(paths: Paths, store: InMemoryStore) -> Iterator[OwnedHivemind]:
-    metered = Metered(Scripted([ProviderError("no")] * 9), store, CONFIG.llm, system_clock, model="haiku")
+    metered = Metered(
+        Scripted([ProviderError("no")] * 9), store, CONFIG.llm, system_clock, model="haiku", price=price_of("haiku")
+    )
     owner = OwnedHivemind(paths=paths, config=CONFIG, store=store, index=InMemoryIndex(), provider=metered)
     yield owner
     owner.close()
@@ -119,7 +122,7 @@ def test_a_run_beside_the_daemons_own_asks_nothing_twice(paths: Paths, store: In
         return ProviderError("no")
 
     script = Scripted([slow] * 9)
-    metered = Metered(script, store, CONFIG.llm, system_clock, model="haiku")
+    metered = Metered(script, store, CONFIG.llm, system_clock, model="haiku", price=price_of("haiku"))
     owner = OwnedHivemind(paths=paths, config=CONFIG, store=store, index=InMemoryIndex(), provider=metered)
     threads = [threading.Thread(target=owner.codify) for _ in range(2)]
     for thread in threads:

@@ -25,6 +25,7 @@ from hivemind_cli.index.inmemory import InMemoryIndex
 from hivemind_cli.llm import child
 from hivemind_cli.llm.base import Request
 from hivemind_cli.llm.meter import STOPPED, Metered
+from hivemind_cli.llm.prices import price_of
 from hivemind_cli.llm.scripted import Part, Scripted
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.storage.samples import event
@@ -75,7 +76,15 @@ class Home:
         self.store.append([*steps(), of, SKILL])
         self.script = Scripted(answers, cost_usd=0.001)
         config = Config(llm=llm or LLMConfig(allow=True, judge_calls_day_max=0))
-        metered = Metered(self.script, self.store, config.llm, system_clock, model="haiku", sleep=lambda _: None)
+        metered = Metered(
+            self.script,
+            self.store,
+            config.llm,
+            system_clock,
+            model="haiku",
+            price=price_of("haiku"),
+            sleep=lambda _: None,
+        )
         self.owner = OwnedHivemind(
             paths=Paths.from_env(os.environ),
             config=config,

@@ -15,9 +15,13 @@ from hivemind_cli.core.settings import reference
 from hivemind_cli.hosts.claude.headless import headless
 from hivemind_cli.llm import PROVIDERS as MADE
 from hivemind_cli.llm import Request, Setting, choose, describe
+from hivemind_cli.llm.prices import FREE, price_of
 
 KEY = {"ANTHROPIC_API_KEY": "key-for-tests-7f3a"}
-COMMANDS = {name: HeadlessProgram(f"{name}-agent" if name == "cursor" else name, headless) for name in PROGRAMS}
+COMMANDS = {
+    name: HeadlessProgram(f"{name}-agent" if name == "cursor" else name, headless, tells_price=name == "claude")
+    for name in PROGRAMS
+}
 """Every host's program is found by its name; how it is called does not matter here."""
 
 
@@ -57,6 +61,7 @@ def test_the_programs_are_tried_in_their_order(tmp_path: Path) -> None:
         path.chmod(0o755)
         choice = choose(setting)
         assert choice.provider is not None and choice.provider.name == name
+        assert choice.price == (price_of("haiku") if name == "claude" else FREE)
 
 
 def test_status_is_told_who_was_chosen_why_who_else_and_how_to_change_it(

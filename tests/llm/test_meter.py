@@ -27,6 +27,7 @@ from hivemind_cli.llm.meter import (
     spent_today,
     standing,
 )
+from hivemind_cli.llm.prices import price_of
 from hivemind_cli.llm.scripted import Answer, Scripted
 from hivemind_cli.storage.duckdb import DuckDBStore
 from hivemind_cli.storage.inmemory import InMemoryStore
@@ -140,7 +141,7 @@ def test_the_price_is_the_models_where_it_is_known_and_nothing_where_none_is_tol
         store = InMemoryStore()
         store.append(receipts)
         try:
-            Metered(Scripted([FINE]), store, config, day, model=model).complete(large)
+            Metered(Scripted([FINE]), store, config, day, price=price_of(model)).complete(large)
         except CapReached:
             return False
         return True
@@ -333,10 +334,10 @@ def test_who_ends_hivemind_ends_the_call_under_way_and_no_other_is_begun(tmp_pat
 
 def test_status_is_told_why_no_call_would_be_begun_and_until_when() -> None:
     store = InMemoryStore()
-    assert standing(store, LLMConfig(), "scripted", "haiku", NOON) is None
+    assert standing(store, LLMConfig(), "scripted", price_of("haiku"), NOON) is None
     store.append([_receipt(NOON, cost_usd=0.245)])
-    wall = standing(store, LLMConfig(), "scripted", "haiku", NOON)
+    wall = standing(store, LLMConfig(), "scripted", price_of("haiku"), NOON)
     assert wall is not None and wall.cap and wall.until == datetime(2026, 3, 2, tzinfo=UTC)
     store.append([_receipt(NOON, "not signed in") for _ in range(3)])
-    rest = standing(store, LLMConfig(), "scripted", "haiku", NOON)
+    rest = standing(store, LLMConfig(), "scripted", price_of("haiku"), NOON)
     assert rest is not None and not rest.cap and rest.until == NOON + timedelta(minutes=15)

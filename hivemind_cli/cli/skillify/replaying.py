@@ -45,6 +45,8 @@ def replay(
     if dry_run:
         if json:
             print_json(planned)
+        elif planned["pause"]:
+            note(f"[yellow]![/] No model is asked now: {quoted(planned['pause'], 300)}", indent=2)
         return
     if planned["pause"]:
         raise ProviderError("No model is asked now.", why=planned["pause"], fix="`hivemind status` says until when.")
