@@ -15,6 +15,7 @@ from hivemind_cli.core.records import GateSkip, SaidKind, SkillRevision
 from hivemind_cli.core.records import Scope as SkillScope
 from hivemind_cli.index.base import Scope
 from hivemind_cli.llm.meter import Metered
+from hivemind_cli.pipeline.codify.evidence import forget_quotes
 from hivemind_cli.storage import wire
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Verbs:
     def _forget(self, args: dict[str, Any]) -> dict[str, Any]:
         self._owner.capture.forget(str(args["host"]), str(args["session_id"]))
         self._owner.detecting.forget()
+        forget_quotes()
         return {"documents": self._owner.reindex()}
 
     def _judge(self, args: dict[str, Any]) -> dict[str, Any]:

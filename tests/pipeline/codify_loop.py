@@ -122,7 +122,9 @@ def checks(**verdicts: str) -> Callable[[Request], Answer]:
 class Asked(Scripted):
     """Gives one answer to every draft, and one to every check: `Loop.give` repeats each batch."""
 
-    def __init__(self, draft: Answer, check: Answer | Callable[[Request], Answer] = honest) -> None:
+    def __init__(
+        self, draft: Answer | Callable[[Request], Answer], check: Answer | Callable[[Request], Answer] = honest
+    ) -> None:
         super().__init__()
         self._of: dict[str, Answer | Callable[[Request], Answer]] = {"codify": draft, "check": check}
 

@@ -81,6 +81,7 @@ class TestEverywhere:
         [
             "in all my repos, use make",
             "use make in every project",
+            "no, in all my projects always use make",
             "for all of our projects: make",
             "always, everywhere: use make",
             "in allen meinen Projekten immer make",

@@ -24,7 +24,7 @@ from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.codify import model
 from hivemind_cli.pipeline.codify.check import checked, screened
 from hivemind_cli.pipeline.codify.draft import Draft
-from hivemind_cli.pipeline.codify.evidence import Group, Shelf, carried, groups, is_open, of_history, turns
+from hivemind_cli.pipeline.codify.evidence import REJECTED, Group, Shelf, carried, groups, is_open, of_history, turns
 from hivemind_cli.pipeline.codify.gate import CONFLICT, HOSTILE, KEEP, MERGE, Place, akin, immature, place, refusal
 from hivemind_cli.pipeline.codify.revise import first_revision, new_skill_id, next_revision, plain_draft
 from hivemind_cli.pipeline.codify.rules import Rules, no_rules
@@ -37,8 +37,6 @@ __all__ = ["CODIFY", "CODIFY_HISTORY", "Codify"]
 CODIFY, CODIFY_HISTORY = "codify", "codify_history"
 """Cursors: of what was captured as it happened, and of what imports found in past sessions."""
 
-REJECTED = "rejected by a person"
-"""How the reason of a person's own no begins, in a review."""
 logger = logging.getLogger(__name__)
 _GATE = "not worth a skill: "
 """How the reason of a skip begins that a model decided: remembered, it is not asked again until evidence doubles."""
@@ -128,6 +126,10 @@ class Codify:
             if why:
                 return [*notices, _skip(evidence, why)]
             evidence, draft = left, plain_draft(left)
+        if spot.skill is not None:
+            was_open, spot = is_open(spot.skill), Place(spot.decision, shelf.newest(spot.skill))
+            if was_open and spot.skill is not None and not is_open(spot.skill) and spot.decision == MERGE:
+                return [*notices, _skip(evidence, _out_of_use(spot.skill))]
         draft = screened(draft)
         if draft is None:
             return [*notices, _skip(evidence, HOSTILE)]
@@ -227,10 +229,20 @@ def _refused(fresh: Sequence[Correction]) -> tuple[list[GateSkip], list[Correcti
 def _closed(spot: Place, allowed: Sequence[Correction], shelf: Shelf) -> str:
     """Why a person's decision stands in the way; "" if none does. Twice the evidence reopens the question."""
     skill = spot.skill
-    if spot.decision != MERGE or skill is None or is_open(skill):
+    if spot.decision != MERGE or skill is None:
         return ""
+    if is_open(skill):
+        gone = shelf.turned_down(skill)
+        if gone.isdisjoint(one.id for one in allowed):
+            return ""
+        then = [one for one in allowed if one.id in gone | carried(skill)]
+        return f"more of this was turned down for {skill.name}" if turns(allowed) < 2 * turns(then) else ""
     if turns(allowed) >= 2 * max(turns(shelf.behind(skill)), 1):
         return ""
+    return _out_of_use(skill)
+
+
+def _out_of_use(skill: SkillRevision) -> str:
     return f"the skill {skill.name} was put out of use"
 
 

@@ -9,12 +9,16 @@ from hivemind_cli.core.match import content
 from hivemind_cli.core.records import Correction, CorrectionKind, Event, SkillRevision, SkillState
 from hivemind_cli.core.terms import terms
 from hivemind_cli.pipeline import judged
-from hivemind_cli.pipeline.spoken import own_words
+from hivemind_cli.pipeline.spoken import forget_words, own_words
 from hivemind_cli.pipeline.wording import Polarity, opposite
 from hivemind_cli.storage.base import Row, Store
 
 NEAR_MIN = 0.6
 """Share of the shorter quote's terms that two quotes about the same act have in common to be one lesson."""
+PERSON = "person"
+"""Drafter of a version that a person wrote."""
+REJECTED = "rejected by a person"
+"""How the reason of a person's own no begins, in a review."""
 CONTRARY_MIN = 0.5
 """Share of the terms that one of two rules wants or does not want, which the other must speak of to contradict it."""
 _LOOK_BACK = 500
@@ -131,6 +135,7 @@ class Shelf:
         self._store = store
         self._current: dict[str, SkillRevision] = {}
         self._ever: dict[str, set[str]] = {}
+        self._decided: set[str] = set()
         self._corrections: dict[str, Correction] = {}
         for row in store.find(SkillRevision, workspace_id=workspace_id):
             self.put(row.record)
@@ -138,9 +143,17 @@ class Shelf:
     def put(self, revision: SkillRevision) -> None:
         """Add a revision; an older version than the known one changes nothing."""
         self._ever.setdefault(revision.skill_id, set()).update(carried(revision))
+        if revision.drafter == PERSON or revision.reason.startswith(REJECTED):
+            self._decided.add(revision.skill_id)
         known = self._current.get(revision.skill_id)
         if known is None or known.version < revision.version:
             self._current[revision.skill_id] = revision
+
+    def newest(self, skill: SkillRevision) -> SkillRevision:
+        """`skill` as it is by now: a person, or another stage, may have changed it while a model thought."""
+        for row in self._store.find(SkillRevision, skill_id=skill.skill_id):
+            self.put(row.record)
+        return self._current[skill.skill_id]
 
     def of_project(self, project_id: str) -> list[SkillRevision]:
         """The project's skills, oldest first."""
@@ -157,6 +170,10 @@ class Shelf:
     def evidence(self, skill: SkillRevision) -> set[str]:
         """The corrections its lines rest on; of a skill out of use, those any version rested on, whoever edited it."""
         return carried(skill) if is_open(skill) else self._ever[skill.skill_id]
+
+    def turned_down(self, skill: SkillRevision) -> set[str]:
+        """Corrections that a version in use rested on until a person rejected it, or edited their lines away."""
+        return self._ever[skill.skill_id] - carried(skill) if skill.skill_id in self._decided else set()
 
     def behind(self, skill: SkillRevision) -> list[Correction]:
         """As `evidence`, the corrections themselves; a pruned one is gone."""
@@ -190,6 +207,13 @@ def _signature(act: Act) -> str:
 def said(text: str) -> frozenset[str]:
     """The topic terms of a quote; each quote is compared with many."""
     return content(text)
+
+
+def forget_quotes() -> None:
+    """Remember no words of a person."""
+    forget_words()
+    said.cache_clear()
+    _wants.cache_clear()
 
 
 @lru_cache(maxsize=4096)

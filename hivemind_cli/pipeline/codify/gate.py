@@ -78,7 +78,7 @@ def refusal(correction: Correction) -> str:
     quote = own_words(correction.quote)
     if len(quote) > QUOTE_CHARS_MAX or (pasted(correction.quote) and not content(quote)):
         return "pasted material"
-    if not fit_line(quote):
+    if not fit_line(quote) or not content(quote):
         return "no words"
     if addressed(quote):
         return HOSTILE

@@ -112,7 +112,7 @@ _WHEREVER = re.compile(
 )
 _NOT_ALL = re.compile(
     r"\b(?:not?|n['’]t|nicht|keine[nrm]?|pas|non|não|niet|geen|не|nie|inte|ikke|except|außer|sauf|excepto|кроме)\b"
-    r"[^.!?;:\n]{0,12}$|不是$|并非$",
+    r"[^.,!?;:\n]{0,12}$|不是$|并非$",
     re.IGNORECASE,
 )
 """Right before it: "not in all projects"."""
