@@ -70,8 +70,8 @@ _PHRASES = re.compile(
 )
 """Of more than one word, which make a sentence a rule."""
 _SENTENCE = re.compile(r"(?:(?<=[.!?…])|(?<=[.!?…][\"”»)]))\s+|(?<=[。！？])|\n+")
-_WRAPPED = re.compile(r"([^\n]{40,}[^.!?:;。！？\s])\n(?=[a-zß-öø-ÿа-яё])")
-"""A long line that goes on in the next."""
+_WRAPPED_CHARS_MIN = 40
+"""A line as long as this may go on in the next."""
 _CLAUSE = re.compile(r"\s*[,;:)–—]+(?=\s|$)\s*|\s+\(+\s*|\s(?:-|\|+)\s+|[，；：、（）]\s*")
 _TOPIC = re.compile(r"((?:[^\W_]+ ){0,2}[^\W_]+) ?: ")
 """What a rule is about, set before it: "log lines: no colours"."""
@@ -95,7 +95,7 @@ _AND_NEVER = re.compile(
     r"jamais|nunca|não|mai|non|nooit|niet|никогда|не|nigdy|aldrig|inte|ikke|nikdy|ne|asla)\b)",
     re.IGNORECASE,
 )
-_FILLER = re.compile(r"^\W*(?:\w+[ '’]?){1,2}[,.:;!–—、，。！：]+\s*")
+_FILLER = re.compile(r"^\W*(?:\w{1,30}[ '’]?){1,2}[,.:;!–—、，。！：]+\s*")
 """A beginning of at most two words set off by a mark: "No, ...", "Nein. ..."; dropped only if both carry no topic."""
 _OPENER = re.compile(
     r"^\W*(?:(?:remember|reminder|note|listen|look|careful|wrong|nope|nah|looks good|good|great|nice|perfect|thanks|"
@@ -140,8 +140,20 @@ def spoken(quote: str) -> str:
 
 def sentences(text: str) -> list[str]:
     """The sentences that say something, in order; all of it where none does."""
-    parts = [fit_line(part) for part in _SENTENCE.split(_WRAPPED.sub(r"\1 ", text.strip()))]
+    parts = [fit_line(part) for part in _SENTENCE.split(_unwrapped(text.strip()))]
     return [part for part in parts if content(part)] or [fit_line(text)]
+
+
+def _unwrapped(text: str) -> str:
+    """`text` with a long line joined to the next where that goes on in the middle of a sentence."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        goes_on = bool(lines) and len(lines[-1]) >= _WRAPPED_CHARS_MIN and lines[-1][-1] not in ".!?:;。！？"
+        if goes_on and line[:1].islower():
+            lines[-1] += f" {line}"
+        else:
+            lines.append(line)
+    return "\n".join(lines)
 
 
 def leading(text: str) -> str:
