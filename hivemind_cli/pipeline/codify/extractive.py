@@ -1,6 +1,6 @@
 """The drafter without a model: the person's words are the rule, the moment is the trigger; nothing is invented."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from hivemind_cli.core.acts import EDIT, READ, SHELL, Act
 from hivemind_cli.core.match import content
@@ -107,19 +107,27 @@ def _act_as_it_was(correction: Correction) -> str:
     act = Act.of(correction.act) if correction.act else None
     if act is None or act.kind in (EDIT, READ) or not _clean(act.short):
         return ""
-    if act.kind != SHELL or not content(act.command) & content(refused(_told(correction))):
-        return f"{_code(act.short)}"
-    named = content(correction.quote)
     said = set(correction.quote.split())
+    words = [_without_address(word, said) for word in act.short.split()]
+    if act.kind != SHELL or not content(act.command) & content(refused(_told(correction))):
+        return f"{_code(' '.join(words))}"
+    named = content(correction.quote)
     head = set(_named(act).split())
     kept: list[str] = []
-    for word in act.short.split():
-        bare = word.strip("\"'")
+    for bare in (word.strip("\"'") for word in words):
         if bare in head or bare.startswith("-") or bare in said or named & content(bare):
             kept.append(bare)
         elif not kept or kept[-1] != "…":
             kept.append("…")
     return f"{_code(' '.join(kept))}"
+
+
+def _without_address(word: str, said: Collection[str]) -> str:
+    """`word`, but of an address that the person did not say only the option it was given to: it is anybody's."""
+    bare = word.strip("\"'")
+    if "://" not in bare or bare in said:
+        return word
+    return f"{bare.split('=', 1)[0]}=…" if bare.startswith("-") and "=" in bare else "…"
 
 
 def _title(told: str) -> str:
