@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from hivemind_cli.app import OwnedHivemind
 from hivemind_cli.app.reading import current_skills, history_of, skill_named
-from hivemind_cli.app.skillset import promote, retire, rollback, undo
+from hivemind_cli.app.skillset import accept, promote, retire, rollback, undo
 from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Notice, Scope, SkillRevision, SkillState
@@ -606,3 +607,36 @@ def test_an_edit_is_one_version_though_we_were_killed_before_it_was_noted(
     assert looks(hive).version == 2
     skill_file(tree).write_text(skill_file(tree).read_text("utf-8").replace("ada", "bob"), "utf-8")
     assert looks(hive).version == 3
+
+
+def test_an_edit_while_more_waits_for_the_same_skill_is_kept_and_so_is_what_waits(
+    hive: OwnedHivemind, tree: Path
+) -> None:
+    teach(hive, tree)
+    file = skill_file(tree)
+    edit(file)
+    looks(hive)
+    teach(hive, tree, "s2")  # the file is the person's: it waits beside
+    text = file.read_text("utf-8").replace("ada", "bob")
+    file.write_text(text, "utf-8")
+    hive.tick(datetime.now(UTC))
+    (waiting,) = [one for one in current_skills(hive.store) if one.state is SkillState.REVIEW]
+    accept(hive.store, waiting, datetime.now(UTC))
+    hive.settle()
+    assert file.read_text("utf-8") == text
+    assert [one.state for one in current_skills(hive.store)] == [SkillState.LIVE] * 2
+
+
+@pytest.mark.parametrize("state", [SkillState.REVIEW, SkillState.DRAFT, SkillState.QUARANTINED])
+def test_an_edit_that_nobody_saw_outlives_a_version_that_takes_the_skill_out_of_use(
+    hive: OwnedHivemind, tree: Path, state: SkillState
+) -> None:
+    teach(hive, tree)
+    file = skill_file(tree)
+    text = edit(file)
+    (skill,) = current_skills(hive.store)
+    hive.store.append([replace(skill, id="next", version=2, state=state, reason="its tests fail")])
+    hive.settle()
+    after = looks(hive)
+    assert (after.version, after.state, after.drafter) == (3, SkillState.LIVE, "person")
+    assert file.read_text("utf-8") == text
