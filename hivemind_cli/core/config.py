@@ -31,7 +31,7 @@ class CodifyConfig:
     """[codify]: how corrections become skills."""
 
     publish: str = "auto"
-    """auto: project skills go live at once. review: they wait for `hivemind skillify accept`."""
+    """auto: project skills go live at once. review: they wait for `hivemind skillify review`."""
     every_n_turns: int = 20
     """Codify after so many turns of a session, besides its end (HIVEMIND_SKILLIFY_EVERY_N_TURNS)."""
     idle_minutes: int = 10
