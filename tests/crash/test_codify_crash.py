@@ -218,11 +218,12 @@ def rounds(wired: Wired, thinker: Thinker, home: Path, points: list[str], chance
         time.sleep(0.05)
     answered = thinker.count("answered")
     receipts = sum(row.record.result == "ok" for row in wired.find(LLMCall))
-    print(f"deaths at {deaths}, {undos} while undoing; {answered} answers, {receipts} receipts")
+    asked = thinker.count("asked codify") - len(points)
+    print(f"deaths at {deaths}, {undos} while undoing; {answered} answers, {receipts} receipts; {asked} asked again")
     assert receipts <= answered
-    # An answer is lost with its receipt only if the daemon dies before it has read it: once a death, at most.
-    assert answered - receipts <= sum(deaths.values()) + undos
-    assert sum(deaths.values()) > len(points) / 2
+    # A receipt is lost only with a daemon that dies before it has read the answer: two threads may be asking.
+    assert answered - receipts <= 2 * (sum(deaths.values()) + undos)
+    assert sum(deaths.values()) >= len(points) / 2
 
 
 def test_a_daemon_killed_between_draft_and_file_leaves_one_skill(
