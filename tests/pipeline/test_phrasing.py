@@ -101,8 +101,8 @@ SAID = [
     ("No. The id comes from the session, it must not be read from the body!", "must-not-read-from-body", None),
     ("never use sudo", "never-use-sudo", "Never use sudo"),
     ("use snake_case for json fields like user_id, never camelCase", "use-snake-case-json-fields", None),
-    ("Looks good. Make sure you DO NOT touch the fixtures again", "dont-touch-fixtures", None),
-    ("Remember: always keep `NOTES.md` in the project root!", "always-keep-notes-project-root", None),
+    ("Thanks! But please do not reformat the fixtures", "dont-reformat-fixtures", None),
+    ("Listen: every script starts with `set -eu`", "every-script-starts-with-set", None),
     ("this one: https://example.com/a/b?c=d#e\nread the guide first, always", "read-guide-first", None),
 ]
 
@@ -186,7 +186,9 @@ def test_a_line_that_goes_on_is_one_sentence() -> None:
 
 
 def test_a_proposal_is_the_rule_where_nothing_else_is() -> None:
-    assert leading("How do I run this on Windows? Should we only use Python?") == "Should we only use Python?"
+    assert leading("What is this shade called? Shouldn't we take the one of the logo?") == (
+        "Shouldn't we take the one of the logo?"
+    )
 
 
 _WORDS = st.text(st.characters(codec="utf-8"), max_size=200)
