@@ -14,25 +14,8 @@ from tests.app.codify_player import Played, scenarios
 
 SCENARIOS = scenarios(Path(__file__).parent / "codify_scenarios")
 
-NOT_YET = frozenset(
-    {
-        "the opposite of the project's CLAUDE.md waits",
-        "the opposite of the project's AGENTS.md waits",
-        "the opposite of a rules file waits, with no model too",
-        "what holds in all of a person's projects waits for them",
-        "an address in an option of the agent's own command, with no model",
-        "an address with the person's own word in it in the agent's command, with no model",
-    }
-)
-"""What is not so yet; once it is, its name goes from here."""
 
-
-def _marked(scenario: dict[str, Any]) -> Any:
-    marks = [pytest.mark.xfail(reason="not so yet")] if scenario["id"] in NOT_YET else []
-    return pytest.param(scenario, marks=marks, id=f"{scenario['file']}: {scenario['id']}")
-
-
-@pytest.mark.parametrize("scenario", [_marked(one) for one in SCENARIOS])
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=[f"{one['file']}: {one['id']}" for one in SCENARIOS])
 def test_what_comes_of(scenario: dict[str, Any], paths: Paths, own_home: Path) -> None:
     played = Played(paths, own_home / "work", scenario)
     try:
