@@ -130,7 +130,7 @@ class Codify:
             was_open, spot = is_open(spot.skill), Place(spot.decision, shelf.newest(spot.skill))
             if was_open and spot.skill is not None and not is_open(spot.skill) and spot.decision == MERGE:
                 return [*notices, _skip(evidence, _out_of_use(spot.skill))]
-        draft = screened(draft)
+        draft = screened(draft, evidence)
         if draft is None:
             return [*notices, _skip(evidence, HOSTILE)]
         written = Written.on(draft, self._rules(evidence[-1].project_id))

@@ -70,10 +70,10 @@ def strange(text: str, section: str, carrying: Sequence[Correction]) -> str:
     why = addressed(text)
     if why:
         return why
-    spoken = "\n".join(f"{own_words(one.quote)}\n{one.after}\n{own_words(one.task)}" for one in carrying)
+    spoken = _spoken(carrying)
     if not content(" ".join((*_CODE.findall(text), *_EXACT.findall(text)))) <= _known(section, carrying):
         return "it names a command, path or option that nobody said"
-    if any(link.rstrip(".,;") not in spoken for link in _LINK.findall(text)):
+    if _unsaid_link(text, spoken):
         return "it holds a link that the person did not say"
     done = "" if section == "do" else "\n".join(map(_done, carrying))
     if not set(_NUMBER.findall(text)) <= set(_NUMBER.findall(f"{spoken}\n{done}")):
@@ -124,10 +124,15 @@ def named_by(name: str, texts: Sequence[str]) -> bool:
     return 2 * len(_shared(own, content("\n".join(texts)))) >= max(len(own), 1)
 
 
-def screened(draft: Draft) -> Draft | None:
-    """`draft` without lines that speak to a model, hide or run what is fetched; None if no rule or title is left."""
-    lines = tuple(line for line in draft.lines if not addressed(line.text))
-    if not any(line.section in RULES for line in lines) or addressed(draft.title) or addressed(draft.trigger):
+def screened(draft: Draft, corrections: Sequence[Correction]) -> Draft | None:
+    """`draft` without lines that speak to a model, hide, run what is fetched or lead to where the person did not point.
+
+    None if no rule or title is left.
+    """
+    spoken = _spoken(corrections)
+    lines = tuple(line for line in draft.lines if not addressed(line.text) and not _unsaid_link(line.text, spoken))
+    whole = (draft.title, draft.trigger)
+    if not any(line.section in RULES for line in lines) or any(map(addressed, whole)):
         return None
     return replace(draft, lines=lines)
 
@@ -232,6 +237,14 @@ def meant(text: str, section: str) -> Polarity:
     if section == "do":
         return Polarity(content(text) - said.unwanted, said.unwanted)
     return said if section in ("title", "note") else Polarity(frozenset(), frozenset())
+
+
+def _spoken(carrying: Sequence[Correction]) -> str:
+    return "\n".join(f"{own_words(one.quote)}\n{one.after}\n{own_words(one.task)}" for one in carrying)
+
+
+def _unsaid_link(text: str, spoken: str) -> bool:
+    return any(link.rstrip(".,;…") not in spoken for link in _LINK.findall(text))
 
 
 def _known(section: str, carrying: Sequence[Correction]) -> frozenset[str]:
