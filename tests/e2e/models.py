@@ -3,6 +3,7 @@
 Loopback only. Every request is one line of the log before it is answered, without its headers: no key stands in it.
 """
 
+import contextlib
 import json
 import threading
 import uuid
@@ -106,7 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # whoever asked waits no longer
+            self.wfile.write(data)
 
     def _body(self) -> bytes:
         if "chunked" not in self.headers.get("transfer-encoding", ""):

@@ -6,6 +6,7 @@ Requests for an answer of a given form (hivemind's own questions) are answered b
 Every request is one line of the log before it is answered.
 """
 
+import contextlib
 import json
 import re
 import threading
@@ -153,8 +154,6 @@ class _Handler(BaseHTTPRequestHandler):
         label, number, turn = self.server.script.next(last_user_text(body), main=main)
         if schema is not None:
             answer = self.server.answers.to(schema)
-            self.server.answers.asked.set()
-            self.server.answers.gone.wait(answer.stall_s)
             turn = _answering(body, answer)
         blocks = _blocks(turn)
         self.server.note(
@@ -169,6 +168,9 @@ class _Handler(BaseHTTPRequestHandler):
                 "calls": [block for block in blocks if block["type"] == "tool_use"],
             }
         )
+        if schema is not None:
+            self.server.answers.asked.set()
+            self.server.answers.gone.wait(answer.stall_s)
         if schema is not None and answer.status != 200:
             self._refuse(answer.status, "rate_limit_error", "too many questions")
             return
@@ -227,7 +229,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(data)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(data)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # whoever asked waits no longer
+                self.wfile.write(data)
 
     def _body(self) -> bytes:
         if self.headers.get("transfer-encoding", "").lower() != "chunked":
