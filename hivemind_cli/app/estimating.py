@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.records import Correction, GateSkip
 from hivemind_cli.llm.base import Provider, Reply, Request
-from hivemind_cli.llm.meter import Metered, price_known, spent_today, standing
+from hivemind_cli.llm.meter import Metered, spent_today, standing
 from hivemind_cli.llm.prices import DEAREST, Price, priced, tokens_of
 from hivemind_cli.pipeline.codify import CODIFY, CODIFY_HISTORY, Codify
 from hivemind_cli.pipeline.codify.evidence import of_history
@@ -114,7 +114,7 @@ def plan(owner: "OwnedHivemind", now: datetime) -> Plan:
     judged = _judged(owner.judge, store, taken)
     spent = spent_today(store, now)
     provider, model = who(owner.provider)
-    price = price_known(store, provider, listed(owner.provider))
+    price = listed(owner.provider)
     return Plan(
         lessons=tuple(reversed(lessons)),
         skipped=skipped,

@@ -25,7 +25,7 @@ from hivemind_cli.core.records import Correction, CorrectionKind, Event, EventKi
 from hivemind_cli.core.same import follows, names, repeats
 from hivemind_cli.llm import CONSENT
 from hivemind_cli.llm.base import Provider, Request
-from hivemind_cli.llm.meter import CapReached, Ends, Resting, price_known, spent_today, standing
+from hivemind_cli.llm.meter import CapReached, Ends, Resting, spent_today, standing
 from hivemind_cli.llm.prices import priced, tokens_of
 from hivemind_cli.pipeline.codify.check import shown
 from hivemind_cli.pipeline.codify.template import template
@@ -160,7 +160,7 @@ def plan(owner: "OwnedHivemind", name: str, times: int, now: datetime) -> Plan:
         calls=2 * times + 1,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
-        cost_usd=round(priced(price_known(owner.store, who_, price), tokens_in, tokens_out), 4),
+        cost_usd=round(priced(price, tokens_in, tokens_out), 4),
         usd_left=round(max(config.usd_per_day - spent.usd, 0.0), 4),
         tokens_left=max(config.tokens_per_day - spent.tokens, 0),
         calls_left=max(config.calls_day_max - spent.calls, 0),

@@ -21,7 +21,7 @@ from hivemind_cli.core.errors import ProviderError, ProviderUnavailable, StoreEr
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.records import DEFAULT_WORKSPACE, LLMCall, Record
 from hivemind_cli.llm.base import BadAnswer, Busy, Provider, Reply, Request
-from hivemind_cli.llm.prices import DEAREST, FREE, Price, priced, tokens_of
+from hivemind_cli.llm.prices import DEAREST, Price, priced, tokens_of
 
 OK = "ok"
 """`LLMCall.result` of a call whose answer was of use."""
@@ -125,12 +125,6 @@ def wall(config: LLMConfig, spent: Spent, *, tokens: int = 0, usd: float = 0.0) 
     return ""
 
 
-def price_known(store: Receipts, provider: str, listed: Price) -> Price:
-    """What `provider` asks for, before a call: nothing if its answers came without a price, else what is listed."""
-    answered = [call for call in _newest(store, provider) if call.result == OK]
-    return FREE if answered and not any(call.cost_usd for call in answered) else listed
-
-
 def resting(store: Receipts, provider: str, now: datetime) -> Pause | None:
     """Does `provider` rest after its last failures?"""
     calls = _newest(store, provider)
@@ -152,7 +146,7 @@ def standing(store: Receipts, config: LLMConfig, provider: str, price: Price, no
     rest = resting(store, provider, now)
     if rest:
         return rest
-    usd = priced(price_known(store, provider, price), *TYPICAL)
+    usd = priced(price, *TYPICAL)
     why = wall(config, spent_today(store, now), tokens=sum(TYPICAL), usd=usd)
     return Pause(why, _midnight(now) + timedelta(days=1), cap=True) if why else None
 
@@ -304,7 +298,7 @@ class Metered:
                 until=rest.until,
             )
         tokens_in = tokens_of(request.system, request.prompt, json.dumps(request.schema))
-        usd = priced(price_known(self._store, self.name, self.price), tokens_in, request.tokens_max)
+        usd = priced(self.price, tokens_in, request.tokens_max)
         spent = spent_today(self._store, now)
         for call in self._begun.values():
             spent = Spent(spent.calls + call.calls, spent.tokens + call.tokens, spent.usd + call.usd)

@@ -2,11 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hivemind_cli.core import child
 from hivemind_cli.core.config import LLMConfig
@@ -27,10 +30,11 @@ from hivemind_cli.llm.meter import (
     spent_today,
     standing,
 )
-from hivemind_cli.llm.prices import price_of
+from hivemind_cli.llm.prices import DEAREST, FREE, Price, price_of, priced, tokens_of
 from hivemind_cli.llm.scripted import Answer, Scripted
 from hivemind_cli.storage.duckdb import DuckDBStore
 from hivemind_cli.storage.inmemory import InMemoryStore
+from tests.llm.conftest import SCHEMA
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FINE: Answer = {"name": "a"}
@@ -133,23 +137,19 @@ def test_a_call_that_may_pass_the_wall_is_not_begun(request_: Request) -> None:
     metered.complete(replace(request_, tokens_max=100))
 
 
-def test_the_price_is_the_models_where_it_is_known_and_nothing_where_none_is_told(request_: Request) -> None:
-    day, large = Day(), replace(request_, tokens_max=4000)
+def test_the_price_is_the_models_where_it_is_known(request_: Request) -> None:
+    large = replace(request_, tokens_max=4000)
     config = LLMConfig(usd_per_day=0.03)
 
-    def may(model: str, *receipts: LLMCall) -> bool:
-        store = InMemoryStore()
-        store.append(receipts)
-        try:
-            Metered(Scripted([FINE]), store, config, day, price=price_of(model)).complete(large)
-        except CapReached:
-            return False
-        return True
+    def may(price: Price) -> bool:
+        metered = Metered(Scripted([FINE]), InMemoryStore(), config, Day(), price=price)
+        with suppress(CapReached):
+            metered.complete(large)
+            return True
+        return False
 
-    assert may("claude-haiku-4-5") and may("haiku")
-    assert not may("") and not may("sonnet")
-    assert may("", _receipt(NOON - timedelta(days=3)))
-    assert not may("", _receipt(NOON - timedelta(days=3), cost_usd=0.01))
+    assert may(price_of("claude-haiku-4-5")) and may(price_of("haiku")) and may(FREE)
+    assert not may(price_of("sonnet")) and not may(price_of("unheard-of"))
 
 
 def test_a_cap_that_no_call_fits_says_to_raise_it(request_: Request) -> None:
@@ -341,3 +341,24 @@ def test_status_is_told_why_no_call_would_be_begun_and_until_when() -> None:
     store.append([_receipt(NOON, "not signed in") for _ in range(3)])
     rest = standing(store, LLMConfig(), "scripted", price_of("haiku"), NOON)
     assert rest is not None and not rest.cap and rest.until == NOON + timedelta(minutes=15)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.booleans(), st.integers(0, 3000)), max_size=30),
+    st.floats(0.001, 0.2),
+    st.integers(1, 20),
+)
+def test_whatever_is_answered_no_day_passes_its_caps(
+    answers: list[tuple[float, bool, int]], usd_per_day: float, calls_day_max: int
+) -> None:
+    store, config = InMemoryStore(), LLMConfig(usd_per_day=usd_per_day, calls_day_max=calls_day_max)
+    for share, useful, prompt in answers:
+        asked = Request(purpose="codify", system="", prompt="x" * prompt, schema=SCHEMA, tokens_max=1000)
+        most = priced(DEAREST, tokens_of(asked.prompt), asked.tokens_max)
+        spent = Reply(value={}, model="m", tokens_in=prompt // 4, tokens_out=1, cost_usd=share * most)
+        answer: Answer = BadAnswer("no", spent=spent)
+        with suppress(ProviderError):
+            _metered(Scripted([FINE] if useful else [answer], cost_usd=share * most), store, config).complete(asked)
+    day = spent_today(store, NOON)
+    assert day.usd <= usd_per_day + 1e-9
+    assert day.calls <= calls_day_max
