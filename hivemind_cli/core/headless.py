@@ -14,6 +14,17 @@ ANSWER_FILE, USAGE_FILE = "{answer file}", "{usage file}"
 SWITCHES = "{switches}"
 """... by the arguments that `switches` gives, none or several."""
 
+ENVIRONMENT = (
+    *("CLAUDE_CONFIG_DIR", "CLAUDE_CODE_OAUTH_TOKEN"),
+    *("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"),
+    *("CODEX_HOME", "CODEX_API_KEY", "CURSOR_CONFIG_DIR", "CURSOR_API_KEY"),
+    *("GEMINI_CLI_HOME", "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL"),
+    *("GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"),
+    *("HERMES_HOME", "HERMES_INFERENCE_MODEL", "PI_CODING_AGENT_DIR", "OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR"),
+    *("COPILOT_HOME", "COPILOT_GITHUB_TOKEN", "COPILOT_MODEL"),
+    *("OPENCLAW_HOME", "OPENCLAW_STATE_DIR", "OPENCLAW_CONFIG_PATH"),
+)
+"""Variables by which the programs find the person's login, folder and model: those of people who moved them."""
 NO_MENTIONS = {"@": "\\u0040"}
 """For `escape`: programs that attach any file a question names as `@path`, whatever tools they may use."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from hivemind_cli.core import config
 from hivemind_cli.core.config import LLMConfig
 from hivemind_cli.core.errors import ConfigError
+from hivemind_cli.core.headless import ENVIRONMENT as OF_PROGRAMS
 from hivemind_cli.core.headless import HeadlessProgram
 from hivemind_cli.llm.base import BadAnswer, Busy, Provider, Reply, Request
 from hivemind_cli.llm.headless import Headless, find_program
@@ -32,19 +33,7 @@ __all__ = [
 
 CONSENT = "hivemind config set llm.allow true"
 CHANGE = "hivemind config set llm.provider"
-ENVIRONMENT = (
-    "ANTHROPIC_BASE_URL",
-    "CLAUDE_CONFIG_DIR",
-    "CLAUDE_CODE_OAUTH_TOKEN",
-    "CLAUDE_CODE_USE_BEDROCK",
-    "CLAUDE_CODE_USE_VERTEX",
-    "CLAUDE_CODE_USE_FOUNDRY",
-    "CODEX_HOME",
-    "CURSOR_API_KEY",
-    "GEMINI_API_KEY",
-    "HERMES_HOME",
-    "COPILOT_GITHUB_TOKEN",
-)
+ENVIRONMENT = ("ANTHROPIC_BASE_URL", *OF_PROGRAMS)
 """Variables that providers need besides the key: a daemon keeps them only once a model may be asked."""
 
 
