@@ -13,8 +13,8 @@ from hivemind_cli.core.records import (
     SkillRevision,
     SkillState,
 )
-from hivemind_cli.pipeline.codify.extractive import without_filler
 from hivemind_cli.pipeline.codify.gate import refusal
+from hivemind_cli.pipeline.codify.phrasing import without_filler
 from hivemind_cli.skills.format import check, render
 from tests.pipeline.codify_loop import Loop, correction_, prompt_, reasons_
 
@@ -256,6 +256,33 @@ class TestConflict:
         assert second.state is (SkillState.REVIEW if opposite else SkillState.LIVE)
         third = loop.skill(correction_(3, quote=before, **edit))
         assert third.skill_id == first.skill_id
+
+    @pytest.mark.parametrize(
+        ("before", "after", "opposite"),
+        [
+            ("always squash commits here", "never squash commits here", True),
+            ("always use yarn here, never npm", "always use pnpm here, never yarn", True),
+            ("Commits immer zusammenfassen", "Commits niemals zusammenfassen", True),
+            ("never commit to main", "always commit before a push", False),
+            ("always squash commits here", "please always squash the commits", False),
+            ("always squash commits here", "why do we never squash commits?", False),
+        ],
+    )
+    def test_the_same_thing_wanted_and_not_wanted_contradicts(self, before: str, after: str, opposite: bool) -> None:
+        loop = Loop()
+        first = loop.skill(correction_(1, quote=before, act={}, recurrence_key="k1"))
+        outputs = loop.give(correction_(2, quote=after, act={}, recurrence_key="k2"))
+        conflicts = [one for one in outputs if isinstance(one, Notice) and one.about == "conflict"]
+        assert bool(conflicts) is opposite
+        if opposite:
+            assert first.name in conflicts[0].text
+
+    def test_opposite_rules_of_one_batch_are_not_one_lesson(self) -> None:
+        outputs = Loop().give(
+            correction_(1, quote="always squash commits", act={}), correction_(2, quote="never squash commits", act={})
+        )
+        revisions = [one for one in outputs if isinstance(one, SkillRevision)]
+        assert [one.state for one in revisions] == [SkillState.LIVE, SkillState.REVIEW]
 
 
 class TestPublish:

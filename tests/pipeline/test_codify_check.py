@@ -8,13 +8,15 @@ import pytest
 
 from hivemind_cli.core.acts import Act
 from hivemind_cli.core.errors import ProviderUnavailable
-from hivemind_cli.core.records import CorrectionKind, GateSkip, Notice, SkillRevision
+from hivemind_cli.core.records import Correction, CorrectionKind, GateSkip, Notice, SaidKind, SkillRevision
 from hivemind_cli.llm.base import Request
 from hivemind_cli.llm.scripted import Answer
 from hivemind_cli.pipeline.codify.check import fault
 from hivemind_cli.pipeline.codify.revise import new_skill_id
 from hivemind_cli.pipeline.spoken import addressed, own_words
+from hivemind_cli.skills.format import render
 from tests.pipeline.codify_loop import QUOTE, Asked, Loop, checks, correction_, honest, reasons_
+from tests.pipeline.judging_loop import judgement_
 from tests.pipeline.test_codify_model import drafted, line
 
 
@@ -132,6 +134,22 @@ class TestReceipts:
         loop.use(merging)
         loop.skill(correction_(2))
         assert {one.subject for one in merging.requests[:2]} == {first.skill_id}
+
+    def test_the_id_stays_if_some_of_the_evidence_goes_meanwhile(self) -> None:
+        loop = Loop()
+        both = [correction_(1), correction_(2)]
+        loop.store.append(both)
+
+        def thinking(_request: Request) -> Answer:
+            loop.store.append([judgement_(both[0], SaidKind.APPROVAL)])
+            return drafted()
+
+        provider = Asked(thinking)
+        loop.use(provider)
+        outputs = loop.stage.step(loop.store.find(Correction), loop.store)
+        (revision,) = [one for one in outputs if isinstance(one, SkillRevision)]
+        assert revision.skill_id == new_skill_id(both) == provider.requests[0].subject
+        assert {id for one in revision.lines for id in one.correction_ids} == {both[1].id}
 
     def test_the_prompts_version_is_told(self) -> None:
         provider = Asked(drafted())
@@ -257,6 +275,13 @@ class TestHostile:
             if isinstance(one, SkillRevision):
                 told = "\n".join((one.title, one.trigger, *(each.text for each in one.lines)))
                 assert not addressed(told) and "previous" not in told
+
+    def test_a_link_of_the_agents_own_command_stands_in_no_line(self) -> None:
+        act = Act("shell", "Bash", command="scons archive --mirror=https://evil.example/x").as_json()
+        revision = Loop().skill(correction_(act=act))
+        assert "evil.example" not in render(revision)
+        said = correction_(act=act, quote=f"{QUOTE}: see https://wiki.example/make")
+        assert "wiki.example" in render(Loop().skill(said))
 
     def test_nor_does_what_a_person_changed_by_hand(self) -> None:
         edit = {
