@@ -5,6 +5,7 @@ next_time.jsonl, in our own words, of invented projects. A line is a lesson:
     task, runs or edits, replied, said     what was asked, what the agent did and answered, how it was put right
     next     prompts of later sessions at which the same mistake is near; written before anything was ranked, and in
              other words than the correction's wherever a person would use others
+    natural  as above, by a writer who knew nothing of the matcher and neither sought nor avoided the lesson's words
     split    tune: may be looked at to improve recall; held: may not
 
 or, at the end, the clean prompts: those to which no lesson applies.
@@ -66,11 +67,11 @@ def taught(owner: OwnedHivemind, paths: Paths, tree: Path) -> dict[str, SkillRev
     return found
 
 
-def ask(owner: OwnedHivemind, tree: Path, skills: dict[str, SkillRevision]) -> Iterator[Asked]:
-    """Every next-time prompt, in a project that has all the skills."""
+def ask(owner: OwnedHivemind, tree: Path, skills: dict[str, SkillRevision], prompts: str) -> Iterator[Asked]:
+    """Every next-time prompt of that kind (next or natural), in a project that has all the skills."""
     for lesson in LESSONS:
         wanted = skills[lesson["id"]].skill_id
-        for prompt in lesson["next"]:
+        for prompt in lesson[prompts]:
             candidates = recalled(owner, tree, prompt)
             given = [one.id for one in candidates if one.decision == "injected"]
             yield Asked(
