@@ -16,8 +16,8 @@ from tests.app.next_time import CLEAN, LESSONS, Asked, ask, recalled, taught
 from tests.pipeline.skill_claims import broken, broken_files
 
 RANK_1_MIN = 0.5
-"""Floor of the share of prompts in other words that rank their skill first. The goal is .8; by words alone it is .6, and
-cannot be more than .74: a quarter of the prompts share no word with correction, task or act."""
+"""Floor of the share of prompts in other words that rank their skill first. The goal is .8; by words alone it is .6,
+and cannot be more than .74: a quarter of the prompts share no word with correction, task or act."""
 GIVEN_MIN = 0.3
 """Floor of the share at which the agent would be told it."""
 CLEAN_GIVEN_MAX = 0.1
