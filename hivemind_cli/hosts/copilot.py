@@ -290,7 +290,8 @@ def _wrote(tool: str, given: _Line, cwd: str) -> dict[str, str] | None:
 def headless(program: str, model: str = "") -> HeadlessCommand:
     """How to ask the `copilot` at path `program`. Source: `copilot --help` and runs of 1.0.102.
 
-    No tool exists for the model, so that nothing needs an approval.
+    No tool exists for the model, so that nothing needs an approval. It knows no way to switch hooks or its history
+    off: our own hooks are kept out by the guard in its environment, and its sessions by the folder they stand in.
     """
     return HeadlessCommand(
         argv=(

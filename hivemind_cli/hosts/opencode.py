@@ -254,6 +254,7 @@ def headless(program: str, model: str = "") -> HeadlessCommand:
     """How to ask the `opencode` at path `program`; `model` is provider/model.
 
     Source: `opencode run --help`, and runs of 1.18.33. A row of the run stays in its database, under our own folder.
+    The person's MCP servers are started, but no tool of theirs reaches the model.
     """
     return HeadlessCommand(
         argv=(

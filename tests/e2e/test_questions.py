@@ -6,10 +6,13 @@ Not run here, for they are not on npm or take a login: cursor-agent, hermes and 
 import re
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hivemind_cli.hosts import READERS
+from hivemind_cli.hosts.base import Seen
 from tests.e2e.asking import ANSWER, SECRET, SYSTEM, Ask, ask_all
 from tests.e2e.conftest import Grounds
 
@@ -17,6 +20,8 @@ HOSTS = ["claude", "codex", "gemini", "pi", "opencode", "copilot"]
 CODEX_TOOLS = {"apply_patch", "clock__curr_time", "update_plan"} | {
     f"{verb}_mcp_{noun}" for verb, noun in (("list", "resources"), ("list", "resource_templates"), ("read", "resource"))
 }
+KEEPS = {"gemini", "opencode", "copilot"}
+"""Those that cannot be told to keep no history."""
 TOLD = {"claude", "codex", "gemini", "opencode"}
 """Those whose program tells the tokens it used."""
 
@@ -34,7 +39,7 @@ def asked(client_of: Callable[[str], Grounds], tmp_path_factory: pytest.TempPath
         root = folder / "asked"
         root.mkdir()
         (found,) = ask_all([Ask(host=host, program=str(grounds.client), root=str(root))], grounds.namespaces, folder)
-        return found
+        return {**found, "root": root}
 
     return of
 
@@ -76,3 +81,15 @@ def test_nothing_is_left(host: str, asked: Asked) -> None:
     found = asked(host)
     assert found["processes"] == []
     assert set(found["left"]) <= {"secret", ".gemini"}
+
+
+def test_what_a_client_keeps_of_it_stands_in_our_folder_where_imports_refuse_it(host: str, asked: Asked) -> None:
+    root = asked(host)["root"]
+    work = str(root / "hivemind" / "work")
+    places = {seen.cwd for path in READERS[host].find_sessions(root / "home") for seen in _read(host, path)}
+    assert places <= {work}
+    assert bool(places) is (host in KEEPS)
+
+
+def _read(host: str, path: Path) -> list[Seen]:
+    return list(READERS[host].read_transcript(path))
