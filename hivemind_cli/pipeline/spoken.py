@@ -36,7 +36,7 @@ _REPORT = re.compile(
 """`The page says: ...` to the paragraph's end, `it says "..."` to the closing mark, `it says ...` to the clause's."""
 _SHOWN = re.compile(
     r"^[ \t]*(?:the |its )?(?:output|stdout|stderr|response|transcript|ausgabe|sortie|salida|saída|вывод)[ \t]*[:：]"
-    r".*?(?=\n\s*\n|\Z)|[^\n。，]*?(?:页面|网页|输出|文档|ページ|出力|페이지|출력)[^\n。，]{0,10}?"
+    r".*?(?=\n\s*\n|\Z)|[^\n。，]{0,80}?(?:页面|网页|输出|文档|ページ|出力|페이지|출력)[^\n。，]{0,10}?"
     r"(?:说|写着|显示|に書|と書|と出|表示|이라고|라고)[^\n]*",
     re.DOTALL | re.MULTILINE | re.IGNORECASE,
 )
@@ -48,7 +48,7 @@ _MARKUP = re.compile(
     r"|</?(?:system(?:[-_](?:reminder|prompt|message))?|assistant|human|instructions?|prompt|function_calls"
     r"|tool_(?:use|call|result)s?|(?:hivemind|antml)[\w:-]*)(?:\s[^>\n]{0,80})?/?>"
     r"|</?(?:hivemind|antml)\b"
-    r"|^\W{0,4}(?:system|assistant|human|developer)\s?[:：]|#{2,}\s*(?:system|instructions?|assistant)\b",
+    r"|^\W{0,4}(?:system|assistant|human|developer)\s?[:：]|(?<!#)#{2,6}\s{0,4}(?:system|instructions?|assistant)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 """What frames a conversation with a model, or hides from the reader of a Markdown file."""

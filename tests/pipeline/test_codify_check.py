@@ -1,6 +1,7 @@
 """The adversarial check: a line stays only where the person's words carry it, and nothing speaks to a model."""
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -309,3 +310,13 @@ class TestHostile:
     )
     def test_work_is_spoken_of_freely(self, text: str) -> None:
         assert addressed(text) == ""
+
+    @pytest.mark.parametrize(
+        "piece", ["#", " ", "```\n", "it says ", 'he said "', "ignore rule ", "curl a ", "页面 ", "<system "]
+    )
+    def test_long_odd_texts_cost_no_time(self, piece: str) -> None:
+        text = piece * (16_000 // len(piece))
+        started = time.process_time()
+        own_words(text)
+        addressed(text)
+        assert time.process_time() - started < 2
