@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.records import Correction, GateSkip
+from hivemind_cli.core.templates import template
 from hivemind_cli.llm.base import Provider, Reply, Request
 from hivemind_cli.llm.meter import Metered, spent_today, standing
 from hivemind_cli.llm.prices import DEAREST, Price, priced, tokens_of
 from hivemind_cli.pipeline.codify import CODIFY, CODIFY_HISTORY, Codify
 from hivemind_cli.pipeline.codify.evidence import of_history
-from hivemind_cli.pipeline.codify.template import template
 from hivemind_cli.pipeline.judge_prompt import batches
 from hivemind_cli.pipeline.judge_prompt import tokens_of as tokens_of_turns
 from hivemind_cli.pipeline.judging import CALLS_A_RUN_MAX, Judge

@@ -23,12 +23,12 @@ from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.intervals import clopper_pearson, fisher
 from hivemind_cli.core.records import Correction, CorrectionKind, Event, EventKind, LLMCall, SkillCheck, SkillRevision
 from hivemind_cli.core.same import follows, names, repeats
+from hivemind_cli.core.templates import template
 from hivemind_cli.llm import CONSENT
 from hivemind_cli.llm.base import Provider, Request
 from hivemind_cli.llm.meter import CapReached, Ends, Resting, spent_today, standing
 from hivemind_cli.llm.prices import priced, tokens_of
 from hivemind_cli.pipeline.codify.check import shown
-from hivemind_cli.pipeline.codify.template import template
 from hivemind_cli.pipeline.indexing import skill_document
 from hivemind_cli.pipeline.spoken import own_words
 from hivemind_cli.storage.base import Store

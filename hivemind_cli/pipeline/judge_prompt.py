@@ -4,13 +4,12 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from hivemind_cli.core import redact
 from hivemind_cli.core.acts import Act
-from hivemind_cli.core.assets import asset
 from hivemind_cli.core.records import Correction, Event, EventKind, SaidKind
+from hivemind_cli.core.templates import template
 from hivemind_cli.core.text import tokens_about
 from hivemind_cli.llm.base import Request
 from hivemind_cli.storage.base import Store
@@ -91,7 +90,7 @@ def request_for(turns: Sequence[Asked]) -> tuple[Request, dict[str, Asked]]:
     document = {"turns": [{"id": mark, **turn.shown} for mark, turn in marked.items()]}
     request = Request(
         purpose=PURPOSE,
-        system=_system(),
+        system=template("judge")[0],
         prompt=json.dumps(document, ensure_ascii=False, indent=1),
         schema=_SCHEMA,
         tokens_max=200 + TOKENS_OUT_A_TURN * len(turns),
@@ -121,7 +120,7 @@ def answers_in(value: Mapping[str, Any], marked: Mapping[str, Asked]) -> list[An
 def tokens_of(turns: Sequence[Asked]) -> tuple[int, int]:
     """(in, out) of the requests for `turns`, about; the answer's part is its usual length."""
     requests = len(list(batches(turns)))
-    given = requests * tokens_about(_system()) + sum(turn.tokens for turn in turns)
+    given = requests * tokens_about(template("judge")[0]) + sum(turn.tokens for turn in turns)
     return given, len(turns) * TOKENS_OUT_A_TURN // 2
 
 
@@ -173,8 +172,3 @@ _SCHEMA = _object(
         }
     }
 )
-
-
-@cache
-def _system() -> str:
-    return asset("skills_templates", "judge.md").read_text(encoding="utf-8")

@@ -18,10 +18,10 @@ from hivemind_cli.core.errors import ProviderError
 from hivemind_cli.core.match import content
 from hivemind_cli.core.records import Correction, CorrectionKind, SkillLine
 from hivemind_cli.core.shell import simple_commands
+from hivemind_cli.core.templates import template
 from hivemind_cli.llm.base import Provider, Request
 from hivemind_cli.pipeline.codify import extractive
 from hivemind_cli.pipeline.codify.draft import RULES, Draft
-from hivemind_cli.pipeline.codify.template import template
 from hivemind_cli.pipeline.spoken import addressed, in_own_words, own_words, pasted
 from hivemind_cli.pipeline.wording import Polarity
 

@@ -9,6 +9,7 @@ from hivemind_cli.core import redact
 from hivemind_cli.core.acts import Act
 from hivemind_cli.core.errors import ProviderError
 from hivemind_cli.core.records import Correction, SkillLine, SkillRevision
+from hivemind_cli.core.templates import template
 from hivemind_cli.llm.base import Provider, Request
 from hivemind_cli.pipeline.codify.check import fault, named_by, shown, strange
 from hivemind_cli.pipeline.codify.draft import (
@@ -20,7 +21,6 @@ from hivemind_cli.pipeline.codify.draft import (
     joined,
 )
 from hivemind_cli.pipeline.codify.evidence import overlap
-from hivemind_cli.pipeline.codify.template import template
 from hivemind_cli.pipeline.spoken import addressed
 from hivemind_cli.skills.format import HEADINGS, fit_description, fit_line, valid_name
 

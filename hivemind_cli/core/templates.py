@@ -1,4 +1,4 @@
-"""The prompts of the codifier: files for people to read, each with its version in its first line."""
+"""The prompts that models are sent: files for people to read, each with its version in its first line."""
 
 import re
 from functools import cache
