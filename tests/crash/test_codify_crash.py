@@ -219,9 +219,8 @@ def rounds(wired: Wired, thinker: Thinker, home: Path, points: list[str], chance
     answered = thinker.count("answered")
     receipts = sum(row.record.result == "ok" for row in wired.find(LLMCall))
     more = thinker.count("asked codify") - len(points)
-    print(
-        f"deaths at {deaths}, {undos} while undoing; {answered} answers, {receipts} receipts; {more} drafts beyond one a round"
-    )
+    print(f"deaths at {deaths}, {undos} while undoing")
+    print(f"{answered} answers, {receipts} receipts; {more} drafts beyond one a round")
     assert receipts <= answered
     # A receipt is lost only with a daemon that dies before it has read the answer: two threads may be asking.
     assert answered - receipts <= 2 * (sum(deaths.values()) + undos)
