@@ -322,7 +322,7 @@ def test_whatever_a_model_answers_thousands_of_times() -> None:
     """With figures of what came of it: a property of revisions that are never made would say nothing."""
     made: Counter[str] = Counter()
 
-    @settings(max_examples=5000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=2000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(st.data(), corrections_, others_, st.booleans())
     def run(data: st.DataObject, told: list[dict[str, Any]], others: list[int], edited: bool) -> None:
         made.update(skills_of(data, told, others, edited))
