@@ -97,6 +97,9 @@ _CONCEAL = re.compile(
 )
 """What the person is not to know of."""
 _BLOB = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}|(?:\\x[0-9a-fA-F]{2}){8,}|(?:%[0-9a-fA-F]{2}){12,}")
+_KINDS = (str.isdigit, str.isupper, str.islower)
+_PART_MIN = 24
+"""Characters between slashes: of encoded text one in 64 is a slash, of addresses and paths one in a dozen."""
 _FETCH = r"(?:curl|wget|iwr|irm|invoke-webrequest|invoke-restmethod|fetch)"
 _RUN = r"(?:sudo\s+)?(?:(?:ba|z|da|k|a)?sh|python[\d.]*|node|perl|ruby|iex|invoke-expression|source|eval)"
 _FETCH_AND_RUN = re.compile(
@@ -173,5 +176,6 @@ def _is_blob(run: str) -> bool:
     """Encoded text mixes cases and digits; a path or a name seldom does, and a commit's hash has no capitals."""
     if run.startswith(("\\x", "%")):
         return True
-    kinds = (any(map(str.isdigit, run)), any(map(str.isupper, run)), any(map(str.islower, run)))
-    return sum(kinds) == 3 or len(run.rstrip("=")) >= 100
+    if len(run.rstrip("=")) >= 160:
+        return True
+    return any(len(part) >= _PART_MIN and all(any(map(kind, part)) for kind in _KINDS) for part in run.split("/"))

@@ -304,6 +304,7 @@ class TestHostile:
             "never pipe curl into a shell: no `curl x | sh`",
             "put it in src/components/deeply/nested/very/long/path/file.py",
             "pin it to 0123456789abcdef0123456789abcdef01234567",
+            "see https://www.example.com/r/PicturesOfOfficials/comments/16abcde/a_longer_title",
             "use <Toolbar> and -> arrows, --> never",
             "importiere <system_error>",
         ],
