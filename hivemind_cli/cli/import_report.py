@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hivemind_cli.cli.output import counted, note, quoted, row, say
+from hivemind_cli.cli.skillify.making import price
 from hivemind_cli.core.records import CorrectionKind
 
 if TYPE_CHECKING:
-    from hivemind_cli.app.learned import Cost, Learned
+    from hivemind_cli.app.learned import Learned
 
 FAULTS_SHOWN = 5
 KINDS = {
@@ -23,7 +24,9 @@ KINDS = {
 """As a person would say it."""
 
 
-def show(report: "Learned", codified: Mapping[str, int] | None, *, dry_run: bool) -> None:
+def show(
+    report: "Learned", codified: Mapping[str, Any] | None, ripe: Mapping[str, Any] | None, *, dry_run: bool
+) -> None:
     """The whole of it, and what to type next."""
     _sessions(report, dry_run=dry_run)
     if report.hosts and not dry_run:
@@ -32,7 +35,7 @@ def show(report: "Learned", codified: Mapping[str, int] | None, *, dry_run: bool
     _left_out(report)
     _faults(report)
     if report.hosts and not dry_run:
-        _next(report, codified)
+        _next(report, codified, ripe)
 
 
 def _sessions(report: "Learned", *, dry_run: bool) -> None:
@@ -103,7 +106,7 @@ def _faults(report: "Learned") -> None:
             note(f"[yellow]{len(faults) - FAULTS_SHOWN} more {what}[/] (`--json` names them all).")
 
 
-def _next(report: "Learned", codified: Mapping[str, int] | None) -> None:
+def _next(report: "Learned", codified: Mapping[str, Any] | None, ripe: Mapping[str, Any] | None) -> None:
     say()
     if codified is not None:
         say(
@@ -111,28 +114,21 @@ def _next(report: "Learned", codified: Mapping[str, int] | None) -> None:
             f"{counted(codified['skipped'], 'correction')} skipped. `hivemind skillify` lists them."
         )
         return
-    if report.cost and report.cost.skills:
-        say(_price(report.cost))
+    if ripe and ripe["lessons"]:
+        say(_price(ripe))
         say("No skill is made of past sessions until you say so:")
         _command("hivemind skillify run", "writes them into those projects")
     if any(one.clear for one in report.kinds):
         _command("hivemind corrections --recurring", "shows what was said, and when")
 
 
-def _price(cost: "Cost") -> str:
-    ripe = f"[bold]{counted(cost.skills, 'mistake')}[/] {'is' if cost.skills == 1 else 'are'} ripe for a skill. "
-    if not cost.model:
-        return f"{ripe}Made of your own words, without a model: [bold]$0[/]."
-    price = f"about [bold]${max(cost.usd, 0.01):,.2f}[/]" if cost.drafter == "anthropic" else _by_login(cost)
-    tokens = f"{_short(cost.tokens_in)} tokens in, {_short(cost.tokens_out)} out"
-    capped = ""
-    if cost.skills > cost.calls_day_max:
-        capped = f" Beyond {cost.calls_day_max} calls a day (`llm.calls_day_max`) they are made without a model: $0."
-    return f"{ripe}{_n(cost.skills, 'call')} of {quoted(cost.model, 60)} ({tokens}): {price}.{capped}"
-
-
-def _by_login(cost: "Cost") -> str:
-    return f"on your own {quoted(cost.drafter, 40)} login (${max(cost.usd, 0.01):,.2f} at list prices)"
+def _price(ripe: Mapping[str, Any]) -> str:
+    lessons = len(ripe["lessons"])
+    told = f"[bold]{counted(lessons, 'mistake')}[/] {'is' if lessons == 1 else 'are'} ripe for a skill. "
+    if not ripe["provider"]:
+        return f"{told}Made of your own words, without a model: [bold]$0[/]."
+    fits = ripe["calls"] <= ripe["calls_left"] and ripe["cost_usd"] <= ripe["usd_left"]
+    return f"{told}{price(ripe)}" + ("" if fits else " What passes the day's caps is drafted without a model.")
 
 
 def _command(command: str, what: str) -> None:
@@ -153,7 +149,3 @@ def _names(projects: Any) -> str:
 
 def _n(number: int, what: str) -> str:
     return f"{number:,} {what if number == 1 else f'{what}s'}"
-
-
-def _short(tokens: int) -> str:
-    return f"{tokens / 1e6:.1f}M" if tokens >= 1e6 else f"{tokens / 1e3:.0f}k" if tokens >= 1e3 else str(tokens)

@@ -8,6 +8,7 @@ import typer
 
 from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.output import counted, note, plain, print_json
+from hivemind_cli.cli.skillify.making import CODIFY_WAIT_S, PLAN_WAIT_S
 
 if TYPE_CHECKING:
     from hivemind_cli.app.importing import Finding, Import
@@ -104,14 +105,13 @@ def _tell(door: Door, run: "Import", findings: "list[Finding]", *, dry_run: bool
     report = learned(
         done,
         None if dry_run else door.store,
-        door.paths,
-        door.config,
-        door.env,
         strangers=sum(one.strangers for one in findings),
         faults=[fault for one in findings for fault in one.faults],
     )
-    made = door.ask("codify", timeout_s=6 * 3600.0) if codify and not dry_run else None
+    made = door.ask("codify", timeout_s=CODIFY_WAIT_S) if codify and not dry_run else None
+    ripe = None if dry_run or made else door.ask("codify", timeout_s=PLAN_WAIT_S, dry_run=True)
     if json:
-        print_json({"report": {**plain(report), **({"codified": made} if made else {})}}, indent=None)
+        more = {"codified": made, "would_codify": ripe}
+        print_json({"report": {**plain(report), **{name: told for name, told in more.items() if told}}}, indent=None)
     else:
-        show(report, made, dry_run=dry_run)
+        show(report, made, ripe, dry_run=dry_run)

@@ -1,5 +1,6 @@
 """`hivemind skillify run`: make skills now."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -82,14 +83,19 @@ def _price(door: Door, found: dict[str, Any]) -> None:
     if found["judged"]:
         say(f"Before that, a model judges {counted(found['judged'], 'turn')} that the detector is unsure of.")
     if found["calls"]:
-        who = "/".join(filter(None, (found["provider"], found["model"])))
-        say(
-            f"By {quoted(who)}, in at most {counted(found['calls'], 'request')}: about {found['tokens_in']:,} tokens "
-            f"in, {found['tokens_out']:,} out, about ${found['cost_usd']:.4f}, at most ${found['cost_usd_max']:.4f}."
-        )
+        say(price(found))
     say(
         f"Left today: ${found['usd_left']:.2f}, {found['tokens_left']:,} tokens, "
         f"{counted(found['calls_left'], 'request')}. What does not fit is drafted without a model."
     )
     if found["pause"]:
         note(f"[yellow]![/] No model would be asked now: {quoted(found['pause'], 300)}", indent=2)
+
+
+def price(plan: Mapping[str, Any]) -> str:
+    """Who would be asked for a plan (app/estimating.py), how often, and what that takes, as a sentence."""
+    who = "/".join(filter(None, (plan["provider"], plan["model"])))
+    return (
+        f"By {quoted(who)}, in at most {counted(plan['calls'], 'request')}: about {plan['tokens_in']:,} tokens "
+        f"in, {plan['tokens_out']:,} out, about ${plan['cost_usd']:.4f}, at most ${plan['cost_usd_max']:.4f}."
+    )
