@@ -312,7 +312,8 @@ def headless(program: str, model: str = "") -> HeadlessCommand:
     """How to ask the `hermes` at path `program`. From its published code, 0.19.0; not run by us.
 
     -z answers yes to every approval by itself, so that it may be given only tools which can do no harm: `todo`, one
-    list in its memory. Safe mode leaves hooks, plugins and MCP servers out. -p would name a profile.
+    list in its memory. Safe mode leaves hooks, plugins and MCP servers out;
+    a task of its board, named in the environment, would bring tools back. -p would name a profile.
     """
     return HeadlessCommand(
         argv=(
@@ -331,6 +332,7 @@ def headless(program: str, model: str = "") -> HeadlessCommand:
             "HERMES_ACCEPT_HOOKS",
             "HERMES_INTERACTIVE",
             "HERMES_GATEWAY_*",
+            "HERMES_KANBAN_*",
         ),
         model=model,
         sign_in="hermes model",

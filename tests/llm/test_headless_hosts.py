@@ -10,7 +10,7 @@ from hivemind_cli.core.child import GUARD
 from hivemind_cli.core.errors import ProviderError, ProviderUnavailable
 from hivemind_cli.hosts.headless import HEADLESS
 from hivemind_cli.llm.base import BadAnswer, Request
-from hivemind_cli.llm.headless import ARGUMENT_BYTES_MAX
+from hivemind_cli.llm.headless import ARGUMENT_BYTES_MAX, child_env
 from tests.llm.programs import ANSWER, FORMS, answering, place, provider, refusing, seen
 
 HOSTS = sorted(HEADLESS)
@@ -205,6 +205,8 @@ def test_hermes_says_yes_to_everything_and_is_given_nothing_that_matters() -> No
     command = HEADLESS["hermes"].command("hermes", "")
     assert command.argv[command.argv.index("-t") + 1] == "todo"
     assert command.env == {"HERMES_SAFE_MODE": "1"}
+    inherited = {"HERMES_YOLO_MODE": "1", "HERMES_KANBAN_TASK": "t1", "HERMES_HOME": "/h"}
+    assert set(child_env(command, inherited, {})) == {"HERMES_HOME", "HERMES_SAFE_MODE", "PATH"}
 
 
 def _runs(stat: Path) -> bool:
