@@ -16,6 +16,7 @@ from hivemind_cli.core.ids import derived_id, new_id
 from hivemind_cli.core.records import Notice, Record, SkillCheck, SkillRevision, SkillState
 from hivemind_cli.pipeline.codify.backtest import worded
 from hivemind_cli.pipeline.codify.moments import Moment, Tested
+from hivemind_cli.pipeline.codify.standing import test_failed
 from hivemind_cli.pipeline.codify.trial import KIND, Trial, Trials
 from hivemind_cli.storage.base import Store
 
@@ -174,12 +175,7 @@ class Retests:
         return 1
 
     def _told(self, skill: SkillRevision, came: Tested, now: datetime) -> Notice:
-        text = f"The tests of {skill.name} (version {skill.version}) fail: {came.fault}. It stays live."
-        fix = (
-            f"`hivemind skillify test {skill.name}` shows where. If it is no longer right, "
-            f"`hivemind skillify retire {skill.name}`."
-        )
-        return self._notice(skill, "skill_test_failed", text, fix, now)
+        return self._notice(skill, "skill_test_failed", *test_failed(skill, came.fault), now)
 
     def _withdrawn(self, skill: SkillRevision, came: Tested, now: datetime) -> Notice:
         text = f"{skill.name} was taken out of use: with the matcher of now {came.fault}."

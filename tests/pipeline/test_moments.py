@@ -8,7 +8,7 @@ import pytest
 
 from hivemind_cli.core.acts import READ, Act
 from hivemind_cli.core.ids import derived_id
-from hivemind_cli.core.records import Correction, Event, SkillCheck, SkillRevision, SkillState, Tombstone
+from hivemind_cli.core.records import Correction, Event, Notice, SkillCheck, SkillRevision, SkillState, Tombstone
 from hivemind_cli.pipeline.codify import Codify
 from hivemind_cli.pipeline.codify.moments import CORRECTIONS_MAX, FIRE, SILENT
 from hivemind_cli.pipeline.codify.trial import Trials
@@ -191,6 +191,25 @@ class TestGate:
         (check,) = [one for one in outputs if isinstance(one, SkillCheck)]
         assert (second.skill_id, second.version) == (first.skill_id, 2)
         assert check.passed is False and second.state is SkillState.LIVE
+        (told,) = [one for one in outputs if isinstance(one, Notice)]
+        assert told.about == "skill_test_failed" and "stays live" in told.text
+
+    def test_what_would_make_a_live_skill_fail_waits_beside_it(self, past: Past) -> None:
+        self._everywhere(past, "repair the customer page of {}")
+        past.goes_wrong()
+        first, _ = codified(past)
+        assert first.state is SkillState.LIVE
+        past.goes_wrong(task="repair the customer page", quote="no, with make, and repair the customer page first")
+        batch = past.store.find(Correction, after=1)
+        outputs = Codify().step(batch, past.store)
+        assert Codify().step(batch, past.store) == outputs
+        (beside,) = [one for one in outputs if isinstance(one, SkillRevision)]
+        (told,) = [one for one in outputs if isinstance(one, Notice)]
+        assert (beside.skill_id != first.skill_id, beside.state) == (True, SkillState.DRAFT)
+        assert f"it adds to the skill {first.name}" in beside.reason and "merged, it would fail" in beside.reason
+        assert (told.about, told.subject) == ("draft", beside.name)
+        past.store.append(outputs)
+        assert Codify().step(batch, past.store) == []
 
     @staticmethod
     def _everywhere(past: Past, text: str) -> None:

@@ -28,7 +28,7 @@ from hivemind_cli.pipeline.codify.evidence import REJECTED, Group, Shelf, carrie
 from hivemind_cli.pipeline.codify.gate import CONFLICT, HOSTILE, KEEP, MERGE, Place, akin, immature, place, refusal
 from hivemind_cli.pipeline.codify.revise import first_revision, new_skill_id, next_revision, plain_draft
 from hivemind_cli.pipeline.codify.rules import Rules, no_rules
-from hivemind_cli.pipeline.codify.standing import BESIDE, Written, standing, told
+from hivemind_cli.pipeline.codify.standing import BESIDE, Written, standing, told, updates_live
 from hivemind_cli.pipeline.codify.trial import Trials
 from hivemind_cli.storage.base import Row, Store
 
@@ -137,11 +137,11 @@ class Codify:
         if spot.decision == MERGE and spot.skill is not None and self._waits(spot.skill, written):
             # On top of a live version, one that waits would take the skill out of use.
             spot = Place(BESIDE, spot.skill)
-        if spot.decision == MERGE and spot.skill is not None:
-            revision = next_revision(spot.skill, draft, evidence)
-        else:
-            revision = first_revision(draft, evidence, shelf.names(), skill_id)
-        trial = Trials(store, self._applies_min, self._embedding).tried(revision)
+        trials = Trials(store, self._applies_min, self._embedding)
+        trial = trials.tried(_revised(spot, draft, evidence, shelf, skill_id))
+        if updates_live(spot) and spot.skill is not None and (why := trials.worsened(trial, spot.skill)):
+            spot = Place(BESIDE, spot.skill, f"merged, it would fail its tests: {why}")
+            trial = trials.tried(_revised(spot, draft, evidence, shelf, skill_id))
         revision = standing(trial, spot, written, self._publish)
         logger.info(
             "codified skill=%s version=%d state=%s corrections=%d drafter=%s",
@@ -151,7 +151,7 @@ class Codify:
             len(evidence),
             revision.drafter,
         )
-        return [revision, trial.check, *notices, *told(revision, spot, written)]
+        return [revision, trial.check, *notices, *told(revision, spot, written, trial.fault)]
 
     def _draft(
         self, evidence: list[Correction], spot: Place, skills: list[SkillRevision], skill_id: str
@@ -190,6 +190,13 @@ class Codify:
             or bool(skill.body)
         )
         return skill.state is SkillState.LIVE and policy
+
+
+def _revised(spot: Place, draft: Draft, evidence: Sequence[Correction], shelf: Shelf, skill_id: str) -> SkillRevision:
+    """The next version of the skill that `spot` merges into, or the first of a new one, not tried yet."""
+    if spot.decision == MERGE and spot.skill is not None:
+        return next_revision(spot.skill, draft, evidence)
+    return first_revision(draft, evidence, shelf.names(), skill_id)
 
 
 def _placed(

@@ -57,6 +57,8 @@ class Place:
 
     decision: str
     skill: SkillRevision | None = None
+    why: str = ""
+    """Why it may be no part of a skill that it would else belong into, in words."""
 
 
 def refusal(correction: Correction) -> str:

@@ -38,15 +38,15 @@ def standing(trial: Trial, spot: Place, written: Written, publish: str) -> Skill
     revision = trial.revision
     why = _waits_for(trial, spot, written, publish)
     state = SkillState.REVIEW if why else SkillState.LIVE
-    if trial.fault and not _updates_live(spot):  # a draft on top of a live version would take the skill out of use
+    if trial.fault and not updates_live(spot):  # a draft on top of a live version would take the skill out of use
         state = SkillState.DRAFT
     known = f"{written.same.place} says so already" if written.same else ""
     reasons = (revision.reason, why, trial.fault, known)
     return replace(revision, state=state, reason="; ".join(part for part in reasons if part))
 
 
-def told(revision: SkillRevision, spot: Place, written: Written) -> list[Record]:
-    """What a person should know of it."""
+def told(revision: SkillRevision, spot: Place, written: Written, fault: str) -> list[Record]:
+    """What a person should know of it. `fault`: why its tests fail; "" if they do not."""
     show = f"hivemind skillify show {revision.name}"
     if spot.decision == CONFLICT and spot.skill is not None:
         text = f"{revision.name} contradicts the skill {spot.skill.name}: {revision.title}"
@@ -55,11 +55,22 @@ def told(revision: SkillRevision, spot: Place, written: Written) -> list[Record]
         rule = written.against
         text = f'{revision.name} says "{written.line}"; {rule.place} says "{rule.text}".'
         return [notice(revision, "conflict", text, f"Change {rule.file}, or decide on the skill: {show}")]
+    if revision.state is SkillState.LIVE and fault:
+        return [notice(revision, "skill_test_failed", *test_failed(revision, fault))]
     if revision.state is SkillState.LIVE:
         return []  # told once its file is written
     if revision.state is SkillState.REVIEW:
         return [notice(revision, "review", f"{revision.name} waits for review: {revision.title}", show)]
     return [notice(revision, "draft", f"{revision.name} stays a draft: {revision.reason}", show)]
+
+
+def test_failed(skill: SkillRevision, fault: str) -> tuple[str, str]:
+    """What a person is told of a live skill whose tests fail, and what they can do."""
+    return (
+        f"The tests of {skill.name} (version {skill.version}) fail: {fault}. It stays live.",
+        f"`hivemind skillify test {skill.name}` shows where. If it is no longer right, "
+        f"`hivemind skillify retire {skill.name}`.",
+    )
 
 
 def notice(revision: SkillRevision, about: str, text: str, fix: str) -> Notice:
@@ -83,7 +94,9 @@ def _waits_for(trial: Trial, spot: Place, written: Written, publish: str) -> str
     if written.against:
         return f"{written.against.place} says the opposite"
     if spot.decision == BESIDE and skill is not None:
-        return f"it adds to the skill {skill.name}, which stays as it is"
+        return "; ".join(
+            part for part in (f"it adds to the skill {skill.name}, which stays as it is", spot.why) if part
+        )
     if revision.project_id == NO_PROJECT:
         return "it belongs to no project, so it would apply in all"
     if revision.scope is not Scope.PROJECT and spot.decision != MERGE:
@@ -94,8 +107,8 @@ def _waits_for(trial: Trial, spot: Place, written: Written, publish: str) -> str
         return "its earlier version waits for review"
     if publish != "auto":
         return "`codify.publish` is review"
-    return "" if _updates_live(spot) else trial.nuisance  # one that waits would take the skill out of use
+    return "" if updates_live(spot) else trial.nuisance  # one that waits would take the skill out of use
 
 
-def _updates_live(spot: Place) -> bool:
+def updates_live(spot: Place) -> bool:
     return spot.decision == MERGE and spot.skill is not None and spot.skill.state is SkillState.LIVE

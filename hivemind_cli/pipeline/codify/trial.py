@@ -61,6 +61,17 @@ class Trials:
             nuisance=f"{told}. {worded(found.figures)}".rstrip(".") if told else "",
         )
 
+    def worsened(self, trial: Trial, before: SkillRevision) -> str:
+        """Why the revision on trial does worse than `before`, in words; "" if it does not, or both fail alike.
+
+        Both against the history of now: what became noisy meanwhile is no fault of the new lines.
+        """
+        if not trial.fault:
+            return ""
+        was = self.tried(before).tested
+        missing = {one.id for one in trial.tested.missing} - {one.id for one in was.missing}
+        return trial.fault if missing or (trial.tested.noise and not was.noise) else ""
+
     def read_ahead(self, revisions: Sequence[SkillRevision]) -> None:
         """Read the moments of all of them at once: each look into the store costs more than a skill's tests."""
         self._moments.read([test for one in revisions for test in self._tests(one)])
