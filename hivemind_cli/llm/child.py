@@ -13,6 +13,8 @@ from hivemind_cli.core.child import end, start
 from hivemind_cli.core.errors import ProviderError, ProviderUnavailable
 
 OUTPUT_BYTES_MAX = 2_000_000
+GRACE_S = 1.0
+"""So long, after the program's end, its pipes are read on: who still holds them is no part of the answer."""
 _CHUNK = 65_536
 
 
@@ -47,6 +49,7 @@ def _converse(child: subprocess.Popen[bytes], stdin: bytes, deadline: float, pro
     assert child.stdin is not None and child.stdout is not None and child.stderr is not None
     stdout, stderr = bytearray(), bytearray()
     rest = memoryview(stdin)
+    ended, until = False, deadline
     with selectors.DefaultSelector() as selector:
         for stream in (child.stdin, child.stdout, child.stderr):
             os.set_blocking(stream.fileno(), False)
@@ -54,8 +57,13 @@ def _converse(child: subprocess.Popen[bytes], stdin: bytes, deadline: float, pro
         selector.register(child.stdout, selectors.EVENT_READ)
         selector.register(child.stderr, selectors.EVENT_READ)
         while selector.get_map():
-            ready = selector.select(max(deadline - time.monotonic(), 0))
-            if time.monotonic() >= deadline:
+            ready = selector.select(min(max(until - time.monotonic(), 0), GRACE_S))
+            now = time.monotonic()
+            if not ended and child.poll() is not None:
+                ended, until = True, min(deadline, now + GRACE_S)
+            if now >= until:
+                if ended:
+                    break
                 raise ProviderUnavailable(f"{program} gave no answer in time.", fix="It is tried again later.")
             for key, _ in ready:
                 if key.fileobj is child.stdin:

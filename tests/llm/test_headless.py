@@ -117,6 +117,21 @@ def test_a_program_that_reads_nothing_still_answers(tmp_path: Path) -> None:
     assert done.stdout == b"hi\n"
 
 
+def test_what_a_program_leaves_behind_does_not_keep_its_answer_from_us(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "GRACE_S", 0.05)
+    script = "(while :; do echo noise >&2; sleep 0.01; done) & echo $! > left; echo hi"
+    started = time.monotonic()
+    done = child.run(["/bin/sh", "-c", script], stdin=b"x" * 500_000, env={}, cwd=tmp_path, timeout_s=20)
+    assert (done.code, done.stdout) == (0, b"hi\n")
+    assert time.monotonic() - started < 5
+    left = int((tmp_path / "left").read_text())
+    while _runs(left) and time.monotonic() - started < 5:
+        time.sleep(0.01)
+    assert not _runs(left)
+
+
 def test_a_child_is_niced_and_inherits_no_files(tmp_path: Path) -> None:
     with (tmp_path / "open").open("w") as file:
         os.set_inheritable(file.fileno(), True)
