@@ -6,6 +6,11 @@ from typing import Any, Protocol
 from hivemind_cli.core.errors import ProviderError, ProviderUnavailable
 from hivemind_cli.core.records import JSON
 
+WORDS_MAX = 300
+"""Characters of what a provider said that an error passes on."""
+_SAID_CHARS_MAX = 20_000
+"""... and that are looked through for secrets."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -51,6 +56,24 @@ class BadAnswer(ProviderError):
         super().__init__(what, why=why, fix=fix)
         self.spent = spent
         """What the answer cost; its `value` is empty."""
+
+
+class Interrupted(ProviderUnavailable):
+    """The service failed in the middle of what has to be paid: it may succeed later."""
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "", spent: Reply) -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.spent = spent
+        """What it cost; its `value` is empty."""
+
+
+def words_of(said: str, *, end: bool = False) -> str:
+    """What a program or a service said, for an error: its beginning or end, on one line, without secrets."""
+    from hivemind_cli.core import redact  # dear (it compiles its patterns), and errors are rare
+
+    near = said[-_SAID_CHARS_MAX:] if end else said[:_SAID_CHARS_MAX]
+    line = "".join(one for one in " ".join(redact.text(near).split()) if one.isprintable())
+    return line[-WORDS_MAX:] if end else line[:WORDS_MAX]
 
 
 class Provider(Protocol):

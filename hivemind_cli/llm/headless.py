@@ -4,7 +4,9 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -25,12 +27,15 @@ from hivemind_cli.core.headless import (
     Said,
 )
 from hivemind_cli.core.text import tokens_about
-from hivemind_cli.llm.base import BadAnswer, Reply, Request
+from hivemind_cli.llm.base import BadAnswer, Interrupted, Reply, Request, words_of
 from hivemind_cli.llm.child import OUTPUT_BYTES_MAX, Finished, run
 from hivemind_cli.llm.schema import checked, parse_answer, without_bounds
 
 ARGUMENT_BYTES_MAX = 131_071
 """Linux takes no longer argument (MAX_ARG_STRLEN, less its end), whatever all of them together may have."""
+LEFT_S = 86_400.0
+"""Older than any run: files of one that was killed."""
+_OWN = "ask-"
 _OWN_FOLDERS = (
     ".local/bin",
     ".claude/local",
@@ -59,16 +64,19 @@ Use no tools, and read no files: all there is to know stands above."""
 
 
 def find_program(name: str, env: Mapping[str, str]) -> str:
-    """The path of program `name`: on PATH, else where installers put it; "" if it is nowhere."""
-    folders = [Path(folder) for folder in env.get("PATH", "").split(":") if folder]
+    """The path of program `name`: on PATH, else where installers put it; "" if it is nowhere.
+
+    Relative folders of PATH do not count: whoever asks may stand in a folder of somebody else.
+    """
+    folders = [Path(folder) for folder in env.get("PATH", "").split(":") if folder.startswith("/")]
     if env.get("HOME"):
         for own in _OWN_FOLDERS:
             folders += sorted(Path(env["HOME"]).glob(own), reverse=True)
     folders += [Path(folder) for folder in _SYSTEM_FOLDERS]
     for folder in folders:
-        path = folder / name
-        if path.is_file() and path.stat().st_mode & 0o111:
-            return str(path)
+        path = str(folder / name)
+        if os.path.isfile(path) and os.access(path, os.X_OK):  # noqa: PTH113 - Path raises where it may not look
+            return path
     return ""
 
 
@@ -113,8 +121,8 @@ class Headless:
         try:
             self._raise_if_failed(said, done)
             return replace(spent, value=_value(said, request))
-        except ProviderUnavailable:
-            raise
+        except ProviderUnavailable as exc:
+            raise Interrupted(exc.what, why=exc.why, fix=exc.fix, spent=spent) from exc
         except ProviderError as exc:
             raise BadAnswer(exc.what, why=exc.why, fix=exc.fix, spent=spent) from exc
 
@@ -125,20 +133,20 @@ class Headless:
             if used and self._command.read_usage is not None:
                 usage = self._command.read_usage(used)
                 said = replace(usage, answer=said.answer, failed=said.failed or usage.failed)
+            answer = _content(files.get(ANSWER_FILE, ""))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
             why = _words(done.stderr) or _words(done.stdout)
             raise self._error("did not answer as it should", done.code, why, by_hand=True) from exc
-        answer = _content(files.get(ANSWER_FILE, ""))
         return replace(said, answer=answer) if answer else said
 
     def _spent(self, said: Said, told: Mapping[str, str], latency_ms: float) -> Reply:
         """What the program told of its use; tokens it does not tell are reckoned by size if there was an answer."""
         answer = said.answer if isinstance(said.answer, str) else json.dumps(said.answer, ensure_ascii=False)
-        answered = said.answer not in (None, "")
+        answered = said.answer not in (None, "") and not said.failed
         tokens_in = sum(tokens_about(text) for text in (told[SYSTEM], told[PROMPT])) if answered else 0
         return Reply(
             value={},
-            model=said.model or self._command.model,
+            model=words_of(said.model) or self._command.model,
             tokens_in=said.tokens_in or tokens_in,
             tokens_out=said.tokens_out or (tokens_about(answer) if answered else 0),
             cost_usd=said.cost_usd,
@@ -147,14 +155,15 @@ class Headless:
 
     def _raise_if_failed(self, said: Said, done: Finished) -> None:
         if done.code or said.failed:
-            raise self._error("failed", done.code, said.failed or _words(done.stderr) or _words(done.stdout))
+            why = words_of(said.failed) or _words(done.stderr) or _words(done.stdout)
+            raise self._error("failed", done.code, why)
         if said.answer in (None, ""):
             raise self._error("gave no answer", done.code, _words(done.stderr), by_hand=True)
 
     def _error(self, what: str, code: int, why: str, *, by_hand: bool = False) -> ProviderError:
         error = ProviderUnavailable if _may_succeed_later(why) else ProviderError
         fix = self._advice(code, why, by_hand=by_hand)
-        return error(f"{self.name} {what} (exit code {code}).", why=why[:300], fix=fix)
+        return error(f"{self.name} {what} (exit code {code}).", why=why, fix=fix)
 
     def _advice(self, code: int, why: str, *, by_hand: bool) -> str:
         said, program = why.casefold(), Path(self._command.argv[0]).name
@@ -206,9 +215,7 @@ def _files(command: HeadlessCommand, told: Mapping[str, str], work: Path) -> Ite
             work.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name, text in command.settings.items():
                 _keep(work / name, text)
-            folder = (
-                Path(opened.enter_context(tempfile.TemporaryDirectory(dir=work, prefix="ask-"))) if wanted else work
-            )
+            folder = opened.enter_context(_own_folder(work)) if wanted else work
             paths = {place: folder / f"{place.strip('{}').replace(' ', '-')}" for place in wanted}
             for place, path in paths.items():
                 _write(path, texts[place])
@@ -217,12 +224,24 @@ def _files(command: HeadlessCommand, told: Mapping[str, str], work: Path) -> Ite
         yield {place: str(path) for place, path in paths.items()}
 
 
+@contextlib.contextmanager
+def _own_folder(work: Path) -> Iterator[Path]:
+    """A folder for one run. What a killed process left of its own is cleared away."""
+    oldest = time.time() - LEFT_S
+    for left in work.glob(f"{_OWN}*"):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            if left.stat().st_mtime < oldest:
+                shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=work, prefix=_OWN, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 def _keep(path: Path, text: str) -> None:
     """A file that stays, since several runs may need it at once."""
     if _content(str(path)) == text:
         return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     _write(aside, text)
     aside.replace(path)
 
@@ -233,15 +252,20 @@ def _write(path: Path, text: str) -> None:
 
 
 def _content(path: str) -> str:
-    """The file's text; "" if there is none. ValueError: it is far too long."""
+    """The file's text; "" if there is none, or what is there is no file. ValueError: it is far too long."""
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(OUTPUT_BYTES_MAX + 1)
+        with open(path, "rb", opener=_at_once) as file:
+            data = file.read(OUTPUT_BYTES_MAX + 1) or b""
     except OSError:
         return ""
     if len(data) > OUTPUT_BYTES_MAX:
         raise ValueError("the file is too long")
     return data.decode("utf-8", "replace")
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting: a program may have put a pipe there."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _refuse_too_long(arguments: list[str], name: str) -> None:
@@ -265,9 +289,8 @@ def _clean(text: str) -> str:
 
 
 def _words(output: bytes) -> str:
-    """The end of what was said, on one line, without control characters."""
-    text = " ".join(output.decode("utf-8", "replace").split())
-    return "".join(character for character in text if character.isprintable())[-300:]
+    """The end of what was printed."""
+    return words_of(output.decode("utf-8", "replace"), end=True)
 
 
 _LATER = ("429", "500", "502", "503", "504", "529", "overloaded", "rate limit", "timed out", "connection")

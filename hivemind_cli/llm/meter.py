@@ -20,7 +20,7 @@ from hivemind_cli.core.config import LLMConfig
 from hivemind_cli.core.errors import ProviderError, ProviderUnavailable, StoreError
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.records import DEFAULT_WORKSPACE, LLMCall, Record
-from hivemind_cli.llm.base import BadAnswer, Busy, Provider, Reply, Request
+from hivemind_cli.llm.base import BadAnswer, Busy, Interrupted, Provider, Reply, Request
 from hivemind_cli.llm.prices import DEAREST, Price, priced, tokens_of
 
 OK = "ok"
@@ -40,6 +40,8 @@ TYPICAL = (2500, 2000)
 """Tokens in and out of a call that drafts a skill: what must be left of a day's caps for the next to be begun."""
 _LOOK_BACK = 20
 """Receipts of a provider that tell how it is."""
+_AHEAD_MAX = timedelta(minutes=1)
+"""A receipt further in the future is of a clock that went wrong: nobody rests because of it."""
 _SLICE_S = 0.25
 _WAIT = re.compile(r"\(asked to wait (\d+) s\)$")
 
@@ -127,7 +129,7 @@ def wall(config: LLMConfig, spent: Spent, *, tokens: int = 0, usd: float = 0.0) 
 
 def resting(store: Receipts, provider: str, now: datetime) -> Pause | None:
     """Does `provider` rest after its last failures?"""
-    calls = _newest(store, provider)
+    calls = _newest(store, provider, now)
     if not calls or calls[0].result == OK:
         return None
     last = calls[0]
@@ -261,7 +263,7 @@ class Metered:
             try:
                 reply = self._provider.complete(request)
             except Exception as exc:  # every call gets its receipt, whatever it died of
-                spent = exc.spent if isinstance(exc, BadAnswer) else None
+                spent = exc.spent if isinstance(exc, BadAnswer | Interrupted) else None
                 ended = self._ends
                 with suppress(StoreError) if ended else nullcontext():  # it may be closed by now
                     self._write(request, spent, self._told(exc), (time.monotonic() - started) * 1000)
@@ -349,15 +351,16 @@ def _with_tokens(reply: Reply, request: Request) -> Reply:
     return replace(reply, tokens_in=asked, tokens_out=tokens_of(json.dumps(reply.value, ensure_ascii=False)))
 
 
-def _newest(store: Receipts, provider: str) -> list[LLMCall]:
+def _newest(store: Receipts, provider: str, now: datetime) -> list[LLMCall]:
     """The provider's last receipts, newest first, without calls that we stopped."""
     rows = store.find(LLMCall, provider=provider, newest_first=True, limit=_LOOK_BACK)
-    return [row.record for row in rows if row.record.result != STOPPED]
+    calls = [row.record for row in rows if row.record.occurred_at <= now + _AHEAD_MAX]
+    return [call for call in calls if call.result != STOPPED]
 
 
 def _asked_to_wait(result: str) -> timedelta:
     said = _WAIT.search(result)
-    return min(timedelta(seconds=int(said[1])), WAIT_MAX) if said else timedelta()
+    return timedelta(seconds=min(int(said[1]), WAIT_MAX.total_seconds())) if said else timedelta()
 
 
 def _rest_ends(last: datetime, failures: int) -> datetime:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from hivemind_cli.core.errors import ProviderError, ProviderUnavailable
 from hivemind_cli.hosts.claude.headless import headless
 from hivemind_cli.llm import child
-from hivemind_cli.llm.base import Request
+from hivemind_cli.llm.base import WORDS_MAX, Interrupted, Request
 from hivemind_cli.llm.headless import Headless, find_program
 
 ENV = {
@@ -91,6 +93,33 @@ def test_a_failed_run_is_an_error(
     assert isinstance(caught.value, ProviderUnavailable) is later
 
 
+def test_what_a_failed_run_cost_is_known_though_it_may_succeed_later(
+    claude: Headless, program: Path, request_: Request
+) -> None:
+    usage = {"input_tokens": 5000, "output_tokens": 900}
+    _answers(program, {"is_error": True, "result": "API Error: 529", "total_cost_usd": 0.07, "usage": usage}, code=1)
+    with pytest.raises(Interrupted) as caught:
+        claude.complete(request_)
+    spent = caught.value.spent
+    assert (spent.cost_usd, spent.tokens_in, spent.tokens_out) == (0.07, 5000, 900)
+
+
+@pytest.mark.parametrize("failed", [{"is_error": True, "result": "bad key {key}\u001b[31m"}, "bad key {key}"])
+def test_no_secret_that_a_program_prints_reaches_an_error(
+    claude: Headless, program: Path, request_: Request, failed: object
+) -> None:
+    key = "sk" + "-ant-api03-" + "Ab3" * 30
+    _answers(program, json.loads(json.dumps(failed).replace("{key}", key)), code=1)
+    with pytest.raises(ProviderError, match=r"bad key \[redacted:") as caught:
+        claude.complete(request_)
+    assert "Ab3" not in str(caught.value) and str(caught.value).isprintable()
+
+
+def test_a_models_name_of_any_length_makes_no_long_receipt(claude: Headless, program: Path, request_: Request) -> None:
+    _answers(program, {"result": '{"name": "it"}', "modelUsage": {"m" * 100_000: {}}})
+    assert len(claude.complete(request_).model) == WORDS_MAX
+
+
 def test_a_timeout_ends_the_whole_process_group(program: Path, tmp_path: Path, request_: Request) -> None:
     (program.parent / "answer.sh").write_text(f"sleep 60 & echo $! > {program.parent}/grandchild; wait")
     slow = Headless("claude", headless(str(program)), env=ENV, work=tmp_path / "work", timeout_s=1.0)
@@ -156,6 +185,28 @@ def test_a_program_is_found_on_the_path_or_where_installers_put_it(tmp_path: Pat
     assert find_program("claude-none", {"HOME": str(tmp_path)}) == ""
     (folder / "claude").chmod(0o755)
     assert find_program("claude", {"HOME": str(tmp_path), "PATH": "/nowhere"}) == str(folder / "claude")
+
+
+def test_folders_of_the_path_that_nobody_may_read_or_that_are_relative_are_passed_over(
+    tmp_path: Path, program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin" / "claude").rename(tmp_path / "claude")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    path = f".:{tmp_path}/file/under-a-file:{tmp_path}/{'x' * 300}"
+    assert find_program("claude", {"PATH": path}) == ""
+    assert find_program("claude", {"PATH": f"{path}:{tmp_path}"}) == str(tmp_path / "claude")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_folder_of_the_path_that_belongs_to_somebody_else_is_passed_over(program: Path, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    look = "import os, sys; from hivemind_cli.llm.headless import find_program as find; os.setuid(65534); "
+    look += "print(repr(find('claude', {'PATH': sys.argv[1]})))"
+    call = [sys.executable, "-c", look, str(closed / "bin")]
+    done = subprocess.run(call, capture_output=True, text=True, check=True)
+    assert done.stdout == "''\n"
 
 
 def _runs(pid: int) -> bool:

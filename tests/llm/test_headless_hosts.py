@@ -1,6 +1,7 @@
 """Every host's program as a provider: called exactly so, answers in its form, and what goes wrong is an error."""
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -121,6 +122,32 @@ def test_whatever_else_it_does_is_an_error(host: str, does: str, said: str, tmp_
     assert said in caught.value.fix
     assert "\x00" not in str(caught.value)
     assert [one for one in (tmp_path / "work").iterdir() if one.name.startswith("ask-")] == []
+
+
+_ANSWER_FILE = "argv[argv.index('-o') + 1]"
+
+
+def test_an_answer_file_that_is_too_long_is_an_error(tmp_path: Path, request_: Request) -> None:
+    path = place(tmp_path / "bin", "codex", f"{answering('codex')}\nopen({_ANSWER_FILE}, 'w').write('x' * 2_100_000)")
+    with pytest.raises(ProviderError):
+        provider(path, "codex", tmp_path / "work").complete(request_)
+
+
+def test_nobody_waits_for_a_pipe_in_the_answer_files_place(tmp_path: Path, request_: Request) -> None:
+    does = f"{answering('codex')}\nos.remove({_ANSWER_FILE}); os.mkfifo({_ANSWER_FILE})"
+    path = place(tmp_path / "bin", "codex", does)
+    assert provider(path, "codex", tmp_path / "work").complete(request_).value == json.loads(ANSWER)
+
+
+def test_what_a_killed_run_left_is_cleared_away_by_a_later_one(tmp_path: Path, request_: Request) -> None:
+    path, work = place(tmp_path / "bin", "codex", answering("codex")), tmp_path / "work"
+    old, new = work / "ask-old", work / "ask-new"
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+        (folder / "answer-file").touch()
+    os.utime(old, (0, 0))
+    provider(path, "codex", work).complete(request_)
+    assert [one.name for one in work.iterdir()] == ["ask-new"]
 
 
 @pytest.mark.parametrize("host", ["codex", "pi", "hermes"])

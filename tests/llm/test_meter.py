@@ -16,7 +16,7 @@ from hivemind_cli.core.config import LLMConfig
 from hivemind_cli.core.errors import ProviderError, ProviderUnavailable
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.records import LLMCall
-from hivemind_cli.llm.base import BadAnswer, Busy, Reply, Request
+from hivemind_cli.llm.base import BadAnswer, Busy, Interrupted, Reply, Request
 from hivemind_cli.llm.child import run
 from hivemind_cli.llm.meter import (
     FAILURES_MAX,
@@ -89,6 +89,13 @@ def test_a_failure_leaves_one_too_with_what_it_cost(request_: Request) -> None:
         _metered(Scripted([bad]), store).complete(request_)
     (receipt,) = _receipts(store)
     assert (receipt.result, receipt.cost_usd, receipt.tokens_in) == ("It rambled.", 0.1, 9)
+
+
+def test_what_may_succeed_later_is_paid_too(request_: Request) -> None:
+    store = InMemoryStore()
+    broken = Interrupted("529", spent=Reply(value={}, model="m", tokens_in=9, cost_usd=0.1))
+    _metered(Scripted([broken, FINE], cost_usd=0.2), store).complete(request_)
+    assert [receipt.cost_usd for receipt in _receipts(store)] == [0.1, 0.2]
 
 
 def test_a_program_that_tells_no_tokens_is_given_those_of_its_texts(request_: Request) -> None:
@@ -283,6 +290,23 @@ def test_a_long_one_is_kept_over_a_restart_within_reason(asked_s: float, rest: t
     assert isinstance(refused, Resting) and "429 Slow down." in refused.why
     _metered(script, store, day=Day(NOON + rest)).complete(request_)
     assert day.slept == 0
+
+
+def test_a_pause_of_any_length_in_a_providers_words_breaks_nothing(request_: Request) -> None:
+    store = InMemoryStore()
+    _fail(_metered(Scripted([ProviderError(f"Busy (asked to wait {'9' * 40} s)")]), store), request_)
+    rest = resting(store, "scripted", NOON)
+    assert rest is not None and rest.until == NOON + timedelta(days=1)
+
+
+def test_a_clock_that_was_ahead_keeps_nobody_away(request_: Request) -> None:
+    store = InMemoryStore()
+    store.append([_receipt(NOON + timedelta(days=400), "no") for _ in range(9)])
+    assert resting(store, "scripted", NOON) is None
+    assert spent_today(store, NOON).calls == 0
+    _metered(Scripted([FINE]), store).complete(request_)
+    store.append([_receipt(NOON + timedelta(seconds=1), "no") for _ in range(3)])  # of a thread that was quicker
+    assert resting(store, "scripted", NOON) is not None
 
 
 class _Sleeper:
