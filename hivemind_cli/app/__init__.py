@@ -7,13 +7,16 @@ that reads needs none of them.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hivemind_cli.core.clock import Clock, system_clock
-from hivemind_cli.core.config import Config
+from hivemind_cli.core.config import Config, LLMConfig
+from hivemind_cli.core.errors import ConfigError
 from hivemind_cli.core.paths import Paths
+from hivemind_cli.core.settings import load
 from hivemind_cli.embedding import Setting as EmbeddingSetting
 from hivemind_cli.hosts import HOSTS
 from hivemind_cli.hosts.headless import HEADLESS
@@ -36,6 +39,7 @@ class Hivemind:
         """The owner, over the configured engine. StoreLocked, StoreDamaged, ConfigError."""
         from hivemind_cli.app.owned import OwnedHivemind
         from hivemind_cli.index.tantivy import TantivyIndex
+        from hivemind_cli.llm.kept import Answers
         from hivemind_cli.llm.meter import Metered
         from hivemind_cli.pipeline import indexing
         from hivemind_cli.storage import open_store
@@ -49,15 +53,17 @@ class Hivemind:
             indexing.begin(store, index)
             environment = os.environ if env is None else env
             choice = choose(llm_setting(paths, config, environment))
-            provider = None
+            provider, answers = None, Answers(paths.answers)
             if choice.provider:
-                provider = Metered(choice.provider, store, config.llm, clock, model=choice.model, price=choice.price)
+                model, price = choice.model, choice.price
+                provider = Metered(choice.provider, store, config.llm, clock, model=model, price=price, answers=answers)
             owner = OwnedHivemind(
                 paths=paths,
                 config=config,
                 store=store,
                 index=index,
                 provider=provider,
+                answers=answers,
                 hosts=HOSTS,
                 embedder=_when_loaded(paths, config, environment),
                 clock=clock,
@@ -80,6 +86,18 @@ def _when_loaded(paths: Paths, config: Config, env: Mapping[str, str]) -> "WhenL
     if choice.runtime != "onnx" or not isinstance(choice.embedder, InWorker):
         return None
     return WhenLoaded(choice.embedder)
+
+
+def _llm_reader(paths: Paths, config: Config, env: Mapping[str, str]) -> Callable[[], LLMConfig] | None:
+    """Reads [llm] anew: a person may edit it while a daemon runs. None if `config` does not come from there."""
+
+    def read() -> LLMConfig:
+        try:
+            return load(paths, env).config.llm
+        except ConfigError:  # whether it may still be asked is not to be seen
+            return replace(config.llm, allow=False)
+
+    return read if read() == config.llm else None
 
 
 def llm_setting(paths: Paths, config: Config, env: Mapping[str, str]) -> Setting:

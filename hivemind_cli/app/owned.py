@@ -33,6 +33,7 @@ from hivemind_cli.hosts.base import Host
 from hivemind_cli.index import snapshot
 from hivemind_cli.index.base import Document, Index
 from hivemind_cli.llm.base import Provider
+from hivemind_cli.llm.kept import Answers
 from hivemind_cli.llm.meter import Metered
 from hivemind_cli.pipeline import indexing
 from hivemind_cli.pipeline.capture import Capture, Person
@@ -42,7 +43,7 @@ from hivemind_cli.pipeline.detect import Detect
 from hivemind_cli.pipeline.feedback import Feedback
 from hivemind_cli.pipeline.judging import Judge
 from hivemind_cli.pipeline.recall.acts import ActBook
-from hivemind_cli.pipeline.runner import run_once
+from hivemind_cli.pipeline.runner import Stage, run_once
 from hivemind_cli.pipeline.spool import Spool
 from hivemind_cli.storage.base import Store
 
@@ -79,6 +80,7 @@ class OwnedHivemind:
         store: Store,
         index: Index,
         provider: Provider | None = None,
+        answers: Answers | None = None,
         hosts: dict[str, Host] | None = None,
         embedder: WhenLoaded | None = None,
         clock: Clock = system_clock,
@@ -95,6 +97,8 @@ class OwnedHivemind:
         )
         self.provider = provider
         """Who is asked, if anybody; metered."""
+        self.answers = answers or Answers(paths.answers)
+        """What it answered in a batch of codify that has not ended."""
         self.model = embedder.name if embedder else ""
         """The embedding model's name."""
         self._codify, self._codify_history = (
@@ -268,10 +272,14 @@ class OwnedHivemind:
             self.judge.run(self.store)
         reconsider = Reconsider(self._codify)
         for stage in (self._codify, self._codify_history) if history else (self._codify,):
-            while run_once(stage, self.store, clock=self._clock):
+            while self._codify_batch(stage):
                 pass  # each batch may take a model's time: nothing is locked
-        while run_once(reconsider, self.store, clock=self._clock):
+        while self._codify_batch(reconsider):
             pass
+
+    def _codify_batch(self, stage: Stage[Any]) -> int:
+        with self.answers.batch():
+            return run_once(stage, self.store, clock=self._clock)
 
     def settle(self, seconds: float | None = None) -> bool:
         """Capture and work until nothing is left, codification included, or for so long; is nothing left?"""

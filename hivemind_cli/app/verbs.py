@@ -48,6 +48,8 @@ class Verbs:
 
     def call(self, verb: str, args: dict[str, Any]) -> Any:
         """Do what was asked. HivemindError: refused, with advice."""
+        if verb == "store.prune":
+            return self._prune(verb, args)
         if verb.startswith("store."):
             self._owner.touched()
             return wire.handle(self._owner.store, verb, args)
@@ -58,6 +60,15 @@ class Verbs:
                 fix="Run `hivemind daemon restart`.",
             )
         return self._verbs[verb](args)
+
+    def _prune(self, verb: str, args: dict[str, Any]) -> Any:
+        """No kept answer holds words of a session that is gone: none that was there, none of a batch that read it."""
+        self._owner.touched()
+        self._owner.answers.forget()
+        try:
+            return wire.handle(self._owner.store, verb, args)
+        finally:
+            self._owner.answers.forget()
 
     def _recall(self, args: dict[str, Any]) -> dict[str, Any]:
         paths, config = self._owner.paths, self._owner.config
@@ -105,6 +116,7 @@ class Verbs:
         self._owner.capture.forget(str(args["host"]), str(args["session_id"]))
         self._owner.detecting.forget()
         forget_quotes()
+        self._owner.answers.forget()
         return {"documents": self._owner.reindex()}
 
     def _judge(self, args: dict[str, Any]) -> dict[str, Any]:

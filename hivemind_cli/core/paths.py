@@ -70,6 +70,11 @@ class Paths:
         return self.root / "run" / "daemon.lock"
 
     @property
+    def answers(self) -> Path:
+        """Paid answers of a batch that is under way, or was broken off: see llm/kept.py."""
+        return self.root / "run" / "answers"
+
+    @property
     def injected(self) -> Path:
         """A file a session (`session_file`), lines `id@version`: what its agent was given."""
         return self.root / "injected"

@@ -20,7 +20,9 @@ from hivemind_cli.core.config import LLMConfig
 from hivemind_cli.core.errors import ProviderError, ProviderUnavailable, StoreError
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.records import DEFAULT_WORKSPACE, LLMCall, Record
+from hivemind_cli.llm import CONSENT
 from hivemind_cli.llm.base import BadAnswer, Busy, Interrupted, Provider, Reply, Request
+from hivemind_cli.llm.kept import Answers, Kept
 from hivemind_cli.llm.prices import DEAREST, Price, priced, tokens_of
 
 OK = "ok"
@@ -66,7 +68,7 @@ class Receipts(Protocol):
 
 
 class CapReached(ProviderUnavailable):
-    """The day's cap stands in the way: nothing was asked."""
+    """The day's cap, or a setting that was changed, stands in the way: nothing was asked."""
 
 
 class Resting(ProviderUnavailable):
@@ -159,7 +161,8 @@ class Metered:
     No call is begun that may pass a cap: it is reckoned before as its text's tokens and all it may answer, at the
     `price` (of the model, or the dearest where it is not known). A provider that tells no price costs 0, and counts
     against calls and tokens alone; an answer whose provider tells no tokens is given about as many as its texts have.
-    A failed call counts with what it is known to have taken.
+    A failed call counts with what it is known to have taken. What `answers` still hold of a batch that broke off is
+    neither asked nor counted again.
     """
 
     def __init__(
@@ -171,6 +174,7 @@ class Metered:
         *,
         model: str = "",
         price: Price = DEAREST,
+        answers: Answers | None = None,
         workspace_id: str = DEFAULT_WORKSPACE,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -181,6 +185,7 @@ class Metered:
         self._model = model
         self.price = price
         """What it may cost, before it is asked."""
+        self._answers = answers
         self._workspace_id = workspace_id
         self._sleep = sleep
         self._stops = stops()
@@ -227,8 +232,12 @@ class Metered:
     def complete(self, request: Request) -> Reply:
         """Ask, and once more if the provider may say yes soon.
 
-        CapReached: the day's cap stands in the way. Resting: it failed too often. Either way nothing was asked.
+        CapReached: the day's cap stands in the way, or no model may be asked any more. Resting: it failed too often. Either way nothing was asked.
         """
+        kept = self._answers.find(request, self._asked) if self._answers else None
+        if kept is not None:
+            self._store.append([kept.receipt])  # new only if whoever asked died before it was stored
+            return kept.reply
         failed: ProviderUnavailable | None = None
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
@@ -254,6 +263,10 @@ class Metered:
         return not self._ends
 
     @property
+    def _asked(self) -> str:
+        return f"{self.name}/{self._model}"
+
+    @property
     def _ends(self) -> bool:
         return stops() != self._stops
 
@@ -266,12 +279,16 @@ class Metered:
                 spent = exc.spent if isinstance(exc, BadAnswer | Interrupted) else None
                 ended = self._ends
                 with suppress(StoreError) if ended else nullcontext():  # it may be closed by now
-                    self._write(request, spent, self._told(exc), (time.monotonic() - started) * 1000)
+                    took_ms = (time.monotonic() - started) * 1000
+                    self._store.append([self._receipt(request, spent, self._told(exc), took_ms)])
                 if ended:
                     raise Ends("The call was stopped.", why="hivemind ends.") from exc
                 raise
             reply = _with_tokens(reply, request)
-            self._write(request, reply, OK, reply.latency_ms or (time.monotonic() - started) * 1000)
+            receipt = self._receipt(request, reply, OK, reply.latency_ms or (time.monotonic() - started) * 1000)
+            if self._answers:
+                self._answers.keep(request, self._asked, Kept(reply, receipt))
+            self._store.append([receipt])
             return reply
 
     @contextmanager
@@ -290,7 +307,7 @@ class Metered:
 
     def _admission(self, request: Request) -> Spent:
         """What the call may take at most. CapReached, Resting."""
-        now = self._clock()
+        now, config = self._clock(), self._allowed()
         rest = None if self._awake else resting(self._store, self.name, now)
         if rest:
             raise Resting(
@@ -304,12 +321,24 @@ class Metered:
         spent = spent_today(self._store, now)
         for call in self._begun.values():
             spent = Spent(spent.calls + call.calls, spent.tokens + call.tokens, spent.usd + call.usd)
-        reached = wall(self._config, spent, tokens=tokens_in + request.tokens_max, usd=usd)
+        reached = wall(config, spent, tokens=tokens_in + request.tokens_max, usd=usd)
         if reached:
             goes_on = "It goes on at 00:00 UTC." if spent.calls else "Raise it: `hivemind config set`."
             raise CapReached("No model is asked any more today.", why=reached, fix=goes_on)
         self._awake = False
         return Spent(1, tokens_in + request.tokens_max, usd)
+
+    def _allowed(self) -> LLMConfig:
+        """The settings that hold now. CapReached: they allow no more what they allowed when we were made."""
+        if self._read_config is None:
+            return self._config
+        found = self._read_config()
+        if not found.allow:
+            raise CapReached("No model may be asked any more.", why="`llm.allow` is no longer true.", fix=CONSENT)
+        if found.provider != self._config.provider:
+            why = f"`llm.provider` is no longer {self._config.provider}."
+            raise CapReached(f"{self.name} is asked no more.", why=why, fix="hivemind daemon restart")
+        return found
 
     def _told(self, exc: Exception) -> str:
         if self._ends:
@@ -319,27 +348,23 @@ class Metered:
             return f"{result} (asked to wait {min(exc.retry_after_s, WAIT_MAX.total_seconds()):.0f} s)"
         return result
 
-    def _write(self, request: Request, spent: Reply | None, result: str, latency_ms: float) -> None:
+    def _receipt(self, request: Request, spent: Reply | None, result: str, latency_ms: float) -> LLMCall:
         asked = f"{request.system}\x1f{request.prompt}".encode("utf-8", "surrogatepass")
         now = self._clock()
-        self._store.append(
-            [
-                LLMCall(
-                    id=new_id(now),
-                    workspace_id=self._workspace_id,
-                    occurred_at=now,
-                    purpose=request.purpose,
-                    provider=self._provider.name,
-                    model=spent.model if spent else "",
-                    tokens_in=spent.tokens_in if spent else 0,
-                    tokens_out=spent.tokens_out if spent else 0,
-                    cost_usd=spent.cost_usd if spent else 0.0,
-                    latency_ms=latency_ms,
-                    prompt_sha256=hashlib.sha256(asked).hexdigest(),
-                    result=result,
-                    subject=request.subject,
-                )
-            ]
+        return LLMCall(
+            id=new_id(now),
+            workspace_id=self._workspace_id,
+            occurred_at=now,
+            purpose=request.purpose,
+            provider=self._provider.name,
+            model=spent.model if spent else "",
+            tokens_in=spent.tokens_in if spent else 0,
+            tokens_out=spent.tokens_out if spent else 0,
+            cost_usd=spent.cost_usd if spent else 0.0,
+            latency_ms=latency_ms,
+            prompt_sha256=hashlib.sha256(asked).hexdigest(),
+            result=result,
+            subject=request.subject,
         )
 
 
