@@ -55,8 +55,16 @@ class Hivemind:
             choice = choose(llm_setting(paths, config, environment))
             provider, answers = None, Answers(paths.answers)
             if choice.provider:
-                model, price = choice.model, choice.price
-                provider = Metered(choice.provider, store, config.llm, clock, model=model, price=price, answers=answers)
+                provider = Metered(
+                    choice.provider,
+                    store,
+                    config.llm,
+                    clock,
+                    model=choice.model,
+                    price=choice.price,
+                    answers=answers,
+                    read_config=_llm_reader(paths, config, environment),
+                )
             owner = OwnedHivemind(
                 paths=paths,
                 config=config,

@@ -177,10 +177,13 @@ class Metered:
         answers: Answers | None = None,
         workspace_id: str = DEFAULT_WORKSPACE,
         sleep: Callable[[float], None] = time.sleep,
+        read_config: Callable[[], LLMConfig] | None = None,
     ) -> None:
+        """`read_config` reads the settings anew before each call: consent may be withdrawn meanwhile, caps changed."""
         self._provider = provider
         self._store = store
         self._config = config
+        self._read_config = read_config
         self._clock = clock
         self._model = model
         self.price = price
@@ -232,7 +235,8 @@ class Metered:
     def complete(self, request: Request) -> Reply:
         """Ask, and once more if the provider may say yes soon.
 
-        CapReached: the day's cap stands in the way, or no model may be asked any more. Resting: it failed too often. Either way nothing was asked.
+        CapReached: the day's cap stands in the way, or no model may be asked any more. Resting: it failed too often.
+        Either way nothing was asked.
         """
         kept = self._answers.find(request, self._asked) if self._answers else None
         if kept is not None:

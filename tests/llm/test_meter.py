@@ -309,6 +309,25 @@ def test_a_clock_that_was_ahead_keeps_nobody_away(request_: Request) -> None:
     assert resting(store, "scripted", NOON) is not None
 
 
+def test_consent_that_is_withdrawn_and_a_cap_that_is_lowered_count_at_once(request_: Request) -> None:
+    store, script = InMemoryStore(), Scripted([FINE] * 9)
+    held = [LLMConfig(allow=True)]
+    metered = Metered(script, store, held[0], Day(), read_config=lambda: held[-1])
+    metered.complete(request_)
+    changes = {
+        "`llm.allow` is no longer true": {"allow": False},
+        "`llm.provider` is no longer auto": {"provider": "none"},
+        "`llm.calls_day_max` allows": {"calls_day_max": 1},
+    }
+    for why, change in changes.items():
+        held.append(replace(held[0], **change))  # type: ignore[arg-type]
+        refused = _fail(metered, request_)
+        assert isinstance(refused, CapReached) and why in refused.why
+    assert len(script.requests) == len(_receipts(store)) == 1
+    held.append(held[0])
+    metered.complete(request_)
+
+
 class _Sleeper:
     """A provider whose program takes very long."""
 
