@@ -139,7 +139,7 @@ def _program(name: str) -> Callable[[Setting], Choice]:
 
 def _anthropic(setting: Setting) -> Choice:
     settings = setting.config
-    key = setting.env.get(settings.key_env, "")
+    key = setting.env.get(settings.key_env, "").strip()
     if not key:
         return Choice(None, f"{settings.key_env} is not in the environment")
     from hivemind_cli.llm.worker import InWorker  # late: this module is also a program (python -m)

@@ -9,7 +9,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from hivemind_cli.core.errors import ProviderError, ProviderUnavailable
-from hivemind_cli.llm.base import BadAnswer, Busy, Reply, Request
+from hivemind_cli.core.headless import number
+from hivemind_cli.llm.base import BadAnswer, Busy, Reply, Request, words_of
 from hivemind_cli.llm.prices import MODEL, cost_usd
 from hivemind_cli.llm.schema import parse_answer, without_bounds
 
@@ -50,15 +51,15 @@ class Anthropic:
             raise BadAnswer(exc.what, why=exc.why, spent=spent) from exc
 
     def _spent(self, usage: Any, latency_ms: float) -> Reply:
-        written = usage.cache_creation_input_tokens or 0
-        read = usage.cache_read_input_tokens or 0
-        cost = cost_usd(self._model, fresh=usage.input_tokens, written=written, read=read, out=usage.output_tokens)
+        told = vars(usage)
+        fresh, out = (int(number(told, name)) for name in ("input_tokens", "output_tokens"))
+        written, read = (int(number(told, f"cache_{name}_input_tokens")) for name in ("creation", "read"))
         return Reply(
             value={},
             model=self._model,
-            tokens_in=usage.input_tokens + written + read,
-            tokens_out=usage.output_tokens,
-            cost_usd=cost,
+            tokens_in=fresh + written + read,
+            tokens_out=out,
+            cost_usd=cost_usd(self._model, fresh=fresh, written=written, read=read, out=out),
             latency_ms=latency_ms,
         )
 
@@ -77,23 +78,27 @@ class Anthropic:
                     output_config={"format": {"type": "json_schema", "schema": without_bounds(request.schema)}},
                 )
         except anthropic.APIConnectionError as exc:  # timeouts are one of these
-            raise ProviderUnavailable("Anthropic cannot be reached.", why=_words(exc)) from exc
+            raise ProviderUnavailable("Anthropic cannot be reached.", why=self._words(exc)) from exc
         except anthropic.APIStatusError as exc:
             if exc.status_code in (408, 409, 429) or exc.status_code >= 500:
-                what, why = f"Anthropic is busy ({exc.status_code}).", _words(exc)
+                what, why = f"Anthropic is busy ({exc.status_code}).", self._words(exc)
                 wait_s = retry_after_s(exc.response.headers)
                 if wait_s is not None:
                     raise Busy(what, why=why, retry_after_s=wait_s) from exc
                 raise ProviderUnavailable(what, why=why) from exc
             fix = "Check the key, and the model's name in `llm.model`." if exc.status_code in (401, 403, 404) else ""
             raise ProviderError(
-                f"Anthropic refused the request ({exc.status_code}).", why=_words(exc), fix=fix
+                f"Anthropic refused the request ({exc.status_code}).", why=self._words(exc), fix=fix
             ) from exc
         except (anthropic.AnthropicError, ValueError, TypeError) as exc:  # a body that is no JSON escapes the SDK as is
-            raise ProviderError("Anthropic's answer could not be read.", why=_words(exc)) from exc
+            raise ProviderError("Anthropic's answer could not be read.", why=self._words(exc)) from exc
         if not getattr(message, "usage", None) or not isinstance(getattr(message, "content", None), list):
             raise ProviderError("Anthropic's answer is no message.", fix="Is ANTHROPIC_BASE_URL what it should be?")
         return message
+
+    def _words(self, exc: Exception) -> str:
+        """Of the service, which may repeat the key that it was given."""
+        return words_of(str(exc).replace(self._key, "[key]"))
 
 
 def _answer(message: Any, request: Request) -> dict[str, Any]:
@@ -101,11 +106,8 @@ def _answer(message: Any, request: Request) -> dict[str, Any]:
         raise ProviderError("The model declined to answer.")
     if message.stop_reason == "max_tokens":
         raise ProviderError("The model's answer was cut off.", why=f"It passed {request.tokens_max} tokens.")
-    return parse_answer("".join(block.text for block in message.content if block.type == "text"), request.schema)
-
-
-def _words(exc: Exception) -> str:
-    return " ".join(str(exc).split())[:300]
+    texts = (block.text for block in message.content if getattr(block, "type", "") == "text")
+    return parse_answer("".join(text for text in texts if isinstance(text, str)), request.schema)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from hivemind_cli.core.child import bound
 from hivemind_cli.core.errors import ProviderError, ProviderUnavailable
-from hivemind_cli.llm.base import BadAnswer, Busy, Provider, Reply, Request
+from hivemind_cli.llm.base import BadAnswer, Busy, Provider, Reply, Request, words_of
 from hivemind_cli.llm.child import run
 from hivemind_cli.llm.schema import checked
 
@@ -65,7 +65,7 @@ class InWorker:
             said = json.loads(done.stdout)
             spent = Reply(**said["spent"]) if said.get("spent") else None
         except (ValueError, TypeError, KeyError, AttributeError) as exc:
-            why = done.stderr.decode("utf-8", "replace").strip()[-300:]
+            why = words_of(done.stderr.decode("utf-8", "replace"), end=True)
             raise ProviderError(f"The {self.name} worker ended with code {done.code}.", why=why) from exc
         if said.get("error") is None and spent is not None:
             checked(spent.value, request.schema)

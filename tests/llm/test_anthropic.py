@@ -1,5 +1,6 @@
 """The anthropic provider against a real HTTP server."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 
 from hivemind_cli.core.errors import ProviderError, ProviderUnavailable
 from hivemind_cli.llm.anthropic import Anthropic, retry_after_s
-from hivemind_cli.llm.base import Busy, Request
+from hivemind_cli.llm.base import BadAnswer, Busy, Request
 from hivemind_cli.llm.prices import MODEL, cost_usd
 from hivemind_cli.llm.worker import InWorker
 from tests.llm.conftest import Api
@@ -64,6 +65,38 @@ def test_a_refusal_and_a_cut_answer_are_errors(api: Api, request_: Request, reas
 def test_a_body_that_is_no_message_is_an_error(api: Api, request_: Request, body: bytes) -> None:
     api.body = body
     with pytest.raises(ProviderError):
+        Anthropic(key=KEY, base_url=api.url).complete(request_)
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ({"input_tokens": -(10**9), "output_tokens": -5}, (0, 0)),
+        ({"input_tokens": None, "output_tokens": "many"}, (0, 0)),
+        ({"input_tokens": 10, "cache_read_input_tokens": -20}, (10, 0)),
+    ],
+)
+def test_no_bill_is_below_nothing(
+    api: Api, request_: Request, usage: dict[str, object], tokens: tuple[int, int]
+) -> None:
+    api.body = json.dumps({**json.loads(api.message()), "usage": usage}).encode()
+    reply = Anthropic(key=KEY, base_url=api.url).complete(request_)
+    assert (reply.tokens_in, reply.tokens_out) == tokens
+    assert reply.cost_usd == pytest.approx(tokens[0] * 1e-6)
+
+
+@pytest.mark.parametrize("content", [["words"], [{"type": "text", "text": None}], [{}], [None]])
+def test_content_of_a_strange_form_is_an_answer_of_no_use(api: Api, request_: Request, content: list[object]) -> None:
+    api.body = json.dumps({**json.loads(api.message()), "content": content}).encode()
+    with pytest.raises(BadAnswer) as caught:
+        Anthropic(key=KEY, base_url=api.url).complete(request_)
+    assert caught.value.spent.tokens_in == 1500
+
+
+def test_a_service_that_repeats_the_key_does_not_make_us_repeat_it(api: Api, request_: Request) -> None:
+    api.status = 400
+    api.body = json.dumps({"type": "error", "error": {"type": "x", "message": f"bad {KEY} here"}}).encode()
+    with pytest.raises(ProviderError, match=r"bad \[key\] here"):
         Anthropic(key=KEY, base_url=api.url).complete(request_)
 
 

@@ -16,6 +16,7 @@ from hivemind_cli.hosts.claude.headless import headless
 from hivemind_cli.llm import PROVIDERS as MADE
 from hivemind_cli.llm import Request, Setting, choose, describe
 from hivemind_cli.llm.prices import FREE, price_of
+from hivemind_cli.llm.worker import InWorker
 
 KEY = {"ANTHROPIC_API_KEY": "key-for-tests-7f3a"}
 COMMANDS = {
@@ -144,3 +145,10 @@ def test_a_misspelt_provider_is_refused(tmp_path: Path) -> None:
 
 def test_the_setting_hides_the_environment(tmp_path: Path) -> None:
     assert KEY["ANTHROPIC_API_KEY"] not in repr(_setting(LLMConfig(), KEY, tmp_path))
+
+
+def test_blank_is_no_key_and_a_line_end_no_part_of_one(tmp_path: Path, sdk: None) -> None:
+    config = LLMConfig(allow=True, provider="anthropic")
+    assert choose(_setting(config, {"ANTHROPIC_API_KEY": " \n"}, tmp_path)).provider is None
+    worker = choose(_setting(config, {"ANTHROPIC_API_KEY": "key-for-tests-7f3a\n"}, tmp_path)).provider
+    assert isinstance(worker, InWorker) and worker._options["key"] == KEY["ANTHROPIC_API_KEY"]
