@@ -116,8 +116,10 @@ def place(group: Group, shelf: Shelf) -> Place:
     """Where the group's lesson belongs among its project's skills."""
     newest = group.newest
     skill = shelf.carrying((one.id for one in group.known), newest.project_id)
-    if skill is not None:
-        return Place(MERGE, skill)
+    if skill is not None:  # a later word that only shares the act with it may still say the opposite of another line
+        turned = is_open(skill) and newest.id not in shelf.evidence(skill)
+        against = turned and any(_contradicts(one, newest) for one in shelf.behind(skill))
+        return Place(CONFLICT if against else MERGE, skill)
     skills = shelf.of_project(newest.project_id)
     for skill in sorted(skills, key=lambda one: not is_open(one)):  # of what is out of use only the refusal counts
         behind = shelf.behind(skill)
