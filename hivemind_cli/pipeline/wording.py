@@ -29,6 +29,8 @@ WORD_WEIGHT_MIN = 0.6
 LETTER_WEIGHT = 0.25
 SAYING_WEIGHT = 0.2
 """Of the words in which any instruction is given."""
+DENIED_WITHIN = 4
+"""Terms from the start within which a text that denies says so, in any word order."""
 ORDER_WORDS_MAX = 6
 """So short, words without a no are an order: what they name, and the call does not hold, is wanted."""
 FOLDER_FACTOR = 0.4
@@ -58,19 +60,19 @@ _SAYING = _words(
     "how often often "
     "see look try know think thank thanks sorry okay ever leave set get got go going goes work works working "
     "call called start started begin proper properly should supposed instead rather without avoid prefer preferred "
-    "like sure mean means meant every each everything anything something nothing nobody real belong "
+    "like example sure mean means meant every each everything anything something nothing nobody real belong "
     "belongs live lives touch touched touching back "
     # de
     "benutz benutze benutzen benutzt nutze nutzen verwende verwenden nimm nehmen mach machen schreib "
     "schreiben datei code projekt "
     "wieder falsch richtig schon bitte danke soll sollst sollen muss musst müssen immer habe gesagt "
-    "vergessen ohne statt "
+    "vergessen ohne statt beispiel "
     # fr
     "utilise utiliser utilisez utilisons mets mettre écris écrire fais faire fichier encore faux merci "
-    "toujours sans lieu plutôt "
+    "toujours sans lieu plutôt exemple "
     # es, pt, it
     "usa usar usamos uses utiliza pon poner escribe escribir haz hacer archivo proyecto otra vez gracias "
-    "siempre sin lugar "
+    "siempre sin lugar ejemplo "
     "coloque coloca escreva escrever faça fazer arquivo projeto obrigado sem usare usiamo metti scrivi "
     "file progetto grazie senza "
     "invece "
@@ -79,7 +81,7 @@ _SAYING = _words(
     "tack brug bruge uden "
     # ru, uk, pl, cs
     "используй используйте использовать используем пиши писать делай делать файл файлы опять снова "
-    "спасибо пожалуйста "
+    "спасибо пожалуйста например "
     "используем використовуй пиши файл знову będzie użyj używaj używamy pisz plik znowu proszę použij "
     "používej piš soubor "
     # tr
@@ -93,6 +95,11 @@ _NEGATORS = _stems(
     "niet geen nooit zonder plaats не никогда без вместо ні ніколи замість nie nigdy bez zamiast "
     "inte aldrig utan istället ikke aldrig uden stedet nikdy místo hands away"
 )
+_INSTEAD = _stems(
+    "without instead rather ohne statt anstatt sans lieu sin vez sem senza invece zonder plaats без вместо "
+    "замість zamiast bez utan istället uden stedet místo"
+)
+"""What they deny is what stands behind them, not the whole."""
 _CONTRASTING = _stems(
     "not no nicht kein keine keinen pas non não nao niet geen не ні nie inte ikke ne instead rather statt "
     "anstatt lieu vez invece "
@@ -170,6 +177,17 @@ def wording(correction: Correction) -> Wording:
     if correction.quote:
         return _spoken(correction.quote[:QUOTE_CHARS_MAX], act, correction.task[:QUOTE_CHARS_MAX])
     return _silent(correction.before[:DIFF_CHARS_MAX], correction.after[:DIFF_CHARS_MAX], act)
+
+
+def topic(text: str) -> frozenset[str]:
+    """The terms of `text` that say what it is about, and not only that something is asked for."""
+    return content(text) - FEEDBACK - _only_saying(text)
+
+
+def denies(text: str) -> bool:
+    """Does it begin by saying no: "do not use print", "ne supprime jamais ..."?"""
+    first = next(_clauses(text), [])
+    return any(term in _NEGATORS - _INSTEAD for term in first[:DENIED_WITHIN])
 
 
 def forget_wordings() -> None:
@@ -280,7 +298,7 @@ def _of_clause(clause: list[str], silent: frozenset[str]) -> tuple[set[str], set
     for place, term in enumerate(clause):
         behind = [one for one in clause[max(place - SCOPE_TERMS, 0) : place] if one not in silent]
         negates = term in _NEGATORS
-        if behind and not sign and (term in _OUTLAWED | _AGAIN or (negates and _looks_back(clause, place))):
+        if behind and not sign and (term in _OUTLAWED | _AGAIN or (negates and _looks_back(clause, place, silent))):
             unwanted.update(behind)
             wanted.difference_update(behind)
         elif negates:
@@ -317,6 +335,6 @@ def opposite(one: "Wording | Polarity", two: "Wording | Polarity") -> bool:
     return False
 
 
-def _looks_back(clause: list[str], place: int) -> bool:
-    """Does a negation speak of what stands before it: "that is not how", "apply never"?"""
-    return clause[place - 1] in _COPULAS or place == len(clause) - 1
+def _looks_back(clause: list[str], place: int, silent: frozenset[str]) -> bool:
+    """Does a negation speak of what stands before it: "that is not how", "apply never", "flake8 nutzen wir nicht"?"""
+    return clause[place - 1] in _COPULAS or all(term in silent for term in clause[place + 1 :])

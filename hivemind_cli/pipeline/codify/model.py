@@ -11,7 +11,7 @@ from hivemind_cli.core.errors import ProviderError
 from hivemind_cli.core.records import Correction, SkillLine, SkillRevision
 from hivemind_cli.core.templates import template
 from hivemind_cli.llm.base import Provider, Request
-from hivemind_cli.pipeline.codify.check import fault, named_by, shown, strange
+from hivemind_cli.pipeline.codify.check import shown
 from hivemind_cli.pipeline.codify.draft import (
     LINE_CHARS_MAX,
     RULES,
@@ -21,6 +21,7 @@ from hivemind_cli.pipeline.codify.draft import (
     joined,
 )
 from hivemind_cli.pipeline.codify.evidence import overlap
+from hivemind_cli.pipeline.codify.faults import fault, harmful, named_by, strange
 from hivemind_cli.pipeline.spoken import addressed
 from hivemind_cli.skills.format import HEADINGS, fit_description, fit_line, valid_name
 
@@ -111,11 +112,14 @@ def _draft(
         raise ProviderError("No line of the model's draft rests on a correction.")
     name, title, trigger = said["name"], fit_line(said["title"]), fit_description(said["description"])
     everything = list(evidence.values())
-    for text, raw, at in ((title, said["title"], "title"), (trigger, said["description"], "description")):
-        if not merging and (not text or addressed(raw) or strange(text, at, everything)):
+    for text, raw in ((title, said["title"]), (trigger, said["description"])):
+        if not merging and (not text or addressed(raw) or harmful(text, everything)):
             raise ProviderError("The model's title or description says what no correction says.")
     title = "" if fault(title, "title", everything) else title
     trigger = "" if fault(trigger, "description", everything) else trigger
+    strayed = len(said["lines"]) - len(lines) + (not title) + (not trigger)
+    if not merging and 2 * strayed > len(said["lines"]) + 2:
+        raise ProviderError("Most of the model's draft rests on no correction.")
     texts = [title, *(line.text for line in lines), *(f"{one.quote} {one.task} {one.after}" for one in everything)]
     return Draft(
         name=name if valid_name(name) and not addressed(name.replace("-", " ")) and named_by(name, texts) else title,

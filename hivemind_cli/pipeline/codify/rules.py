@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from hivemind_cli.core.match import content
 from hivemind_cli.core.records import SkillLine
-from hivemind_cli.pipeline.codify.check import meant
 from hivemind_cli.pipeline.codify.draft import RULES
 from hivemind_cli.pipeline.codify.evidence import against, overlap
+from hivemind_cli.pipeline.codify.faults import meant
 from hivemind_cli.pipeline.wording import Polarity
 
 SAME_MIN = 0.8
