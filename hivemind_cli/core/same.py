@@ -48,6 +48,14 @@ def follows(call: Act, corrected: Act, words: str, task: str) -> bool:
     return bool(wanted) and len(wanted & content(call.text)) / len(wanted) >= FOLLOWED_MIN
 
 
+def shows_again(corrected: Act, words: str) -> bool:
+    """Is a call that `repeats` the act proof that the mistake came back?
+
+    A command is known by its head. Another change of such a file is one only if it holds what the words name.
+    """
+    return corrected.kind == SHELL or bool((_known(words) & _corrected(corrected)) - _common(corrected))
+
+
 def _meets(call: Act, corrected: Act) -> bool:
     """Same kind and same head, path class or tool."""
     if call.kind != corrected.kind or call.kind == READ:

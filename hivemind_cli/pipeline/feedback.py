@@ -19,7 +19,7 @@ from hivemind_cli.core.records import (
     SkillRevision,
     Verdict,
 )
-from hivemind_cli.core.same import follows, repeats
+from hivemind_cli.core.same import follows, repeats, shows_again
 from hivemind_cli.pipeline import judged
 from hivemind_cli.storage.base import Row, Store
 
@@ -99,7 +99,8 @@ def _verdict(
         return Verdict.RECURRED, tuple(one.reaction_event_id for one in again), "it was corrected again"
     taught = [(Act.of(one.act), one.quote, one.task) for one in lesson if one.act]
     ran = [event for event in after if event.kind in (EventKind.TOOL_RESULT, EventKind.TOOL_FAILURE)]
-    repeated = [event for event in ran if (did := _act(event)) and any(repeats(did, *one) for one in taught)]
+    telling = [one for one in taught if shows_again(*one[:2])]
+    repeated = [event for event in ran if (did := _act(event)) and any(repeats(did, *one) for one in telling)]
     if repeated:
         return Verdict.RECURRED, tuple(event.id for event in repeated), "the corrected act was done again"
     right = [event for event in ran if (did := _act(event)) and any(follows(did, *one) for one in taught)]

@@ -1,10 +1,11 @@
 """Feedback claims only what happened: held if the act came up and was done right, recurred, else unknown."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from hivemind_cli.core.acts import SHELL, Act
+from hivemind_cli.core.acts import EDIT, SHELL, Act
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.records import (
     Candidate,
@@ -166,6 +167,27 @@ def test_a_call_that_was_held_back_did_not_happen(session: Session) -> None:
     session.runs("lift module")
     session.ends()
     assert verdicts(session.store) == [Verdict.HELD]
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "verdict"),
+    [
+        ("names in snake_case please", "def weigh(pear): ...", Verdict.UNKNOWN),  # says nothing of this change
+        ("no camelCase, as in getPear", "def getPear(): ...", Verdict.RECURRED),
+        ("no camelCase, as in getPear", "def weigh(pear): ...", Verdict.UNKNOWN),
+    ],
+)
+def test_another_change_of_such_a_file_is_no_proof_unless_it_holds_what_was_named(
+    words: str, text: str, verdict: Verdict
+) -> None:
+    corrected = Act(EDIT, "Write", path="src/pear.py", text="def getPear(): ...")
+    lesson = replace(LESSON, quote=words, task="write the module", act=corrected.as_json(), recurrence_key="k")
+    session = Session(store := InMemoryStore())
+    store.append([lesson])
+    recalled(session)
+    session.writes("src/plum.py", text)
+    session.ends()
+    assert verdicts(store) == [verdict]
 
 
 @pytest.mark.parametrize("decision", ["below threshold", "repeated", "over budget", "margin", "timed out"])
