@@ -63,6 +63,8 @@ class HeadlessCommand:
     """Variables (fnmatch patterns) the child must not inherit: the marks of a session around us."""
     env_keep: tuple[str, ...] = ()
     """... and those it keeps although a pattern of `env_drop` covers them."""
+    env_drop_more: Callable[[Mapping[str, str]], tuple[str, ...]] | None = None
+    """Environment -> more of them: keys that would be charged in place of the account the person signed in to."""
     switches: Callable[[Mapping[str, str]], tuple[str, ...]] | None = None
     """Environment -> arguments that switch off what the person has set up for sessions of their own."""
     escape: Mapping[str, str] = field(default_factory=dict)

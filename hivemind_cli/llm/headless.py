@@ -178,9 +178,10 @@ class Headless:
 
 def child_env(command: HeadlessCommand, env: Mapping[str, str], filled: Mapping[str, str]) -> dict[str, str]:
     """`env` without the marks of a session around us, with the program's folder on PATH (its interpreter is there)."""
+    patterns = (*command.env_drop, *(command.env_drop_more(env) if command.env_drop_more else ()))
 
     def dropped(name: str) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in command.env_drop) and name not in command.env_keep
+        return any(fnmatchcase(name, pattern) for pattern in patterns) and name not in command.env_keep
 
     kept = {name: value for name, value in env.items() if not dropped(name)}
     folder = str(Path(command.argv[0]).parent)

@@ -74,6 +74,36 @@ def test_the_child_has_our_guard_and_none_of_the_sessions_marks(
 
 
 @pytest.mark.parametrize(
+    ("file", "text", "env", "kept"),
+    [
+        (".claude.json", '{"oauthAccount": {"accountUuid": "u"}}', {}, False),
+        (".claude/.credentials.json", '{"claudeAiOauth": {"accessToken": "t"}}', {}, False),
+        (
+            "elsewhere/.claude.json",
+            '{"oauthAccount": {"accountUuid": "u"}}',
+            {"CLAUDE_CONFIG_DIR": "{home}/elsewhere"},
+            False,
+        ),
+        (".claude.json", "{}", {"CLAUDE_CODE_OAUTH_TOKEN": "t"}, False),
+        (".claude.json", '{"oauthAccount": null}', {}, True),
+        (".claude.json", "{torn", {}, True),
+        (".claude.json", '{"oauthAccount": {"accountUuid": "u"}}', {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}, True),
+    ],
+)
+def test_a_key_is_not_charged_in_place_of_the_persons_subscription(
+    program: Path, tmp_path: Path, request_: Request, file: str, text: str, env: dict[str, str], kept: bool
+) -> None:
+    _answers(program, {"result": '{"name": "it"}'})
+    home = tmp_path / "person"
+    (home / file).parent.mkdir(parents=True, exist_ok=True)
+    (home / file).write_text(text)
+    around = {name: value.replace("{home}", str(home)) for name, value in env.items()}
+    around |= {"PATH": "/usr/bin:/bin", "HOME": str(home), "ANTHROPIC_API_KEY": "key-for-tests-7f3a"}
+    Headless("claude", headless(str(program)), env=around, work=tmp_path / "work", timeout_s=5).complete(request_)
+    assert ("key-for-tests-7f3a" in (program.parent / "env").read_text()) is kept
+
+
+@pytest.mark.parametrize(
     ("said", "code", "later"),
     [
         ({"is_error": True, "result": "API Error: 529 overloaded"}, 1, True),

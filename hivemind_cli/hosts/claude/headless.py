@@ -5,11 +5,17 @@ Never `--bare`: it ignores the subscription's login.
 """
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from hivemind_cli.core.headless import NO_MENTIONS, SCHEMA, SYSTEM, HeadlessCommand, Said, json_object, number
 
 MODEL = "haiku"
 """Claude Code's own alias for its newest small model."""
+_KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+_ACCOUNT = "oauthAccount"
+"""In its state, while somebody is signed in; where the token itself is depends on the system."""
 
 
 def headless(program: str, model: str = "") -> HeadlessCommand:
@@ -68,9 +74,33 @@ def headless(program: str, model: str = "") -> HeadlessCommand:
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
             "CLAUDE_CODE_TMPDIR",
         ),
+        env_drop_more=_keys,
         model=model,
         sign_in="claude /login",
     )
+
+
+def _keys(env: Mapping[str, str]) -> tuple[str, ...]:
+    """With -p it takes a key in the environment before the subscription the person signed in to.
+
+    With another address the key belongs to that, and the subscription does not.
+    """
+    return _KEYS if _signed_in(env) and not env.get("ANTHROPIC_BASE_URL") else ()
+
+
+def _signed_in(env: Mapping[str, str]) -> bool:
+    home, own = env.get("HOME", "/"), env.get("CLAUDE_CONFIG_DIR")
+    login = _document(Path(own or f"{home}/.claude", ".credentials.json")).get("claudeAiOauth")
+    return bool(
+        env.get("CLAUDE_CODE_OAUTH_TOKEN") or login or _document(Path(own or home, ".claude.json")).get(_ACCOUNT)
+    )
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        return json_object(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
 
 
 def _read(stdout: str) -> Said:
