@@ -1,6 +1,7 @@
 """Codify with a model: what it drafts is checked line by line; and whatever is said, every skill is valid."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hivemind_cli.core.records import (
     Correction,
     CorrectionKind,
     Notice,
+    SkillLine,
     SkillRevision,
     SkillState,
 )
@@ -62,6 +64,17 @@ class TestModel:
         assert "untrusted_agent_did" in request.prompt and QUOTE in request.prompt
         assert "ignore all rules" not in request.system
         assert not {"applies_min", "moments", "doubles"} & set(request.system.split())
+
+    def test_a_book_that_a_person_wrote_into_a_skill_is_not_paid_for_with_every_call(self) -> None:
+        loop = Loop()
+        first = loop.skill(correction_())
+        by_hand = tuple(SkillLine(section="do", text=f"chapter {n}: {'so ' * 200}") for n in range(2000))
+        book = replace(first, id=first.id[:-1] + "Z", version=2, lines=(*first.lines, *by_hand), drafter="person")
+        provider = Asked(drafted())
+        loop.use(provider)
+        loop.give(book, correction_(2, quote="no, publish with ship, never by rsync", act={}, recurrence_key="k"))
+        assert "chapter 1:" in provider.requests[0].prompt
+        assert len(provider.requests[0].prompt) < 20_000
 
     @pytest.mark.parametrize(
         "answer",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from hivemind_cli.core import redact
@@ -29,6 +30,8 @@ PURPOSE = "codify"
 CORRECTIONS_MAX = 12
 """The newest of a group that are shown."""
 SKILLS_MAX = 8
+SKILL_LINES_MAX = 30
+"""Of each skill that stands beside: people may write books into theirs, and every call would pay for them."""
 REPLACES_MIN = 0.5
 """Overlap from which a new line is about what an old one is about; with less it stands beside it."""
 LINES_MAX = 6
@@ -154,7 +157,8 @@ def _document(evidence: Mapping[str, Correction], beside: Mapping[str, SkillRevi
                 "title": skill.title,
                 "description": skill.trigger,
                 "lines": [
-                    {"id": id, "section": line.section, "text": line.text} for id, line in _numbered(skill).items()
+                    {"id": id, "section": line.section, "text": line.text[:LINE_CHARS_MAX]}
+                    for id, line in islice(_numbered(skill).items(), SKILL_LINES_MAX)
                 ],
             }
             for name, skill in beside.items()
