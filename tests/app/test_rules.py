@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hivemind_cli.app.rules import BYTES_MAX, FILES_MAX, RulesFiles, read_rules
+from hivemind_cli.core.acts import Act
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Notice, Project, SkillRevision, SkillState
 from hivemind_cli.pipeline.codify import Codify
@@ -140,6 +141,23 @@ class TestConflict:
     )
     def test_other_rules_do_not_hinder_it(self, rule: str) -> None:
         assert WithRules(rule).skill(correction_(**SQUASH)).state is SkillState.LIVE
+
+    @pytest.mark.parametrize(
+        ("rule", "state"),
+        [
+            ("Use `flake8` for Python.", SkillState.REVIEW),
+            ("Lint with flake8 before each commit.", SkillState.REVIEW),
+            ("Use `flake8 --max-line-length 100`", SkillState.REVIEW),
+            ("Never use flake8 here.", SkillState.LIVE),
+            ("Write flake8 plugins in their own folder", SkillState.LIVE),
+            ("Use flake8-nb for notebooks", SkillState.LIVE),
+            ("Lint with ruff.", SkillState.LIVE),
+        ],
+    )
+    def test_a_file_that_names_the_refused_program_says_the_opposite(self, rule: str, state: SkillState) -> None:
+        quote = "no, we don't call flake8 directly any more, use ruff to lint in this repo"
+        act = Act("shell", "Bash", command="flake8 src").as_json()
+        assert WithRules(rule).skill(correction_(quote=quote, act=act, task="lint it")).state is state
 
     def test_what_a_file_says_already_is_still_a_skill_and_told(self) -> None:
         revision = WithRules("Be brief.", "Always squash commits!").skill(correction_(**SQUASH))

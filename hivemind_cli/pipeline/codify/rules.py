@@ -4,11 +4,13 @@ The files are read by the app, never here: a stage touches no disk.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from hivemind_cli.core.acts import SHELL, Act
 from hivemind_cli.core.match import content
 from hivemind_cli.core.records import SkillLine
+from hivemind_cli.core.stopwords import STOPWORDS
 from hivemind_cli.pipeline.codify.draft import RULES
 from hivemind_cli.pipeline.codify.evidence import against, overlap
 from hivemind_cli.pipeline.codify.faults import meant
@@ -19,6 +21,8 @@ SAME_MIN = 0.8
 TERMS_MIN = 2
 """A rule of fewer topic terms contradicts nothing: it says too little."""
 _FORBIDDING = re.compile(r"\b(?:don['’]?ts?|do not|never|avoid|forbidden|prohibited|anti-?patterns?)\b", re.IGNORECASE)
+
+_CODE = re.compile(r"`+([^`]+)`+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,39 @@ def no_rules(_project_id: str) -> Sequence[RuleLine]:
 def contradicted(lines: Sequence[SkillLine], rules: Sequence[RuleLine]) -> tuple[RuleLine, str] | None:
     """The first rule that wants the opposite of one of `lines`, and that line's text; None if there is none."""
     told = [(line.text, meant(line.text, line.section)) for line in lines if line.section in RULES]
+    refused = list(_refused(lines))
     for rule in rules:
         wants = _wants(rule)
         if len(content(rule.text)) >= TERMS_MIN:
             for text, line in told:
                 if against(_explicit(text, line), wants):
                     return rule, text
+            for text, program, terms in refused:
+                if terms <= wants.wanted and _uses(program, terms, rule.text):
+                    return rule, text
     return None
+
+
+def _refused(lines: Sequence[SkillLine]) -> Iterator[tuple[str, str, frozenset[str]]]:
+    """Each `do` line that refuses a command of a `do_not` line; the program; the command's terms it refuses."""
+    codes = [code for line in lines if line.section == "do_not" for code in _CODE.findall(line.text)]
+    heads = {head for code in codes for head in Act(SHELL, "", command=code).heads[:1]}
+    for line in lines:
+        said = Polarity.of(line.text) if line.section == "do" else Polarity(frozenset(), frozenset())
+        for head in heads:
+            program = content(head.split()[0])
+            if program and program <= said.unwanted and not program & said.wanted:
+                yield line.text, head.split()[0], said.unwanted & content(head)
+
+
+def _uses(program: str, terms: frozenset[str], rule: str) -> bool:
+    """Does a rule name `program` as what to run, and not as a part of another thing's name?"""
+    if any(code.split()[:1] == [program] for code in _CODE.findall(rule)):
+        return True
+    for found in re.finditer(rf"(?<![\w./-]){re.escape(program)}(?![\w/-]|\.\w)(?:[ \t]+(\w+))?", rule, re.IGNORECASE):
+        if not found[1] or found[1].lower() in STOPWORDS or content(found[1]) <= terms:
+            return True
+    return False
 
 
 def said_already(lines: Sequence[SkillLine], rules: Sequence[RuleLine]) -> RuleLine | None:
