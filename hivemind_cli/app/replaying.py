@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hivemind_cli.app import reading
-from hivemind_cli.app.estimating import listed, who
+from hivemind_cli.app.estimating import listed, pause, who
 from hivemind_cli.core import redact
 from hivemind_cli.core.acts import Act
 from hivemind_cli.core.errors import HivemindError, ProviderError
@@ -26,7 +26,7 @@ from hivemind_cli.core.same import follows, names, repeats
 from hivemind_cli.core.templates import template
 from hivemind_cli.llm import CONSENT
 from hivemind_cli.llm.base import Provider, Request
-from hivemind_cli.llm.meter import CapReached, Ends, Resting, spent_today, standing
+from hivemind_cli.llm.meter import CapReached, Ends, Resting, spent_today
 from hivemind_cli.llm.prices import priced, tokens_of
 from hivemind_cli.pipeline.codify.check import shown
 from hivemind_cli.pipeline.indexing import skill_document
@@ -149,7 +149,6 @@ def plan(owner: "OwnedHivemind", name: str, times: int, now: datetime) -> Plan:
     tokens_in, tokens_out = inputs + judge_in, 2 * times * (_TOKENS_OUT + _JUDGE_OUT)
     who_, price = who(provider)[0], listed(provider)
     spent, config = spent_today(owner.store, now), owner.config.llm
-    pause = standing(owner.store, config, who_, price, now)
     return Plan(
         name=moment.skill.name,
         version=moment.skill.version,
@@ -165,7 +164,7 @@ def plan(owner: "OwnedHivemind", name: str, times: int, now: datetime) -> Plan:
         tokens_left=max(config.tokens_per_day - spent.tokens, 0),
         calls_left=max(config.calls_day_max - spent.calls, 0),
         provider=who_,
-        pause=pause.why if pause else "",
+        pause=pause(owner, now),
     )
 
 

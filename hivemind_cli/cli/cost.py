@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import counted, note, print_json, quoted, row, say
+from hivemind_cli.cli.output import console, counted, note, print_json, quoted, row, say
 
 if TYPE_CHECKING:
     from hivemind_cli.app.costs import Cap, Costs, Sum
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 BAR = 20
 """Characters of a full cap."""
+WIDE = 72
+"""Columns that have room for a cap's bar."""
 
 
 class By(StrEnum):
@@ -79,14 +81,20 @@ def _empty(ever: int, days: int, *, allowed: bool) -> None:
 
 
 def _table(sums: "list[Sum]", head: str) -> None:
-    width = min(max(len(head), *(len(one.key) for one in sums)), 40)
-    say(f"[bold]{head:<{width}}  {'calls':>6} {'failed':>6} {'tokens in':>10} {'out':>9} {'cost':>10}[/]")
+    """What matters most stands first: a narrow terminal cuts the rest."""
+    width = min(max(len(head), *(len(one.key) for one in sums)), max(_width() - 20, 12), 64)
+    row(f"[bold]{head:<{width}}  {'cost':>9}  {'calls':>5} {'failed':>6}  {'tokens in':>10} {'out':>9}[/]")
     for one in sums:
-        cells = (
-            f"{one.calls:>6} {one.failed or '':>6} {one.tokens_in:>10,} {one.tokens_out:>9,} {_usd(one.cost_usd):>10}"
+        row(
+            f"{quoted(one.key, width):<{width}}  {_usd(one.cost_usd):>9}  {one.calls:>5} {one.failed or '':>6}  "
+            f"{one.tokens_in:>10,} {one.tokens_out:>9,}"
         )
-        row(f"{quoted(one.key, width):<{width}}  {cells}")
     say()
+
+
+def _width() -> int:
+    """Columns; in a pipe nothing is cut."""
+    return console.width if console.is_terminal else 120
 
 
 def _caps(caps: "tuple[Cap, ...]") -> None:
@@ -96,22 +104,24 @@ def _caps(caps: "tuple[Cap, ...]") -> None:
         money = cap.setting.endswith("usd_per_day")
         used, most = (f"${cap.used:.4f}", f"${cap.most:.2f}") if money else (f"{cap.used:,.0f}", f"{cap.most:,.0f}")
         colour = "red" if cap.share >= 1 else "yellow" if cap.share >= 0.8 else "green"
-        bar = f"[{colour}]{'█' * full}[/][dim]{'░' * (BAR - full)}[/]"
-        say(f"{cap.setting:<24} {bar} {cap.share:>4.0%}  {used} of {most}")
+        bar = f"  [{colour}]{'█' * full}[/][dim]{'░' * (BAR - full)}[/]" if _width() >= WIDE else ""
+        say(f"{cap.setting:<24} [{colour}]{cap.share:>4.0%}[/]  {f'{used} of {most}':<18}{bar}".rstrip(), indent=4)
 
 
 def _receipts(calls: "list[LLMCall]", door: Door) -> None:
     from hivemind_cli.app.reading import current_skills
+    from hivemind_cli.llm.meter import OK
 
     names = {skill.skill_id: skill.name for skill in current_skills(door.store)}
     for call in calls:
         about = f" {quoted(names.get(call.subject, call.subject), 64)}" if call.subject else ""
         model = f"{call.provider}/{call.model}" if call.model else call.provider
-        result = "[green]ok[/]" if call.result == "ok" else f"[red]{quoted(call.result, 200)}[/]"
-        row(
-            f"{call.occurred_at.astimezone():%Y-%m-%d %H:%M:%S}  {call.purpose:<7}{about} {quoted(model, 60)}  "
-            f"{call.tokens_in:,} in, {call.tokens_out:,} out, {_usd(call.cost_usd)}, "
-            f"{call.latency_ms / 1000:.1f} s  {result}"
+        result = "[green]ok[/]" if call.result == OK else f"[red]{quoted(call.result, 200)}[/]"
+        say(
+            f"{call.occurred_at.astimezone():%Y-%m-%d %H:%M:%S}  {_usd(call.cost_usd)}  {call.purpose:<7}{about}, "
+            f"{quoted(model, 60)}: {call.tokens_in:,} in, {call.tokens_out:,} out, {call.latency_ms / 1000:.1f} s  "
+            f"{result}",
+            indent=4,
         )
 
 

@@ -241,6 +241,19 @@ def test_what_it_takes_is_said_before_and_nothing_is_sent(home: Callable[..., Ho
     assert there.script.requests == [] and there.checks() == []
 
 
+def test_a_provider_that_rests_is_asked_once_a_person_says_so(home: Callable[..., Home]) -> None:
+    there = home(*[ProviderError("not signed in")] * 3, *[AGAIN, RIGHT] * 3)
+    there.replays()
+
+    def pause() -> str:
+        return str(there.owner.call("skills.replay", {"name": SKILL.name, "dry_run": True})["pause"])
+
+    assert "not signed in" in pause()
+    there.owner.call("codify", {"retry": True})
+    assert pause() == ""
+    assert there.replays()["without"]["repeated"] == 3
+
+
 def test_without_consent_nothing_is_sent(home: Callable[..., Home]) -> None:
     with pytest.raises(ProviderError) as caught:
         home(AGAIN, llm=LLMConfig()).replays()

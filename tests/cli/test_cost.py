@@ -1,6 +1,7 @@
 """`hivemind cost` as a person and a program meet it."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,8 @@ from hivemind_cli.storage.duckdb import DuckDBStore
 from tests.app.test_costs import receipt
 from tests.cli.test_cli import run
 from tests.storage.told import revision
+
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @pytest.fixture
@@ -53,3 +56,13 @@ def test_sums_caps_and_receipts_are_told(spent: str) -> None:
     said = json.loads(run("cost", "--json", "--by", "skill").stdout)
     assert [one["key"] for one in said["skill"]] == [spent, "no one skill"] and "day" not in said
     assert run("cost", "--by", "week").returncode == 2
+
+
+def test_a_narrow_terminal_shows_the_cost_and_how_a_call_ended(spent: str) -> None:
+    narrow = {"FORCE_COLOR": "1", "COLUMNS": "40", "TERM": "xterm", "NO_COLOR": "1"}
+    sums = STYLE.sub("", run("cost", **narrow).stdout).splitlines()
+    assert max(map(len, sums)) <= 40
+    assert sum("$0.1250" in line for line in sums) >= 5
+    receipts = STYLE.sub("", run("cost", "--receipts", **narrow).stdout)
+    assert max(map(len, receipts.splitlines())) <= 40
+    assert "The model did not answer in JSON." in " ".join(receipts.split())
