@@ -15,6 +15,7 @@ from hivemind_cli.app.installing import installed_dirs
 from hivemind_cli.app.intake import ELSEWHERE, Intake
 from hivemind_cli.app.machine import machine_key, this_person
 from hivemind_cli.app.meaning import WhenLoaded
+from hivemind_cli.app.precedence import Precedence
 from hivemind_cli.app.publishing import Publishing
 from hivemind_cli.app.rules import RulesFiles
 from hivemind_cli.app.silent import Silent
@@ -101,6 +102,7 @@ class OwnedHivemind:
         """What it answered in a batch of codify that has not ended."""
         self.model = embedder.name if embedder else ""
         """The embedding model's name."""
+        self._precedence = Precedence()
         self._codify, self._codify_history = (
             Codify(
                 provider,
@@ -108,6 +110,7 @@ class OwnedHivemind:
                 applies_min=config.recall.applies_min,
                 embedding=self.model,
                 rules=RulesFiles(store, paths).of_project,
+                pause=self._precedence.give_way,
                 history=history,
             )
             for history in (False, True)
@@ -117,7 +120,10 @@ class OwnedHivemind:
         self.embedder = embedder
         self.detecting = Detect(embedder)
         self._backtest = Backtest(store)
-        self._retests = Retests(store, applies_min=config.recall.applies_min, model=self.model, clock=clock)
+        pause = self._precedence.give_way
+        self._retests = Retests(
+            store, applies_min=config.recall.applies_min, model=self.model, clock=clock, pause=pause
+        )
         self._publishing = Publishing(paths, store, index, self._hosts, clock)
         self._intake = Intake(
             self._spool, self._capture, store, self._hosts, clock, quarantine_days=config.capture.quarantine_days
@@ -185,7 +191,8 @@ class OwnedHivemind:
 
     def answer(self, name: str) -> bytes:
         """What the hook prints for its delivery."""
-        return self._answering.answer(name)
+        with self._precedence.question():
+            return self._answering.answer(name)
 
     def after_answer(self, name: str, *, delivered: bool = True) -> None:
         """Store what was decided, and the event it was decided at."""

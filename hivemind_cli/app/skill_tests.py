@@ -14,9 +14,9 @@ from hivemind_cli.app.skillset import BY_PERSON, IN_FILE, PERSON
 from hivemind_cli.core.errors import HivemindError, VersionTaken
 from hivemind_cli.core.ids import derived_id, new_id
 from hivemind_cli.core.records import Notice, Record, SkillCheck, SkillRevision, SkillState
-from hivemind_cli.pipeline.codify.backtest import worded
+from hivemind_cli.pipeline.codify.backtest import Pause, no_pause, worded
 from hivemind_cli.pipeline.codify.moments import Moment, Tested
-from hivemind_cli.pipeline.codify.standing import test_failed
+from hivemind_cli.pipeline.codify.standing import failure_told
 from hivemind_cli.pipeline.codify.trial import KIND, Trial, Trials
 from hivemind_cli.storage.base import Store
 
@@ -112,13 +112,21 @@ class Retests:
     """The daemon's: live skills whose newest tests were run with another matcher, or never, are tested again."""
 
     def __init__(
-        self, store: Store, *, applies_min: float, model: str, clock: Callable[[], datetime], run_s: float = RUN_S
+        self,
+        store: Store,
+        *,
+        applies_min: float,
+        model: str,
+        clock: Callable[[], datetime],
+        run_s: float = RUN_S,
+        pause: Pause = no_pause,
     ) -> None:
         self._store = store
         self._applies_min = applies_min
         self._model = model
         self._clock = clock
         self._run_s = run_s
+        self._pause = pause
         self._settled = -1
         """seq of the newest revision when nothing was left to test."""
 
@@ -128,7 +136,7 @@ class Retests:
         if not newest or newest[0].seq == self._settled:
             return 0
         until = time.monotonic() + self._run_s
-        trials = Trials(self._store, self._applies_min, self._model)
+        trials = Trials(self._store, self._applies_min, self._model, self._pause)
         withdrawn = 0
         for skill in self._due(trials.fingerprint):
             came, check = trials.tested(skill)
@@ -175,7 +183,7 @@ class Retests:
         return 1
 
     def _told(self, skill: SkillRevision, came: Tested, now: datetime) -> Notice:
-        return self._notice(skill, "skill_test_failed", *test_failed(skill, came.fault), now)
+        return self._notice(skill, "skill_test_failed", *failure_told(skill, came.fault), now)
 
     def _withdrawn(self, skill: SkillRevision, came: Tested, now: datetime) -> Notice:
         text = f"{skill.name} was taken out of use: with the matcher of now {came.fault}."

@@ -22,6 +22,7 @@ from hivemind_cli.core.records import (
 from hivemind_cli.llm.base import Provider
 from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.codify import model
+from hivemind_cli.pipeline.codify.backtest import Pause, no_pause
 from hivemind_cli.pipeline.codify.check import checked, screened
 from hivemind_cli.pipeline.codify.draft import Draft
 from hivemind_cli.pipeline.codify.evidence import REJECTED, Group, Shelf, carried, groups, is_open, of_history, turns
@@ -48,6 +49,7 @@ class Codify:
     publish      auto: project skills that pass their moments go live; review: they wait for a person
     applies_min  score, 0..1, from which recall speaks (`recall.applies_min`)
     embedding    the embedding model's name; "" for none
+    pause        called all the time while a skill is tried on the whole history: it may let others go first
     rules        project_id -> lines of its rules files: a skill that contradicts one waits for a person
     history      only what imports found in past sessions, else only what was captured as it happened
     """
@@ -63,6 +65,7 @@ class Codify:
         applies_min: float = 0.3,
         embedding: str = "",
         rules: Rules = no_rules,
+        pause: Pause = no_pause,
         history: bool = False,
     ) -> None:
         self.name = CODIFY_HISTORY if history else CODIFY
@@ -72,6 +75,7 @@ class Codify:
         self._applies_min = applies_min
         self._embedding = embedding
         self._rules = rules
+        self._pause = pause
 
     def step(self, batch: Sequence[Row[Correction]], store: Store) -> list[Record]:
         """SkillRevisions, GateSkips and Notices that follow from `batch`, which is not empty and in seq order.
@@ -137,7 +141,7 @@ class Codify:
         if spot.decision == MERGE and spot.skill is not None and self._waits(spot.skill, written):
             # On top of a live version, one that waits would take the skill out of use.
             spot = Place(BESIDE, spot.skill)
-        trials = Trials(store, self._applies_min, self._embedding)
+        trials = Trials(store, self._applies_min, self._embedding, self._pause)
         trial = trials.tried(_revised(spot, draft, evidence, shelf, skill_id))
         if updates_live(spot) and spot.skill is not None and (why := trials.worsened(trial, spot.skill)):
             spot = Place(BESIDE, spot.skill, f"merged, it would fail its tests: {why}")

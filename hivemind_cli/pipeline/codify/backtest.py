@@ -4,7 +4,7 @@ The history is read once, a piece at a time: counts are kept, and a sample of th
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -36,6 +36,14 @@ PROMPT, TOOL_CALL = EventKind.PROMPT.value, EventKind.TOOL_CALL.value
 COUNTS = ("prompts", "calls", "fired", "before", "own", "clean", "clean_prompts", "clean_calls", "again")
 
 
+Pause = Callable[[], None]
+"""Called at each moment: it may let others go first."""
+
+
+def no_pause() -> None:
+    """Where nobody waits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backtest:
     """What came of a backtest."""
@@ -64,7 +72,7 @@ class _Mistake:
     own: bool
 
 
-def backtest(revision: SkillRevision, store: Store, matcher: Matcher) -> Backtest:
+def backtest(revision: SkillRevision, store: Store, matcher: Matcher, pause: Pause = no_pause) -> Backtest:
     """Match `revision` against all that its scope holds: its project's prompts and calls, or all of the person's."""
     mistakes = _mistakes(revision, matcher.document.recurrence_keys, store)
     corrections = {one.event_id for each in mistakes.values() for one in each}
@@ -73,6 +81,7 @@ def backtest(revision: SkillRevision, store: Store, matcher: Matcher) -> Backtes
     first: datetime | None = None
     last: datetime | None = None
     for event in _history(revision, store):
+        pause()
         said = moment_of(event)
         if not said or event.id in corrections:
             continue

@@ -56,7 +56,7 @@ def told(revision: SkillRevision, spot: Place, written: Written, fault: str) -> 
         text = f'{revision.name} says "{written.line}"; {rule.place} says "{rule.text}".'
         return [notice(revision, "conflict", text, f"Change {rule.file}, or decide on the skill: {show}")]
     if revision.state is SkillState.LIVE and fault:
-        return [notice(revision, "skill_test_failed", *test_failed(revision, fault))]
+        return [notice(revision, "skill_test_failed", *failure_told(revision, fault))]
     if revision.state is SkillState.LIVE:
         return []  # told once its file is written
     if revision.state is SkillState.REVIEW:
@@ -64,7 +64,7 @@ def told(revision: SkillRevision, spot: Place, written: Written, fault: str) -> 
     return [notice(revision, "draft", f"{revision.name} stays a draft: {revision.reason}", show)]
 
 
-def test_failed(skill: SkillRevision, fault: str) -> tuple[str, str]:
+def failure_told(skill: SkillRevision, fault: str) -> tuple[str, str]:
     """What a person is told of a live skill whose tests fail, and what they can do."""
     return (
         f"The tests of {skill.name} (version {skill.version}) fail: {fault}. It stays live.",

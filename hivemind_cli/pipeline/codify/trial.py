@@ -7,7 +7,7 @@ from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.match import Weights
 from hivemind_cli.core.records import JSON, SkillCheck, SkillRevision
 from hivemind_cli.index.matching import Matcher, fingerprint
-from hivemind_cli.pipeline.codify.backtest import Backtest, backtest, nuisance, worded
+from hivemind_cli.pipeline.codify.backtest import Backtest, Pause, backtest, no_pause, nuisance, worded
 from hivemind_cli.pipeline.codify.moments import Moments, Tested, behind, moments_of, tested
 from hivemind_cli.pipeline.indexing import skill_document, weights
 from hivemind_cli.storage.base import Store
@@ -36,19 +36,21 @@ class Trials:
 
     applies_min  score, 0..1, from which recall speaks (`recall.applies_min`)
     model        the embedding model's name; "" for none
+    pause        called all the time: it may let others go first
     """
 
-    def __init__(self, store: Store, applies_min: float, model: str = "") -> None:
+    def __init__(self, store: Store, applies_min: float, model: str = "", pause: Pause = no_pause) -> None:
         self._store = store
         self._applies_min = applies_min
         self._weights: Weights | None = None
         self._moments = Moments(store)
+        self._pause = pause
         self.fingerprint = fingerprint(applies_min, model)
 
     def tried(self, revision: SkillRevision) -> Trial:
         """`revision`, matched against the whole history of its scope: seconds, where that is long."""
         matcher = self._matcher(revision)
-        found = backtest(revision, self._store, matcher)
+        found = backtest(revision, self._store, matcher, self._pause)
         made = moments_of(revision, behind(revision, self._store), found)
         revision = replace(revision, moments=made, backtest=found.figures)
         came = tested(revision.moments, self._moments, matcher)
@@ -78,6 +80,7 @@ class Trials:
 
     def tested(self, revision: SkillRevision) -> tuple[Tested, SkillCheck]:
         """The tests that `revision` carries, run again: milliseconds. Of one made without, those of its corrections."""
+        self._pause()
         came = tested(self._tests(revision), self._moments, self._matcher(revision))
         return came, self._check(revision, came)
 

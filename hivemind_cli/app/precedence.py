@@ -1,0 +1,34 @@
+"""A hook's question goes first: who reads the whole history beside it stands still while one is answered."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+PAUSE_S = 0.3
+"""At most, of one pause: questions without end must not stop the work for good."""
+
+
+class Precedence:
+    """Counts the questions that are being answered. Any thread."""
+
+    def __init__(self) -> None:
+        self._answering = 0
+        self._nobody_asks = threading.Condition()
+
+    @contextmanager
+    def question(self) -> Iterator[None]:
+        """While one is answered."""
+        with self._nobody_asks:
+            self._answering += 1
+        try:
+            yield
+        finally:
+            with self._nobody_asks:
+                self._answering -= 1
+                self._nobody_asks.notify_all()
+
+    def give_way(self) -> None:
+        """Return once nobody asks, or after PAUSE_S. Costs nothing while nobody does."""
+        if self._answering:
+            with self._nobody_asks:
+                self._nobody_asks.wait_for(lambda: not self._answering, PAUSE_S)
