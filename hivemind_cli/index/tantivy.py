@@ -190,6 +190,7 @@ class TantivyIndex:
         """After a failed commit: as it was, with HivemindError; or empty if the files are damaged."""
         try:
             _verify(self._folder)
+            _sweep(self._folder)
             self._attach()
         except (OSError, ValueError, RuntimeError):
             self._rebuild(str(exc))
@@ -210,6 +211,7 @@ class TantivyIndex:
             if (self._folder / "version").read_text(encoding="utf-8") != _stamp():
                 raise ValueError("it was written by another version")
             _verify(self._folder)
+            _sweep(self._folder)
             self._attach()
         except BaseException as exc:
             if not isinstance(exc, OSError) and not _vendor_fault(exc):
@@ -308,13 +310,31 @@ def _verify(folder: Path) -> None:
     Every file ends in a JSON footer with the CRC-32 of what stands before, its length, and a magic number.
     Files a killed writer left are in no commit and are not looked at.
     """
-    meta: dict[str, Any] = json.loads((folder / "meta.json").read_bytes())
-    for segment in meta["segments"]:
-        stem = segment["segment_id"].replace("-", "")
-        deletes = f"{stem}.{segment['deletes']['opstamp']}.del" if segment.get("deletes") else ""
+    for stem, deletes in _committed(folder).items():
         for path in folder.glob(f"{stem}.*"):
             if path.suffix != ".del" or path.name == deletes:
                 _verify_file(path)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the lists of deleted documents that are in no commit: whoever wrote one was killed before the commit.
+
+    A new writer counts on from the last commit, comes to the same name, and refuses to write over it.
+    """
+    committed = set(_committed(folder).values())
+    for path in folder.glob("*.del"):
+        if path.name not in committed:
+            path.unlink(missing_ok=True)
+
+
+def _committed(folder: Path) -> dict[str, str]:
+    """Stem of each committed segment's files -> the name of its list of deleted documents, "" for none."""
+    meta: dict[str, Any] = json.loads((folder / "meta.json").read_bytes())
+    found = {}
+    for segment in meta["segments"]:
+        stem = segment["segment_id"].replace("-", "")
+        found[stem] = f"{stem}.{segment['deletes']['opstamp']}.del" if segment.get("deletes") else ""
+    return found
 
 
 def _verify_file(path: Path) -> None:

@@ -92,6 +92,31 @@ def test_kill_9_in_mid_update_leaves_whole_commits_and_no_lock(
     assert not caplog.records
 
 
+@pytest.mark.parametrize("when", ["opened", "open"])
+def test_what_a_writer_left_that_died_just_before_its_commit_stops_no_other(tmp_path: Path, when: str) -> None:
+    folder = tmp_path / "ix"
+    filled(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    index = TantivyIndex(folder)
+    index.update([], ["7"], cursor=40)
+    index.close()
+    left = [path for path in folder.glob("*.del") if path.name not in before]
+    assert left
+    for name, data in before.items():  # the last step of the commit never came
+        (folder / name).write_bytes(data)
+    index = TantivyIndex(folder)
+    if when == "open":  # the disk was full for a moment
+        for path in left:
+            path.write_bytes(b"half")
+        with pytest.raises(HivemindError, match="could not be written"):
+            index.update([], ["7"], cursor=40)
+    assert index.cursor() == 30
+    index.update([], ["7"], cursor=40)
+    assert index.cursor() == 40
+    assert len(index.all()) == 28
+    index.close()
+
+
 def test_a_second_owner_is_told_so(tmp_path: Path) -> None:
     child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path / "ix")], stdout=subprocess.PIPE)
     assert child.stdout
