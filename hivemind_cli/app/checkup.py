@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from hivemind_cli.app import llm_setting
 from hivemind_cli.app.installing import HOOK_FILES, chosen_hosts, plan
 from hivemind_cli.app.listing import HostListing, listings
 from hivemind_cli.app.status import HostStatus
@@ -22,6 +23,7 @@ from hivemind_cli.core.records import Notice
 from hivemind_cli.hosts.apply import read_receipt
 from hivemind_cli.hosts.base import Host
 from hivemind_cli.hosts.command import base_python
+from hivemind_cli.llm import choose
 from hivemind_cli.pipeline.spool import WHY, Spool
 
 OK, WARN, BAD = "ok", "warn", "bad"
@@ -52,12 +54,10 @@ def look(paths: Paths, config: Config, env: Mapping[str, str]) -> Iterator[Findi
     yield from _disk(paths)
     yield from _snapshot(paths)
     yield from _crashes(paths)
-    if config.llm.allow and config.llm.provider in ("auto", "anthropic") and not env.get(config.llm.key_env):
-        yield Finding(
-            WARN,
-            f"{config.llm.key_env} is not in this environment.",
-            "Without it drafts come from the claude program or from the corrections themselves.",
-        )
+    if config.llm.allow and config.llm.provider != "none":
+        choice = choose(llm_setting(paths, config, env))
+        if choice.provider is None:
+            yield Finding(WARN, f"No model drafts skills: {choice.reason}.", "`hivemind status` says what can be done.")
 
 
 def look_at_wiring(paths: Paths, hosts: Mapping[str, Host], env: Mapping[str, str]) -> Iterator[Finding]:

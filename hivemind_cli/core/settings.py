@@ -295,6 +295,8 @@ def _checked(key: str, value: Any, where: str, *, words: bool = False) -> Any:
         raise _refused(setting, value, where, f"it takes {' or '.join(_CHOICES[key])}", near[0] if near else "")
     if setting.type in ("int", "float"):
         _check_range(setting, value, where)
+    if key == "llm.model" and value.startswith("-"):  # a program would take it for an option
+        raise _refused(setting, value, where, "a model's name begins with no dash")
     if key == "workspace" and value and not WORKSPACE_NAME.fullmatch(value):
         raise _refused(setting, value, where, "a name has lower case letters, digits, `.`, `_`, `-`, at most 64")
     return value
@@ -305,7 +307,8 @@ def _check_range(setting: Setting, value: float, where: str) -> None:
         if not 0 <= value <= 1:
             raise _refused(setting, value, where, "it lies between 0 and 1")
     elif not (value > 0 or (setting.key in _FROM_ZERO and value == 0)) or value > 1e9:
-        raise _refused(setting, value, where, "it takes a number above 0")
+        least = "from 0" if setting.key in _FROM_ZERO else "above 0"
+        raise _refused(setting, value, where, f"it takes a number {least} up to a billion")
 
 
 _TYPES = {"str": "text", "bool": "true or false", "int": "a whole number", "float": "a number"}

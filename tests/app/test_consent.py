@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hivemind_cli.app import Hivemind, OwnedHivemind
+from hivemind_cli.app import Hivemind, OwnedHivemind, checkup
+from hivemind_cli.core.config import Config, LLMConfig
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import LLMCall, SkillRevision
 from hivemind_cli.core.settings import load
@@ -71,3 +72,18 @@ def test_whoever_edits_the_file_is_heeded_without_a_restart(owner: OwnedHivemind
     assert owner.store.count(LLMCall) == asked
     drafters = [row.record.drafter for row in owner.store.find(SkillRevision)]
     assert drafters == ["extractive", "extractive"]
+
+
+def test_doctor_says_why_nobody_drafts_and_nothing_to_whoever_is_served(paths: Paths, tmp_path: Path) -> None:
+    def told(provider: str, **env: str) -> list[str]:
+        config = Config(llm=LLMConfig(allow=True, provider=provider))
+        found = checkup.look(paths, config, {"HOME": str(tmp_path / "nobody"), "PATH": str(tmp_path), **env})
+        return [finding.what for finding in found if "No model drafts" in finding.what]
+
+    assert told("none") == []
+    assert told("codex") == ["No model drafts skills: the program codex was not found."]
+    program = tmp_path / "codex"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert told("codex") == told("auto") == []
+    assert told("anthropic") == ["No model drafts skills: ANTHROPIC_API_KEY is not in the environment."]
