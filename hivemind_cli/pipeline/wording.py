@@ -66,7 +66,7 @@ _SAYING = _words(
     "benutz benutze benutzen benutzt nutze nutzen verwende verwenden nimm nehmen mach machen schreib "
     "schreiben datei code projekt "
     "wieder falsch richtig schon bitte danke soll sollst sollen muss musst müssen immer habe gesagt "
-    "vergessen ohne statt beispiel "
+    "vergessen ohne statt beispiel werden willst wollen hast haben "
     # fr
     "utilise utiliser utilisez utilisons mets mettre écris écrire fais faire fichier encore faux merci "
     "toujours sans lieu plutôt exemple "
@@ -293,8 +293,8 @@ def _of_clause(clause: list[str], silent: frozenset[str]) -> tuple[set[str], set
     unwanted: set[str] = set()
     reach = 0
     sign = 0
-    if clause[0] == "you" and not set(clause) & (_NEGATORS | _OMISSIONS | _WANTING):
-        sign, reach = -1, SCOPE_TERMS  # "you indented with spaces"
+    if clause[:2] == ["you", "keep"] or (clause[0] == "you" and not set(clause) & (_NEGATORS | _OMISSIONS | _WANTING)):
+        sign, reach = -1, SCOPE_TERMS  # "you indented with spaces", "you keep indenting with spaces"
     for place, term in enumerate(clause):
         behind = [one for one in clause[max(place - SCOPE_TERMS, 0) : place] if one not in silent]
         negates = term in _NEGATORS

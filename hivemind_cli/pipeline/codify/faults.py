@@ -17,25 +17,29 @@ from hivemind_cli.pipeline.wording import Polarity, denies, topic
 
 SHARED_MIN = 0.4
 """Share of a text's topic terms, by weight, that must come from what happened: in other words, not another thing."""
-MOMENT_SHARED_MIN = 1 / 3
+MOMENT_SHARED_MIN = 0.25
 """... of what only tells a moment: it is seldom told in the words of the rule."""
 NAME_SHARED_MIN = 1 / 3
 """... of a name, by number: it is English whatever language the person speaks."""
 _SAME_START = 4
 """Letters from which one term that begins another counts as the same: "build", "building"."""
+_ENDING_MAX = 3
+"""Letters of an ending, which a shorter term may have: "fix", "fixing"."""
 _SAME_SHARE = 2 / 3
 """Share of two terms' letters, from the start, from which they count as forms of one word: "closed", "closes"."""
 _CODE = re.compile(r"`+([^`]+)`+")
 _EXACT = re.compile(r"\S*[/_\\=@$|]\S*|\S*\w\.\w\S*|(?<!\S)-{1,2}\w\S*")
 """Words that look like a command, option, path or address: they must be the person's, not the model's."""
+_ABBREVIATED = re.compile(r"\b(?:[^\W\d_]\.\s?){2,}")
+"""`e.g.`, `z. B.`"""
 _LINK = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s`'\"<>)\]]+|\bwww\.[^\s`'\"<>)\]]+", re.IGNORECASE)
 _LETTERS = re.compile(r"[^\W\d_]+")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _COMMAND_WORD = re.compile(r"-{0,2}[A-Za-z][A-Za-z0-9_-]{0,23}")
 _COMMAND_WORDS_MAX = 3
 """Words of the agent's command besides options that a text may repeat: program and subcommands, none of its texts."""
-_OPENING = re.compile(r"^use (?=when)|^\w+", re.IGNORECASE)
-"""What every moment begins with: `Use when`, `When`."""
+_OPENING = re.compile(r"^use (?=when)|^(?:when|before|after|quand|lorsque|cuando|quando|wanneer)\b", re.IGNORECASE)
+"""What a moment begins with; it says nothing of it."""
 _NUMBER_WORDS = (
     ("zero null zéro cero ноль", "0"),
     ("one", "1"),
@@ -69,7 +73,7 @@ def strange(text: str, section: str, carrying: Sequence[Correction]) -> str:
     if why:
         return why
     known = _known(section, carrying)
-    if not all(content(one) <= known or (section != "do" and _quoted(one, carrying)) for one in _exact(text)):
+    if not all(_said(one, known) or (section != "do" and _quoted(one, carrying)) for one in _exact(text)):
         return "it names a command, path or option that nobody said"
     spoken = _spoken(carrying)
     done = "" if section == "do" else "\n".join(map(_done, carrying))
@@ -118,27 +122,30 @@ def meant(text: str, section: str) -> Polarity:
 
 
 def shared(own: frozenset[str], known: frozenset[str]) -> set[str]:
-    """Terms of `own` that are among `known`, or are another form of one of them."""
+    """Terms of `own` that are among `known`, or are another form of one of them; accents do not count."""
     plain = {_unaccented(term) for term in known}
-    near = [term for term in plain if len(term) >= _SAME_START]
-    found = set()
-    for term in own:
-        bare = _unaccented(term)
-        if bare in plain or (len(bare) >= _SAME_START and any(_forms(bare, one) for one in near)):
-            found.add(term)
-    return found
+    return {term for term in own if (bare := _unaccented(term)) in plain or any(_forms(bare, one) for one in plain)}
 
 
 def _about(text: str, section: str, carrying: Sequence[Correction]) -> bool:
-    """Is it about what happened, by its words? Short words say little, in every language; commands say much."""
+    """Is it about what happened, by its words?"""
+    known = _known(section, carrying)
     code = content(" ".join(_CODE.findall(text)))
-    moment = section in ("when", "description")
-    told = _OPENING.sub("", text, count=1) if moment else text
-    own = (topic(told) | code) or content(text)
-    common = shared(own, _known(section, carrying))
-    weights = {term: 1.0 if term in code else weight(term) for term in own if len(term) > 1 or term in common}
-    enough = MOMENT_SHARED_MIN if moment else SHARED_MIN
-    return bool(common) and sum(weights[term] for term in common) >= enough * sum(weights.values())
+    named = code | content("\n".join(head for one in carrying if one.act for head in Act.of(one.act).heads))
+    told = topic(text) | code
+    if section not in ("when", "description"):
+        return _share(told or content(text), known, named) >= SHARED_MIN
+    plain = _OPENING.sub("", text)
+    # A moment is told by its verb, too: what is about to be written, added, run.
+    return max(_share(told - content("use"), known, named), _share(content(plain), known, named)) >= MOMENT_SHARED_MIN
+
+
+def _share(own: frozenset[str], known: frozenset[str], named: frozenset[str]) -> float:
+    """0..1, by weight: short words say little in every language, commands say much."""
+    common = shared(own, known)
+    weights = {term: 1.0 if term in named else weight(term) for term in own if len(term) > 1 or term in common}
+    whole = sum(weights.values())
+    return sum(weights[term] for term in common) / whole if whole else 0.0
 
 
 def _turned(text: str, section: str, carrying: Sequence[Correction]) -> bool:
@@ -150,15 +157,18 @@ def _turned(text: str, section: str, carrying: Sequence[Correction]) -> bool:
         person = Polarity.of(quote)
         against = (line.wanted & person.unwanted) | (line.unwanted & person.wanted)
         disagree += len(against)
-        agree += len(
-            ((line.wanted & person.wanted) | (line.unwanted & person.unwanted) | (about & topic(quote))) - against
-        )
+        same = (line.wanted & person.wanted) | (line.unwanted & person.unwanted) | (about & topic(quote))
+        agree += len(same - against) + sum(any(map(str.isdigit, term)) for term in same - against)  # a port says much
     return disagree > agree
 
 
 def _exact(text: str) -> list[str]:
     """Code, and words outside of it that look like a command, option, path or address."""
-    return [*_CODE.findall(text), *_EXACT.findall(_CODE.sub(" ", text))]
+    return [*_CODE.findall(text), *_EXACT.findall(_ABBREVIATED.sub(" ", _CODE.sub(" ", text)))]
+
+
+def _said(code: str, known: frozenset[str]) -> bool:
+    return {_unaccented(term) for term in content(code)} <= {_unaccented(term) for term in known}
 
 
 def _quoted(code: str, carrying: Sequence[Correction]) -> bool:
@@ -209,9 +219,11 @@ def _done(correction: Correction) -> str:
 
 def _forms(one: str, two: str) -> bool:
     """Are they forms of one word, by their beginnings?"""
-    few = min(len(one), len(two))
-    alike = next((n for n in range(few) if one[n] != two[n]), few)
-    return alike == few or alike >= max(_SAME_START, _SAME_SHARE * max(len(one), len(two)))
+    short, long = sorted((one, two), key=len)
+    alike = next((n for n in range(len(short)) if one[n] != two[n]), len(short))
+    if alike == len(short) >= _SAME_START - 1:
+        return len(short) >= _SAME_START or len(long) - len(short) <= _ENDING_MAX
+    return alike >= max(_SAME_START, _SAME_SHARE * len(long))
 
 
 def _unaccented(term: str) -> str:
