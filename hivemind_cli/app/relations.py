@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from hivemind_cli.app.reading import current_skills
+from hivemind_cli.app.reading import current_skills, history_of
 from hivemind_cli.core.records import SkillRevision, SkillState
 from hivemind_cli.storage.base import Store
 
@@ -21,8 +21,14 @@ class Relation:
 
 
 def relations(store: Store, revision: SkillRevision) -> list[Relation]:
-    """The skills in use that `revision` contradicts or adds to; one that was retired since counts no more."""
-    named = list(dict.fromkeys(_NAMED.findall(revision.reason)))
+    """The skills in use that `revision` contradicts or adds to; one that was retired since counts no more.
+
+    One out of use stands as it did before somebody took it out of use.
+    """
+    reasons = [revision.reason]
+    if revision.state is SkillState.RETIRED:
+        reasons = [one.reason for one in history_of(store, revision.skill_id)]
+    named = list(dict.fromkeys(_NAMED.findall("\n".join(reasons))))
     if not named:
         return []
     found = {one.name: one for one in current_skills(store) if one.state is not SkillState.RETIRED}

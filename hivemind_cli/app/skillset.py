@@ -126,8 +126,8 @@ def lost_edit(store: Store, revision: SkillRevision, to: int) -> SkillRevision |
     return next((one for one in reversed(history) if one.version > to and one.reason in (IN_FILE, IN_REVIEW)), None)
 
 
-def promote(store: Store, revision: SkillRevision, now: datetime, paths: Paths) -> SkillRevision:
-    """Make a project's skill one for every project, live by the person's word."""
+def check_promotable(revision: SkillRevision) -> None:
+    """HivemindError: it is for every project already, or out of use."""
     if revision.scope is not Scope.PROJECT:
         raise HivemindError(
             f"{revision.name} is for every project already.",
@@ -137,6 +137,11 @@ def promote(store: Store, revision: SkillRevision, now: datetime, paths: Paths) 
         raise HivemindError(
             f"{revision.name} is retired.", fix=f"`hivemind skillify accept {revision.name}` brings it back first."
         )
+
+
+def promote(store: Store, revision: SkillRevision, now: datetime, paths: Paths) -> SkillRevision:
+    """Make a project's skill one for every project, live by the person's word."""
+    check_promotable(revision)
     _check_evidence(store, revision)
     _check_place(revision, paths)
     wide = replace(revision, scope=Scope.USER)

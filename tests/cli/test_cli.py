@@ -47,6 +47,7 @@ COMMANDS = [
     "skillify blame",
     "skillify why",
     "skillify accept",
+    "skillify reject",
     "skillify keep",
     "skillify retire",
     "skillify undo",

@@ -59,7 +59,7 @@ def test_what_a_person_brings_back_is_tested_and_told_and_stays(filled: None) ->
     assert "is live" in run("skillify", "accept", "noisy").stderr
     wide = run("skillify", "promote", "good")
     assert wide.returncode == 0, wide.stderr
-    assert "In all your projects: Would have fired" in wide.stderr
+    assert "On the history of all your projects: would have fired" in wide.stderr
 
 
 def test_nothing_to_test_is_no_pass() -> None:

@@ -364,6 +364,17 @@ def test_one_skill_is_followed_through_its_commands(door: Door) -> None:
     assert told("keep", "old")["about"] == "kept"
 
 
+def test_a_decision_says_what_is_now_and_how_to_take_it_back(door: Door) -> None:
+    done = run("reject", "against")
+    assert done.stdout == "against v2 is retired (rejected).\n"
+    assert "`hivemind skillify accept against` brings it back" in done.stderr
+    done = run("accept", "against")
+    assert "against v3 is live (accepted)." in done.stdout and "deploy v2 is retired" in done.stdout
+    assert "`hivemind skillify undo against` takes that back" in done.stderr
+    assert "retire against" in run("reject", "against").stderr
+    assert "promote" not in run("promote", "deploy").stdout  # retired by now: nothing is tried before it is refused
+
+
 def test_versions_are_compared_and_lines_traced(door: Door) -> None:
     door.store.append([revision(2, "A@c1", "more@c2", drafter="acme/large"), revision(3, "A@c1", "more@c2")])
     assert "+- more" in run("diff", "deploy", "1").stdout

@@ -1,4 +1,4 @@
-"""`hivemind skillify accept`, `retire`, `keep`, `undo`, `rollback` and `promote`: a person's hand on a skill."""
+"""`hivemind skillify accept`, `reject`, `retire`, `keep`, `undo`, `rollback`, `promote`: a person's hand on a skill."""
 
 import sys
 from collections.abc import Callable
@@ -16,12 +16,22 @@ if TYPE_CHECKING:
     from hivemind_cli.core.records import SkillRevision
     from hivemind_cli.storage.base import Store
 
+_WAYS = {"accept": "brings it back", "undo": "takes that back"}
+"""Command -> what it does to a decision."""
+
 
 def accept(name: Name, json: Json = False) -> None:
     """Make a skill that waits live. One that it contradicts is retired."""
     from hivemind_cli.app import skillset
 
     _change(name, json, skillset.accept_instead)
+
+
+def reject(name: Name, json: Json = False) -> None:
+    """Drop a skill that waits. It is not proposed again until its evidence has doubled."""
+    from hivemind_cli.app import skillset
+
+    _change(name, json, lambda store, skill, now: [skillset.reject(store, skill, now)])
 
 
 def retire(name: Name, json: Json = False) -> None:
@@ -70,6 +80,7 @@ def promote(name: Name, json: Json = False) -> None:
     door = Door.open()
 
     def change(store: "Store", skill: "SkillRevision", now: datetime) -> "list[SkillRevision]":
+        skillset.check_promotable(skill)
         return [skillset.promote(store, testing.tried_wider(door, skill, "user"), now, door.paths)]
 
     _change(name, json, change)
@@ -91,7 +102,7 @@ def keep(name: Name, json: Json = False) -> None:
 
 def _change(name: str, json: bool, change: "Callable[[Store, SkillRevision, datetime], list[SkillRevision]]") -> None:
     """What a person did to the files counts first; then the command; then the files follow."""
-    from hivemind_cli.app import reading, reviewing
+    from hivemind_cli.app import reading, reviewing, skillset
 
     door = Door.open()
     door.ask("observe")
@@ -102,9 +113,16 @@ def _change(name: str, json: bool, change: "Callable[[Store, SkillRevision, date
         print_json(made[0])
         return
     for one in made:
-        say(f"{one.name} v{one.version} is {one.state.value}: {quoted(one.reason, 200)}.", indent=2)
+        why = one.reason.replace(f" {skillset.BY_PERSON}", "", 1)  # who runs the command knows
+        say(f"{one.name} v{one.version} is {one.state.value} ({quoted(why, 200)}).", indent=2)
+    note(f"`hivemind skillify {_way_back(made[0])} {made[0].name}` {quoted(_WAYS[_way_back(made[0])])}.", indent=2)
     for trouble in reviewing.left_in_the_way(door.store, made):
         note(f"[yellow]![/] {quoted(trouble, 300)}", indent=2)
+
+
+def _way_back(made: "SkillRevision") -> str:
+    """The command that takes a decision back."""
+    return "accept" if made.state.value == "retired" else "undo"
 
 
 def _ask(skill: "SkillRevision", edit: "SkillRevision", to: int) -> None:

@@ -33,11 +33,11 @@ def run(
     if json:
         print_json(done)
         return
-    say(
-        f"{counted(done['revisions'], 'skill revision')} written, "
-        f"{counted(done['skipped'], 'correction')} skipped. "
-        "`hivemind skillify` lists them."
-    )
+    if done["revisions"] or done["skipped"]:
+        skipped = f", {counted(done['skipped'], 'correction')} skipped" if done["skipped"] else ""
+        say(f"{counted(done['revisions'], 'version')} of skills made{skipped}. `hivemind skillify` lists them.")
+    else:
+        say("There is nothing new to make a skill of. `hivemind corrections` lists what was put right.")
     if done["pause"]:
         note(f"No model is asked now: {quoted(done['pause'], 300)}")
 

@@ -63,7 +63,7 @@ def tell_failures(door: Door, made: "Sequence[SkillRevision]") -> None:
 def tried_wider(door: Door, skill: "SkillRevision", scope: str) -> "SkillRevision":
     """`skill` with the tests and the backtest it has in a wider scope; what speaks against it is told."""
     found = door.ask("skills.try", timeout_s=WAIT_S, name=skill.skill_id, scope=scope)
-    note(f"In all your projects: {quoted(found['told'], 300)}", indent=2)
+    note(f"On the history of all your projects: {quoted(found['told'][:1].lower() + found['told'][1:], 300)}", indent=2)
     for doubt in found["doubts"]:
         note(f"[yellow]![/] {quoted(doubt, 300)}", indent=2)
     return replace(skill, moments=tuple(found["moments"]), backtest=found["backtest"])
