@@ -61,7 +61,8 @@ def start(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> subproce
         _kill_group(keeper)
         _reap(keeper)
         raise
-    _live[child] = keeper
+    with _lock:
+        _live[child] = keeper
     with contextlib.suppress(OSError):  # already gone, or not allowed: then it runs at normal priority
         os.setpriority(os.PRIO_PGRP, keeper.pid, NICE)
     return child
