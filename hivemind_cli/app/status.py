@@ -13,7 +13,17 @@ from hivemind_cli.app.installing import command_for, config_dir, installed_dirs
 from hivemind_cli.app.reading import WAITING, current_skills
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.paths import Paths
-from hivemind_cli.core.records import Correction, Event, Notice, Outcome, Project, Recall, Scope, SkillState
+from hivemind_cli.core.records import (
+    Correction,
+    Event,
+    Notice,
+    Outcome,
+    Project,
+    Recall,
+    Scope,
+    SkillRevision,
+    SkillState,
+)
 from hivemind_cli.hosts.base import Host
 from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.spool import Spool
@@ -32,6 +42,8 @@ SKILL_FOLDERS = (".claude/skills",)
 GIT_WAIT_S = 1.0
 _QUIET = frozenset({"published", "announced", "kept"})
 """Notices that tell news, not trouble."""
+_OF_VERSION = frozenset({"conflict", "review", "draft", "skill_unreadable", "skill_test_failed"})
+"""Notices about a skill as it was then: a later version answers them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +159,25 @@ def _unknown_to_git(root: str) -> list[str]:
 
 
 def trouble(store: Store, now: datetime) -> list[Notice]:
-    """Notices of the last days that ask for a look, newest first; what was said again counts once."""
+    """Notices of the last days that ask for a look, newest first; what was said again counts once.
+
+    What a person has decided since asks for nothing any more.
+    """
     rows = store.find(Notice, newest_first=True, since=now - timedelta(days=NOTICE_DAYS), limit=200)
     found = [row.record for row in rows if row.record.about not in _QUIET]
+    changed = _changed(store, {one.subject for one in found if one.about in _OF_VERSION})
     newest: dict[tuple[str, str], Notice] = {}
     for notice in found:
-        newest.setdefault((notice.about, notice.text), notice)
+        answered = notice.about in _OF_VERSION and changed.get(notice.subject, notice.occurred_at) > notice.occurred_at
+        if not answered:
+            newest.setdefault((notice.about, notice.text), notice)
     return list(newest.values())
+
+
+def _changed(store: Store, names: set[str]) -> dict[str, datetime]:
+    """When each of these skills got its newest version."""
+    rows = store.find(SkillRevision, name=sorted(names)) if names else []
+    return {row.record.name: row.record.occurred_at for row in sorted(rows, key=lambda row: row.record.occurred_at)}
 
 
 def _tier(config: Config) -> str:

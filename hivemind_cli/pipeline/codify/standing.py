@@ -47,21 +47,21 @@ def standing(trial: Trial, spot: Place, written: Written, publish: str) -> Skill
 
 def told(revision: SkillRevision, spot: Place, written: Written, fault: str) -> list[Record]:
     """What a person should know of it. `fault`: why its tests fail; "" if they do not."""
-    show = f"hivemind skillify show {revision.name}"
+    decide = f"hivemind skillify review {revision.name}"
     if spot.decision == CONFLICT and spot.skill is not None:
         text = f"{revision.name} contradicts the skill {spot.skill.name}: {revision.title}"
-        return [notice(revision, "conflict", text, f"Keep one of them: {show}")]
+        return [notice(revision, "conflict", text, f"Keep one of them: {decide}")]
     if written.against:
         rule = written.against
         text = f'{revision.name} says "{written.line}"; {rule.place} says "{rule.text}".'
-        return [notice(revision, "conflict", text, f"Change {rule.file}, or decide on the skill: {show}")]
+        return [notice(revision, "conflict", text, f"Change {rule.file}, or decide on the skill: {decide}")]
     if revision.state is SkillState.LIVE and fault:
         return [notice(revision, "skill_test_failed", *failure_told(revision, fault))]
     if revision.state is SkillState.LIVE:
         return []  # told once its file is written
     if revision.state is SkillState.REVIEW:
-        return [notice(revision, "review", f"{revision.name} waits for review: {revision.title}", show)]
-    return [notice(revision, "draft", f"{revision.name} stays a draft: {revision.reason}", show)]
+        return [notice(revision, "review", f"{revision.name} waits for review: {revision.title}", decide)]
+    return [notice(revision, "draft", f"{revision.name} stays a draft: {revision.reason}", decide)]
 
 
 def failure_told(skill: SkillRevision, fault: str) -> tuple[str, str]:
