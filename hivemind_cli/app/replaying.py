@@ -17,6 +17,7 @@ from hivemind_cli.app import reading
 from hivemind_cli.app.estimating import listed, pause, who
 from hivemind_cli.core import redact
 from hivemind_cli.core.acts import Act
+from hivemind_cli.core.caller import caller_left
 from hivemind_cli.core.errors import HivemindError, ProviderError
 from hivemind_cli.core.fence import fenced
 from hivemind_cli.core.ids import new_id
@@ -169,7 +170,7 @@ def plan(owner: "OwnedHivemind", name: str, times: int, now: datetime) -> Plan:
 
 
 def replay(owner: "OwnedHivemind", name: str, times: int, now: datetime) -> Replayed:
-    """Ask, count, and store a SkillCheck. HivemindError: it cannot be replayed, or hivemind ends meanwhile.
+    """Ask, count, and store a SkillCheck. HivemindError: it cannot be replayed, or is stopped in its middle.
 
     A failed call does not raise: it is counted.
     """
@@ -259,6 +260,8 @@ def _asked(moment: _Moment, provider: Provider, times: int) -> tuple[list[_Answe
     answers: list[_Answer] = []
     for _ in range(times):
         for arm in (WITHOUT, WITH):
+            if caller_left():
+                raise HivemindError("The replay was stopped.", why="Nobody waits for it any more.")
             try:
                 answers.append(_Answer(arm, provider.complete(_request(moment, arm)).value))
             except Ends:

@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from hivemind_cli.core.caller import waiting
 from hivemind_cli.core.paths import FILE_MODE, Paths
 from hivemind_cli.daemon.service import Service
 from hivemind_cli.daemon.wake import Wake
@@ -133,7 +134,8 @@ class Server:
                 name = line[len(b"recall ") :].decode("utf-8", "replace")
                 self._service.recall(name, lambda answer: _send_answer(connection, answer))
                 return
-            reply = self._service.call(line) + b"\n"
+            with waiting(lambda: _hung_up(connection)):
+                reply = self._service.call(line) + b"\n"
             connection.settimeout(SEND_WAIT_S)
             connection.sendall(reply)
 
@@ -174,6 +176,17 @@ def _send_answer(connection: socket.socket, answer: bytes) -> bool:
     except OSError:
         return False
     return True
+
+
+def _hung_up(connection: socket.socket) -> bool:
+    """Has the client closed its end? Asked at any time, without waiting."""
+    connection.settimeout(0)
+    try:
+        return not connection.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _bound(path: Path) -> socket.socket:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from hivemind_cli.core.caller import caller_left
 from hivemind_cli.core.clock import Clock, from_ns, system_clock
 from hivemind_cli.core.errors import CursorMoved, HivemindError, ProviderError, ProviderUnavailable
 from hivemind_cli.core.ids import derived_id
@@ -126,6 +127,8 @@ class Judge:
             for batch in batches(turns):
                 if self._leaving.is_set():
                     return replace(ran, stopped="the daemon ends")
+                if caller_left():
+                    return replace(ran, stopped="nobody waits for it any more")
                 said = judged.of_turns(store, {one.correction.reaction_event_id for one in batch})
                 left = [one for one in batch if _is_open(one.correction, said)]
                 if not left:  # another run asked while this one waited for it

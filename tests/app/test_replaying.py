@@ -13,6 +13,7 @@ import pytest
 
 from hivemind_cli.app import OwnedHivemind
 from hivemind_cli.app.replaying import Arm, _words, last
+from hivemind_cli.core.caller import waiting
 from hivemind_cli.core.child import _live
 from hivemind_cli.core.clock import system_clock
 from hivemind_cli.core.config import Config, LLMConfig
@@ -283,6 +284,14 @@ def test_the_last_replay_is_kept_for_reading(home: Callable[..., Home]) -> None:
     there.replays()
     kept = last(there.store, SKILL.name)
     assert kept.figures["without"]["repeated"] == 3 and kept.figures["calls"] == 6
+
+
+def test_it_asks_no_further_once_nobody_waits_and_nothing_is_kept(home: Callable[..., Home]) -> None:
+    there = home(*[AGAIN, RIGHT] * 3)
+    with waiting(lambda: len(there.script.requests) == 2), pytest.raises(HivemindError, match="was stopped"):
+        there.replays()
+    assert len(there.script.requests) == 2 and there.checks() == []
+    assert there.replays()["without"]["repeated"] == 2
 
 
 def test_a_daemon_that_leaves_ends_it_and_nothing_is_kept(home: Callable[..., Home], tmp_path: Path) -> None:

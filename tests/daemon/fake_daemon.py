@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from hivemind_cli.core.caller import caller_left
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.errors import ConfigError, StoreDamaged
 from hivemind_cli.core.paths import Paths
@@ -61,6 +62,13 @@ class FakeOwner:
         if verb == "sleep":
             time.sleep(args["s"])
             return args["s"]
+        if verb == "watch":
+            for _ in range(1000):
+                self._note("watched", "gone" if caller_left() else "there")
+                if caller_left():
+                    break
+                time.sleep(0.01)
+            return None
         if verb == "refuse":
             raise ConfigError("No such thing.", why="It was never there.", fix="Ask for another.")
         raise RuntimeError(f"{verb} is broken")

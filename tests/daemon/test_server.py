@@ -69,6 +69,15 @@ def test_one_connection_may_ask_again_and_again(paths: Paths, start: Start) -> N
         assert [json.loads(stream.readline())["ok"]["n"] for _ in range(2)] == [7, 8]
 
 
+def test_who_hangs_up_in_the_middle_of_a_call_is_known_to_be_gone(paths: Paths, start: Start) -> None:
+    start()
+    with dial(paths) as connection:
+        connection.sendall(b'{"call":"watch"}\n')
+        until(lambda: len(noted(paths, "watched")) > 2)
+        assert set(noted(paths, "watched")) == {"there"}
+    until(lambda: noted(paths, "watched")[-1] == "gone")
+
+
 def test_errors_arrive_as_they_were_raised(start: Start, client: Client) -> None:
     start()
     with pytest.raises(ConfigError) as refused:
