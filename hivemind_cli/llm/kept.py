@@ -114,6 +114,8 @@ class Answers:
         with self._lock:
             self._used = None
             _unlink(*self._files())
+            if self._files():
+                logger.warning("answers in %s cannot be deleted: please delete them", self._folder)
 
     def _path(self, request: Request, asked: str) -> Path:
         schema = json.dumps(request.schema, sort_keys=True)
@@ -124,7 +126,7 @@ class Answers:
     def _files(self) -> list[Path]:
         try:
             return list(self._folder.iterdir())
-        except FileNotFoundError:
+        except OSError:
             return []
 
     def _sweep(self) -> None:

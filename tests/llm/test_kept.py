@@ -199,3 +199,4 @@ def test_a_full_disk_stops_no_call(folder: Path, request_: Request) -> None:
     folder.touch()  # no folder can be made there
     metered = run(folder, Scripted([FINE]), InMemoryStore())
     breaks_off(metered, request_)
+    Answers(folder).forget()
