@@ -7,7 +7,7 @@ Every line that a correction carries ends in a comment that names it, so that pr
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from hivemind_cli.core.errors import HivemindError
@@ -29,8 +29,7 @@ _SECTIONS = {heading.casefold(): section for section, heading in HEADINGS.items(
     "don’t": "do_not",
     "note": "note",
 }
-_EVIDENCE = re.compile(r"[ \t]*<!--\s*hm:([^>]*?)-->[ \t]*$")
-_ANY_EVIDENCE = re.compile(r"[ \t]*<!--\s*hm:[^>]*?-->")
+_EVIDENCE = re.compile(r"[ \t]*<!--\s*hm:([^>]*?)-->")
 _FORGED = re.compile(r"<!--\s*hm:|-->")
 _HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*")
 _BULLET = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s+(\S.*?)\s*")
@@ -109,7 +108,7 @@ def sections(revision: SkillRevision) -> str:
     """What an agent is to read: the body without title and provenance comments."""
     if not revision.body:
         return "\n".join(_sections(revision.lines, evidence=False))
-    lines = _ANY_EVIDENCE.sub("", revision.body).strip().split("\n")
+    lines = _EVIDENCE.sub("", revision.body).strip().split("\n")
     if lines[0].startswith("# "):
         del lines[0]
     return "\n".join(lines).strip()
@@ -136,6 +135,22 @@ def parse(text: str) -> ParsedSkill:
         body=body,
         numbers=numbers,
     )
+
+
+def without(body: str, falls: Callable[[SkillLine], bool], gone: Collection[str]) -> str:
+    """A Markdown body without the bullets that `falls` says, and without the corrections `gone` in what is left."""
+    _, lines, numbers = _read_body(body, 0)
+    bullets = dict(zip(numbers, lines, strict=True))
+    kept = []
+    dropping = False
+    for number, line in enumerate(body.split("\n")):
+        if number in bullets:
+            dropping = falls(bullets[number])
+        elif not (line[:1] in (" ", "\t") and line.strip()):
+            dropping = False
+        if not dropping:
+            kept.append(_EVIDENCE.sub(lambda found: _left(found, gone), line))
+    return "\n".join(kept)
 
 
 def check(text: str, folder_name: str) -> list[str]:
@@ -263,11 +278,21 @@ def _read_body(body: str, at: int) -> tuple[str, tuple[SkillLine, ...], tuple[in
 
 
 def _line(section: str, text: str) -> SkillLine:
-    evidence = _EVIDENCE.search(text)
-    if evidence is None:
-        return SkillLine(section=section, text=text)
-    ids = tuple(part.strip().removeprefix("c_") for part in evidence[1].split(",") if part.strip())
-    return SkillLine(section=section, text=text[: evidence.start()].strip(), correction_ids=ids)
+    marks = [mark for found in _EVIDENCE.finditer(text) for mark in _ids(found)]
+    ids = tuple(dict.fromkeys(mark.removeprefix("c_") for mark in marks))
+    return SkillLine(section=section, text=_EVIDENCE.sub("", text).strip(), correction_ids=ids)
+
+
+def _left(mark: re.Match[str], gone: Collection[str]) -> str:
+    """A comment that names corrections without those `gone`; "" if it names none then."""
+    ids = _ids(mark)
+    left = [one for one in ids if one.removeprefix("c_") not in gone]
+    return mark[0] if left == ids else f" <!-- hm:{','.join(left)} -->" if left else ""
+
+
+def _ids(mark: re.Match[str]) -> list[str]:
+    """As they stand there, with their prefix."""
+    return [one for part in mark[1].split(",") if (one := part.strip())]
 
 
 def _check_name(name: Value, folder_name: str) -> list[str]:

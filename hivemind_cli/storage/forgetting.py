@@ -126,7 +126,7 @@ def blank(revision: SkillRevision, at: datetime) -> SkillRevision:
 
 def is_blank(revision: SkillRevision) -> bool:
     """Was it emptied by a prune?"""
-    return revision.reason == PRUNED and revision.state is SkillState.RETIRED and not revision.lines
+    return revision.reason == PRUNED and revision.state is SkillState.RETIRED and not (revision.lines or revision.body)
 
 
 def silenced(recall: Recall, forgotten: Collection[str]) -> Recall:

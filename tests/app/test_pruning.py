@@ -1,5 +1,6 @@
 """Forgetting a session: no word of it is left, on disk or in the database, and nothing brings it back."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,9 +10,9 @@ import duckdb
 import pytest
 
 from hivemind_cli.app import Hivemind, OwnedHivemind
-from hivemind_cli.app.pruning import forget_names, prune_session
+from hivemind_cli.app.pruning import consequences, forget_copy, forget_names, prune_session
 from hivemind_cli.app.reading import current_skills, history_of, skill_named
-from hivemind_cli.app.skillset import accept, undo
+from hivemind_cli.app.skillset import IN_FILE, accept, undo
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.paths import Paths
@@ -26,9 +27,11 @@ from hivemind_cli.core.records import (
     SkillRevision,
     SkillState,
 )
+from hivemind_cli.skills.format import check, parse
 from hivemind_cli.storage.forgetting import is_blank
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.app.talk import Talk
+from tests.app.test_publishing import EDITED, edit, looks, skill_file, teach
 from tests.pipeline.judging_loop import judgement_
 from tests.storage.samples import START, outcome, tombstone
 
@@ -146,6 +149,64 @@ def test_undo_and_accept_do_not_bring_a_pruned_skill_back() -> None:
     assert forget_names(store, "claude", "s1", NOW)
     assert [one.name for one in current_skills(store)] == ["pruned-abcdefgh"]
     assert store.count(SkillRevision) == 1
+
+
+def test_a_persons_own_words_stay_in_their_file(paths: Paths, tree: Path, hive: OwnedHivemind) -> None:
+    teach(hive, tree)
+    before = looks(hive)
+    file = skill_file(tree)
+    edit(file)
+    assert looks(hive).reason == IN_FILE
+    prune_session(hive.store, "claude", "s1", NOW)
+    left = looks(hive)
+    assert (left.skill_id, left.state, left.drafter) == (before.skill_id, SkillState.LIVE, "person")
+    text = file.read_text("utf-8")
+    assert EDITED in text and not check(text, left.name)
+    for words in (*(line.text for line in before.lines), before.title, before.trigger, "lift"):
+        assert words not in text.replace(f"name: {left.name}", "")
+        assert words not in str(replace(left, name=""))
+    assert not left.tasks and not left.acts
+    assert looks(hive).id == left.id  # nothing of it is taken for an edit
+
+
+def test_a_file_that_says_nothing_else_goes_even_if_a_person_touched_it(
+    paths: Paths, tree: Path, hive: OwnedHivemind
+) -> None:
+    teach(hive, tree)
+    file = skill_file(tree)
+    bare = re.sub(r" *<!--.*?-->", "", file.read_text("utf-8"))
+    file.write_text(bare, "utf-8")
+    edited = looks(hive)
+    assert edited.reason == IN_FILE and not any(line.correction_ids for line in edited.lines)
+    assert set(consequences(hive.store, "claude", "s1").lines[edited.name]) == {one.text for one in edited.lines}
+    prune_session(hive.store, "claude", "s1", NOW)
+    assert is_blank(looks(hive))
+    assert not file.exists()
+
+
+def test_a_mark_in_a_persons_text_names_only_what_is_left() -> None:
+    store = InMemoryStore()
+    one, other = lesson(1, "s1", SECRET), lesson(2, "s2", "rsync")
+    body = f"# Mine\n\nWords.\n- shared <!-- hm:c_c1,c_c2 -->\n- {SECRET} <!-- hm:c_c1 -->\n  goes on\n- mine\n"
+    lines = parse(f"---\nname: deploy\ndescription: d\n---\n{body}").lines
+    theirs = {"id": "v2", "body": body, "lines": lines, "title": "Mine", "trigger": "Mine, too", "drafter": "person"}
+    store.append([one, other, revision(1, [one, other]), revision(2, [one, other], **theirs)])
+    prune_session(store, "claude", "s1", NOW)
+    (left,) = current_skills(store)
+    assert left.body == "# Mine\n\nWords.\n- shared <!-- hm:c_c2 -->\n- mine\n"
+    assert (left.title, left.trigger, left.state) == ("Mine", "Mine, too", SkillState.LIVE)
+    assert left.tasks == ("deploy rsync",)
+
+
+def test_a_person_is_told_of_a_skill_that_goes_with_a_history_that_gives_way() -> None:
+    store = InMemoryStore()
+    one, other = lesson(1, "s1", SECRET), lesson(2, "s1", "rsync")
+    waiting = revision(1, [other], skill_id="sk_2ABCDEFGH", id="w", name="copy", state=SkillState.REVIEW)
+    store.append([one, other, revision(1, [one]), waiting])
+    forget_copy(store, "claude", "s1", NOW)
+    (told,) = [row.record for row in store.find(Notice)]
+    assert (told.about, told.subject) == ("skill_gone", "deploy")
+    assert "skillify run" in told.fix
 
 
 def test_what_a_codify_under_way_makes_of_it_comes_too_late() -> None:
