@@ -437,6 +437,7 @@ class OwnedHivemind:
 
     def _sweep(self, now: datetime) -> None:
         self._spool.sweep(now)
+        self.answers.sweep()
         oldest = (now - timedelta(days=INJECTED_DAYS)).timestamp()
         for path in self.paths.injected.iterdir():
             if path.stat().st_mtime < oldest:

@@ -60,8 +60,8 @@ class Answers:
 
         What it used goes at its end; if it fails it stays, for the next try.
         """
+        self.sweep()
         with self._lock:
-            self._sweep()
             self._used = set()
         try:
             yield
@@ -109,6 +109,12 @@ class Answers:
             except OSError:
                 logger.warning("an answer could not be kept in %s", self._folder, exc_info=True)
 
+    def sweep(self) -> None:
+        """Delete what is too old, or was never finished."""
+        with self._lock, suppress(OSError):
+            old = time.time() - AGE_S_MAX
+            _unlink(*(path for path in self._files() if path.suffix != ".json" or path.stat().st_mtime < old))
+
     def forget(self) -> None:
         """All of them, and those still to come of the batch under way: it may have read what is forgotten."""
         with self._lock:
@@ -128,12 +134,6 @@ class Answers:
             return list(self._folder.iterdir())
         except OSError:
             return []
-
-    def _sweep(self) -> None:
-        """What is too old, or was never finished."""
-        with suppress(OSError):
-            old = time.time() - AGE_S_MAX
-            _unlink(*(path for path in self._files() if path.suffix != ".json" or path.stat().st_mtime < old))
 
     def _make_room(self) -> None:
         self._folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)

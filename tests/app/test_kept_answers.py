@@ -1,5 +1,7 @@
 """A codification that broke off goes on from the answers it has; none holds words of a forgotten session."""
 
+import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,7 +19,7 @@ from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import LLMCall, Record, SkillState
 from hivemind_cli.index.inmemory import InMemoryIndex
 from hivemind_cli.llm.base import Reply, Request
-from hivemind_cli.llm.kept import Answers
+from hivemind_cli.llm.kept import AGE_S_MAX, Answers
 from hivemind_cli.llm.meter import Metered
 from hivemind_cli.llm.scripted import Scripted
 from hivemind_cli.storage.daemon import DaemonStore
@@ -116,6 +118,20 @@ def test_what_grew_meanwhile_is_asked_anew(paths: Paths, tree: Path) -> None:
     with owned(paths, store, model) as hive:
         hive.call("codify", {})
     assert model.asked.count("codify") == 2
+
+
+def test_what_nobody_came_back_for_is_gone_after_a_day(paths: Paths, tree: Path) -> None:
+    store, model = Dying(), Model()
+    corrects(paths, tree)
+    store.deaths = 1
+    with owned(paths, store, model) as hive:
+        with pytest.raises(StoreError):
+            hive.call("codify", {})
+        old = time.time() - AGE_S_MAX - 1
+        for path in paths.answers.iterdir():
+            os.utime(path, (old, old))
+        hive.tick(datetime.now(UTC))
+    assert not list(paths.answers.iterdir())
 
 
 @pytest.mark.parametrize("door", ["command", "owner"])
