@@ -107,7 +107,7 @@ def test_an_odd_payload_is_stored_or_set_aside_and_never_in_the_way(wired: Wired
         assert says in reason, name
     assert wired.client.call("daemon")["failing"] == []
     assert not wired.paths.crash.exists()
-    assert sorted(path.name for path in own_home.iterdir()) == [".claude", ".hivemind"]
+    assert sorted(path.name for path in own_home.iterdir()) == [".agents", ".claude", ".hivemind"]
     said = "\n".join(wired.doctor())
     assert "A delivery was set aside" in said
     assert str(wired.paths.quarantine) in said
@@ -351,6 +351,7 @@ def test_what_can_be_made_anew_is_made_anew(wired: Wired, own_home: Path, damage
     assert not [one for one in wired.doctor() if one.startswith("bad")]
 
 
+@pytest.mark.thorough
 def test_a_damaged_snapshot_is_told_while_no_daemon_mends_it(wired: Wired, own_home: Path) -> None:
     tree = make_tree(own_home / "app")
     correct(wired, tree)

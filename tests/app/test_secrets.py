@@ -292,6 +292,7 @@ def test_none_from_an_import(paths: Paths, tree: Path, own_home: Path, hunt: Hun
     clean(hunt, paths, tree)
 
 
+@pytest.mark.thorough
 def test_none_through_the_real_hook_and_without_a_daemon(tree: Path, own_home: Path, hunt: Hunt, paths: Paths) -> None:
     rig = Rig(paths.root).install(WAITING)
     for n, secret in enumerate(CORPUS):

@@ -221,6 +221,7 @@ def test_settings_that_cannot_be_edited_stop_a_dry_run_too(own_home: Path) -> No
     assert not (own_home / ".hivemind").exists()
 
 
+@pytest.mark.thorough
 def test_json_is_alone_on_stdout(own_home: Path) -> None:
     (own_home / ".claude").mkdir()
     for words in (

@@ -22,7 +22,9 @@ EVENT = "PostToolUse"
 FILES = ("hivemind_hook.py", "hivemind_hook_recall.py")
 
 
-@pytest.mark.parametrize("rounds", [8, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "rounds", [pytest.param(8, marks=pytest.mark.thorough), pytest.param(200, marks=pytest.mark.slow)]
+)
 def test_a_killed_install_leaves_whole_files_and_hooks_that_work(own_home: Path, rounds: int) -> None:
     chance = random.Random(rounds)
     paths = Paths.from_env(os.environ)

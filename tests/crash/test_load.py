@@ -116,6 +116,7 @@ def run(wired: Wired, events: int) -> None:
     assert not wired.paths.crash.exists()
 
 
+@pytest.mark.thorough
 def test_eight_sessions_at_once_are_stored_once_and_in_order(wired: Wired) -> None:
     run(wired, 25)
 

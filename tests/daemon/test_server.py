@@ -140,6 +140,7 @@ def test_eight_clients_at_once_each_get_their_own_answers(paths: Paths, start: S
     until(lambda: len(noted(paths, "answered")) == 400)
 
 
+@pytest.mark.thorough
 def test_a_long_call_does_not_keep_others_waiting(paths: Paths, start: Start, client: Client) -> None:
     start()
     slow = threading.Thread(target=client.call, args=("sleep", {"s": 4}))

@@ -72,6 +72,7 @@ while True:
 """
 
 
+@pytest.mark.thorough
 def test_kill_9_in_mid_update_leaves_whole_commits_and_no_lock(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

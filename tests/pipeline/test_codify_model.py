@@ -194,6 +194,7 @@ class TestAnything:
                 assert any(line.section in ("do", "do_not") for line in one.lines)
                 assert len(one.trigger) <= 300
 
+    @pytest.mark.thorough
     def test_a_busy_project_is_codified_in_reasonable_time(self) -> None:
         loop = Loop()
         batch = [

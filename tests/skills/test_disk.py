@@ -470,6 +470,7 @@ while True:
 """
 
 
+@pytest.mark.thorough
 def test_kill_9_leaves_whole_files_that_stay_ours(tree: Tree) -> None:
     rng = random.Random(3)
     command = [sys.executable, "-c", PUBLISHER, str(tree.root), str(tree.receipts), skill().replace('"1"', '"VERSION"')]

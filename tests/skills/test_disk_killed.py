@@ -15,6 +15,8 @@ CHANGES = frozenset(
     ("os.rename", "os.remove", "os.symlink", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate", "shutil.rmtree")
 )
 
+pytestmark = pytest.mark.thorough
+
 
 class Place:
     """A folder without git, and the receipts beside it."""
