@@ -1,4 +1,4 @@
-"""`kill -9` between draft, check, gate, commit, file and receipt, while two sessions tell of one mistake.
+"""`kill -9` between draft, check, gate, commit, file and receipt, while one session or two tell of one mistake.
 
 After each restart: one skill, its versions without a gap, one file that says what the newest says, no temporary file,
 no stray link, no unreceipted folder. No child goes on, and no question whose answer reached the daemon is paid twice.
@@ -29,8 +29,8 @@ from tests.crash.thinker import Thinker
 from tests.crash.wired import Wired
 
 THINKS_S = 0.05
-THINKS_ON_S = 45.0
-"""Of a child that a killed daemon leaves thinking: it would be seen."""
+TAKES_S = {"thinking": 45.0, "checking": 0.3}
+"""Where the child must still think when the daemon dies; were it left to think on, it would be seen."""
 GONE_WITHIN_S = 2.0
 POINT_WITHIN_S = 15.0
 SETTINGS = """
@@ -45,11 +45,13 @@ tokens_per_day = 1000000000
 
 @dataclass
 class Round:
-    """One lesson, told twice, in a working tree of its own."""
+    """One lesson in a working tree of its own."""
 
     wired: Wired
     thinker: Thinker
     tree: Path
+    sessions: tuple[str, ...]
+    """Those that tell of it, at once. Of one alone the same is asked after a death, of two perhaps more."""
     before: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -91,6 +93,7 @@ def committed(round: Round) -> Callable[[], bool]:
 POINTS: dict[str, Callable[[Round], Callable[[], bool]]] = {
     "thinking": lambda round: lambda: round.noted("asked codify"),
     "drafted": lambda round: lambda: round.noted("answered codify"),
+    "checking": lambda round: lambda: round.noted("asked check"),
     "checked": lambda round: lambda: round.noted("answered check"),
     "committed": committed,
     "receipted": lambda round: lambda: bool(round.receipts.all()),
@@ -203,14 +206,14 @@ def nobody_goes_on(thinker: Thinker) -> None:
 
 
 def play(round: Round, point: str, chance: random.Random, *, command: tuple[str, ...] = ()) -> bool:
-    """Two sessions, and perhaps a command, at once, and a death among them; was there one?"""
+    """The sessions, and perhaps a command, at once, and a death among them; was there one?"""
     wired, tree = round.wired, round.tree
-    for what in ("asked codify", "answered codify", "answered check"):
+    for what in ("asked codify", "answered codify", "asked check", "answered check"):
         round.before[what] = round.thinker.count(what)
     spawn.spawn(wired.paths, os.environ)
     work: list[Callable[[], object]] = [
         lambda name=name: correct(wired, tree, f"{name} {tree.name}")  # type: ignore[misc]
-        for name in ("one", "other")
+        for name in round.sessions
     ]
     if command:
         work.append(lambda: wired.command(*command))
@@ -240,9 +243,10 @@ def rounds(wired: Wired, thinker: Thinker, home: Path, points: list[str], chance
     deaths: dict[str, int] = dict.fromkeys(points, 0)
     undos, tally = 0, Tally()
     for number, point in enumerate(points):
-        thinker.takes(THINKS_ON_S if point == "thinking" else chance.choice((0.0, THINKS_S, 0.3)))
+        thinker.takes(TAKES_S[point] if point in TAKES_S else chance.choice((0.0, THINKS_S, 0.3)))
         answered, receipts = len(thinker.answered()), last_receipt(wired)
-        round = Round(wired, thinker, make_tree(home / f"app{number:03}"))
+        sessions = ("one", "other") if number % 2 else ("one",)
+        round = Round(wired, thinker, make_tree(home / f"app{number:03}"), sessions)
         command = ("skillify", "run") if number % 5 == 4 else ()
         deaths[point] += play(round, point, chance, command=command)
         settle(wired)
@@ -271,7 +275,7 @@ def rounds(wired: Wired, thinker: Thinker, home: Path, points: list[str], chance
 def test_a_daemon_killed_between_draft_and_file_leaves_one_skill(
     wired: Wired, thinker: Thinker, own_home: Path
 ) -> None:
-    rounds(wired, thinker, own_home, ["checked", "written"], random.Random(7))
+    rounds(wired, thinker, own_home, ["checking", "written"], random.Random(7))
 
 
 @pytest.mark.slow
