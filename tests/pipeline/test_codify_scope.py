@@ -97,6 +97,14 @@ class TestEverywhere:
             "在所有项目中使用 make",
             "すべてのプロジェクトで make を使う",
             "모든 프로젝트에서 make 사용",
+            "every repo uses make",
+            "each of my projects has its own lock file",
+            "any repo of mine: make",
+            "immer make, in jedem Projekt",
+            "у всіх моїх проєктах використовуй make",
+            "her projede make kullan",
+            "brug make i alle mine projekter",
+            "ve všech mých projektech používej make",
         ],
     )
     def test_said_outright_in_many_languages(self, words: str) -> None:
@@ -114,6 +122,15 @@ class TestEverywhere:
             "überall in dieser Datei",
             "always use make",
             "不是所有项目都用 make",
+            "all project dependencies must be pinned",
+            "every project file needs a header",
+            "put a label on each package in every project folder",
+            "any project manager may approve it",
+            "add it to all the project's tests",
+            "all projections are cached",
+            "put this in every projector",
+            "all projected values are rounded",
+            "alle Projektdateien umbenennen",
         ],
     )
     def test_here_is_not_everywhere(self, words: str) -> None:

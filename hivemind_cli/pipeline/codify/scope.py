@@ -82,22 +82,33 @@ _NO_TOOL = frozenset(
 )
 """What a number may follow without being a version of it."""
 
-_ALL = (
-    r"(?:all|any|every|each)(?: of)?(?: (?:my|our|your|the|other|future))*"
-    r"|all(?:e|en|er|em)(?: (?:meine[nr]?|unsere[nr]?))?|jede[mnrs]?|tou(?:s|tes)(?: (?:mes|nos|les))?|chaque"
-    r"|tod[oa]s(?: (?:mis|nuestros|nuestras|los|las|os|as|meus|minhas|nossos))*|cada"
-    r"|tutti(?: i)?(?: (?:miei|nostri))?|ogni"
-    r"|al(?:le|) (?:mijn|onze)|alle|elke?|(?:всех|все|каждом)(?: (?:моих|наших|мои|наши))?|(?:усіх|всіх|кожному)"
-    r"|wszystkich(?: (?:moich|naszych))?|każdym|bütün|tüm|her|alla(?: (?:mina|våra))?|varje"
-    r"|alle(?: (?:mine|vores))?|hver[te]?"
-    r"|všech(?: (?:mých|našich))?|každém"
+_GOES_ON = (
+    r"(?=[^\w\s'’]|\s*$|\s+(?:we|i|you|that|is|in|on|at|by|with|for|from|of|and|or|as|but|to|not|here|always|never|must"
+    r"|should|shall|will|can|may|has|gets?|needs|uses|wants|please|too|also|now)\b)"
 )
-_PROJECTS = (
-    r"(?:repo(?:sitor(?:y|ies))?s?|projects?|code ?bases?|packages? of mine|workspaces?|projekt\w*|repositor\w*|dépôts?"
-    r"|projets?|proyectos?|projetos?|repositórios?|progett[oi]|projecten?|проект\w*|репозитор\w*|проєкт\w*|depo\w*"
-    r"|proje\w*|projektech|kodbas\w*)"
+"""After one project: more of the sentence, and no noun that "project" only describes ("every project file")."""
+_EVERY_PROJECT = (
+    rf"(?:every|each|any)(?: single)?(?: (?:one )?of)?(?: (?:my|our|your|the|other|future))*"
+    rf" (?:repo|repository|project|code ?base|workspace){_GOES_ON}",
+    r"(?:all|any|every one|each)(?: of)?(?: (?:my|our|your|the|other|future))*"
+    r" (?:repos|repositories|projects|code ?bases|workspaces|packages of mine)",
+    r"any (?:repo|project|package) of mine",
+    r"(?:alle[nrm]?(?: (?:meine[nr]?|unsere[nr]?))?|jede[mnrs]?) (?:projekte?n?|repos?|repositor(?:y|ies|ien))",
+    r"(?:tous(?: (?:mes|nos|les))?|chaque) (?:projets?|dépôts?|repos?)",
+    r"(?:tod[oa]s(?: (?:mis|nuestros|nuestras|los|las|os|as|meus|minhas|nossos))*|cada)"
+    r" (?:proyectos?|projetos?|reposit[oó]rios?|repos?)",
+    r"(?:tutti(?: i)?(?: (?:miei|nostri))?|ogni) (?:progett[oi]|repository|repo)",
+    r"(?:al(?:le)?(?: (?:mijn|onze))?|elke?) (?:projecten|project|repo['’]?s?)",
+    r"(?:всех|все|каждом|усіх|всіх|кожному)(?: (?:моих|наших|мои|наши|моїх|наших))?"
+    r" (?:про[еє]кт(?:ах|ов|ы|е|ам|ів|и|і)|репозитори(?:ях|ев|и|ям|й)|репозиторі(?:ях|їв|ї))",
+    r"(?:wszystkich(?: (?:moich|naszych))?|każdym) (?:projekt(?:ach|ów|ie)|repozytori(?:ach|ów|um))",
+    r"(?:bütün|tüm|her) (?:proje|depo)(?:ler|lar)?(?:im|ım|imiz|ımız)?(?:[dt][ea])?",
+    r"(?:alla(?: (?:mina|våra))?|varje) (?:projekt(?:en)?|repon?|kodbaser?)",
+    r"(?:alle(?: (?:mine|vores|våre))?|hver[te]?) (?:pros?jekte(?:r|ne)?|pros?jekt|repo(?:er|s|ene)?)",
+    r"(?:všech(?: (?:mých|našich))?|každém) (?:projekte?ch|projektu|repozitář(?:ích|i))",
 )
-_EVERYWHERE = re.compile(rf"(?<!\w)(?:{_ALL})\s+{_PROJECTS}(?!\w)", re.IGNORECASE)
+"""All projects, or each of them; a line for each language."""
+_EVERYWHERE = re.compile(rf"(?<!\w)(?:{'|'.join(_EVERY_PROJECT)})(?![\w'’])", re.IGNORECASE)
 _UNSPACED = re.compile(
     "(?:所有|全部|每个|任何)(?:的)?(?:我的|我们的)?(?:项目|仓库|代码库|專案)"
     "|(?:すべて|全て|全部|どの)の?(?:プロジェクト|リポジトリ)|모든 ?(?:프로젝트|저장소|리포지토리)"
