@@ -3,6 +3,7 @@
 Bounded, and inside the tree only: a link that leads out is not followed. A file that cannot be read says nothing.
 """
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from hivemind_cli.storage.base import Store
 BYTES_MAX = 64 << 10
 """Of one file; what is behind it is not read."""
 FILES_MAX = 20
+RULES_MAX = 3000
+"""Sentences of all files together: each is held against each line of a draft."""
 LINE_CHARS_MAX = 400
 """A longer line is prose, not a rule."""
 NAMES = (
@@ -31,6 +34,8 @@ FOLDERS = (".cursor/rules", ".claude/rules", ".github/instructions")
 """Of these every .md and .mdc."""
 OF_PERSON = (".claude/CLAUDE.md",)
 """Below the person's home: they hold in every project."""
+_IMPORT = re.compile(r"(?:^|(?<=\s))@([\w./-]+[\w-])")
+"""@docs/style.md: the file named there is read, too, as Claude Code does."""
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+(.*?)[#\s]*$")
 _MARK = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)])\s+(?:\[[ xX]\]\s+)?|^\s+")
@@ -48,16 +53,18 @@ class RulesFiles:
     def of_project(self, project_id: str) -> Sequence[RuleLine]:
         """Every sentence, of the newest tree's files first; a file of two trees is read once."""
         found: dict[tuple[str, int, str], RuleLine] = {}
-        files = 0
+        read: set[Path] = set()
         for root, path in self._files(project_id):
-            if files >= FILES_MAX:
-                break
-            text = _text(root, path)
-            if text:
-                files += 1
-                name = f"~/{path.relative_to(root)}" if root == self._home else str(path.relative_to(root))
-                found.update({(one.file, one.number, one.text): one for one in read_rules(name, text)})
-        return list(found.values())
+            waiting = [path]
+            while waiting and len(read) < FILES_MAX and len(found) < RULES_MAX:
+                path = waiting.pop(0)
+                text = "" if path in read else _text(root, path)
+                if text:
+                    read.add(path)
+                    name = f"~/{path.relative_to(root)}" if root == self._home else str(path.relative_to(root))
+                    found.update({(one.file, one.number, one.text): one for one in read_rules(name, text)})
+                    waiting += _imported(root, path, text)
+        return list(found.values())[:RULES_MAX]
 
     def _files(self, project_id: str) -> Iterator[tuple[Path, Path]]:
         if project_id != NO_PROJECT:
@@ -71,6 +78,14 @@ class RulesFiles:
 
 def read_rules(file: str, text: str) -> Iterator[RuleLine]:
     """The sentences of a rules file: no headings, no code blocks, no front matter, no comments."""
+    for number, heading, line in _prose(text):
+        for said in _SENTENCE.split(_MARK.sub("", line).strip()):
+            if said and not _IMPORT.fullmatch(said) and len(said) <= LINE_CHARS_MAX:
+                yield RuleLine(file, number, said, heading)
+
+
+def _prose(text: str) -> Iterator[tuple[int, str, str]]:
+    """(number from 1, heading above it, text) of each line that is prose."""
     heading, in_code = "", False
     lines = _COMMENT.sub(lambda found: "\n" * found.group().count("\n"), text).splitlines()
     begin = 0
@@ -84,9 +99,7 @@ def read_rules(file: str, text: str) -> Iterator[RuleLine]:
         elif found := _HEADING.match(line):
             heading = found[1]
         else:
-            for said in _SENTENCE.split(_MARK.sub("", line).strip()):
-                if said and not said.startswith("@") and len(said) <= LINE_CHARS_MAX:  # @file is read itself
-                    yield RuleLine(file, number, said, heading)
+            yield number, heading, line
 
 
 def _rules_in(folder: Path) -> list[Path]:
@@ -94,6 +107,13 @@ def _rules_in(folder: Path) -> list[Path]:
         return sorted(path for path in folder.iterdir() if path.suffix in (".md", ".mdc"))[:FILES_MAX]
     except OSError:
         return []
+
+
+def _imported(root: Path, path: Path, text: str) -> list[Path]:
+    """The files inside `root` that a rules file asks for, wherever it does but in code."""
+    named = (found[1] for _, _, line in _prose(text) for found in _IMPORT.finditer(line))
+    paths = (Path(os.path.normpath(path.parent / one)) for one in named)
+    return [one for one in dict.fromkeys(paths) if one.is_relative_to(root)]
 
 
 def _text(root: Path, path: Path) -> str:

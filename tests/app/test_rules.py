@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hivemind_cli.app.rules import BYTES_MAX, FILES_MAX, RulesFiles, read_rules
+from hivemind_cli.app.rules import BYTES_MAX, FILES_MAX, RULES_MAX, RulesFiles, read_rules
 from hivemind_cli.core.acts import Act
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Notice, Project, SkillRevision, SkillState
@@ -74,13 +74,32 @@ class TestReading:
         (tree.root / "AGENTS.md").symlink_to(tree.write("docs/agents.md", "- Use tabs.\n"))
         assert tree.read() == ["AGENTS.md:1 Use tabs."]
 
+    def test_what_a_file_imports_is_read_but_nothing_outside_the_tree(self, tree: Tree, tmp_path: Path) -> None:
+        (tmp_path / "outside.md").write_text("- the key is 1234\n")
+        tree.write(
+            "CLAUDE.md", "@docs/style.md\nSee also @AGENTS.md here.\n@../outside.md @/etc/passwd @gone.md @docs\n"
+        )
+        tree.write("docs/style.md", "- Use tabs.\n- Mail ada@example.org first\n@more.md\n```\n@code.md\n```\n")
+        tree.write("docs/more.md", "@style.md\n- Squash.\n")
+        tree.write("docs/code.md", "- Not this.\n")
+        tree.write("AGENTS.md", "- Ask first.\n")
+        assert tree.read() == [
+            "CLAUDE.md:2 See also @AGENTS.md here.",
+            "CLAUDE.md:3 @../outside.md @/etc/passwd @gone.md @docs",
+            "docs/style.md:1 Use tabs.",
+            "docs/style.md:2 Mail ada@example.org first",
+            "AGENTS.md:1 Ask first.",
+            "docs/more.md:2 Squash.",
+        ]
+
     def test_reading_is_bounded(self, tree: Tree) -> None:
         tree.write("CLAUDE.md", "x\n" * BYTES_MAX)
         for n in range(2 * FILES_MAX):
             tree.write(f".cursor/rules/r{n:02}.md", f"Rule {n}\n")
         found = tree.read()
-        assert sum(one.startswith("CLAUDE.md") for one in found) == BYTES_MAX // 2
-        assert len({one.split(":")[0] for one in found}) == FILES_MAX
+        assert {one.split(":")[0] for one in found} == {"CLAUDE.md"} and len(found) == RULES_MAX
+        tree.write("CLAUDE.md", "- Use tabs.\n")
+        assert len({one.split(":")[0] for one in tree.read()}) == FILES_MAX
 
     def test_what_cannot_be_read_says_nothing(self, tree: Tree) -> None:
         (tree.root / "CLAUDE.md").mkdir()
