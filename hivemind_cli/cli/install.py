@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import note, print_json, quoted, say
+from hivemind_cli.cli.output import counted, note, print_json, quoted, say
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hivemind_cli.app.installing import Planned
+    from hivemind_cli.skills.disk import Withdrawn
 
 _CUT = "only our entries were cut: you changed it meanwhile"
 _CHANGED = {"left": "you changed it: it is yours"}
+PROJECTS_SHOWN = 5
 Only = Annotated[str, typer.Option("--only", help="Wire these alone; ids with commas between: claude.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")]
 
@@ -78,25 +82,40 @@ def install(
 
 
 def uninstall(
-    purge: Annotated[bool, typer.Option("--purge", help="Also remove everything hivemind has recorded.")] = False,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Also remove all it has recorded, and its skills for every project.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a purge.")] = False,
     json: Json = False,
 ) -> None:
-    """Take our entries out of every agent's settings, and prove it. The daemon is stopped."""
-    from hivemind_cli.app import installing
+    """Take our entries out of every agent's settings, and prove it. The daemon is stopped.
+
+    Skills in projects are files of those projects, and stay; so does every skill that you wrote in.
+    """
+    from hivemind_cli.app import installing, purging
     from hivemind_cli.daemon.client import Client
     from hivemind_cli.hosts.apply import as_json
 
     door = Door.open()
-    if purge and not (yes or json) and not typer.confirm(f"Remove everything in {door.paths.root}?", err=True):
-        raise typer.Exit(1)
+    wide = purging.user_skills(door.paths)
+    if purge and not (yes or json):
+        too = f", and {counted(len(wide), 'skill')} for every project" if wide else ""
+        if not typer.confirm(f"Remove everything in {door.paths.root}{too}?", err=True):
+            raise typer.Exit(1)
     was_there = door.paths.root.exists()
+    projects = purging.in_projects(door.paths)
+    # Before the rest: what stands in folders that install made would keep them from being taken back.
+    skills = purging.withdraw_user_skills(door.paths) if purge else []
     results = installing.uninstall(door.paths, door.hosts)
     Client(door.paths).stop()
     if purge or not was_there:
         installing.purge(door.paths)
     if json:
-        print_json({name: as_json(files) for name, files in results.items()})
+        told: dict[str, object] = {name: as_json(files) for name, files in results.items()}
+        if purge:
+            told["skills"] = [{"path": str(one.path), "removed": one.removed, "why": one.why} for one in skills]
+            told["projects"] = {str(tree): count for tree, count in projects.items()}
+        print_json(told)
         return
     for name, files in results.items():
         for file in files:
@@ -107,12 +126,44 @@ def uninstall(
             if file.diff:
                 print(file.diff, end="")
     if purge:
-        say(f"[green]✓[/] {quoted(str(door.paths.root), 200)} removed. Skills in your projects are yours and stay.")
+        _tell_skills(skills)
+        say(f"[green]✓[/] {quoted(str(door.paths.root), 200)} removed.")
     else:
         if not any(results.values()):
             say("No agent was wired.")
         if door.paths.root.exists():
-            say(f"Your records stay in {quoted(str(door.paths.root), 200)}; `hivemind uninstall --purge` removes them.")
+            too = f" with {counted(len(wide), 'skill')} for every project," if wide else ""
+            say(
+                f"Your records stay in {quoted(str(door.paths.root), 200)},{too} until `hivemind uninstall --purge`.",
+                indent=2,
+            )
+    _tell_projects(projects)
+
+
+def _tell_skills(skills: "Sequence[Withdrawn]") -> None:
+    removed = [one.name for one in skills if one.removed]
+    if removed:
+        names = ", ".join(dict.fromkeys(removed))
+        say(
+            f"[green]✓[/] {counted(len(set(removed)), 'skill')} for every project removed: {quoted(names, 400)}",
+            indent=2,
+        )
+    for one in skills:
+        if not one.removed and one.path.exists():
+            say(f"[yellow]![/] {quoted(str(one.path), 200)} stays: {one.why}.", indent=2)
+
+
+def _tell_projects(projects: "Mapping[Path, int]") -> None:
+    if not projects:
+        return
+    places = ", ".join(quoted(str(tree), 200) for tree in [*projects][:PROJECTS_SHOWN])
+    more = f" and {len(projects) - PROJECTS_SHOWN} more" if len(projects) > PROJECTS_SHOWN else ""
+    total = sum(projects.values())
+    say(
+        f"{counted(total, 'skill')} in your projects {'stays' if total == 1 else 'stay'} (files of theirs): "
+        f"{places}{more}",
+        indent=2,
+    )
 
 
 def _none_found(door: Door) -> None:

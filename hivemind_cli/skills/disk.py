@@ -165,7 +165,8 @@ def adopt(tree: Path, observed: Observed, receipts: Path) -> None:
             _remove_empty(tree.resolve(), kept)
             kept.drop(observed.name)
         elif observed.state is FileState.EDITED:
-            kept.put(_as_stored(receipt.about_to_write(_sha256(observed.text)), observed.text, receipt.head))
+            theirs = replace(receipt.about_to_write(_sha256(observed.text)), theirs=_sha256(observed.text))
+            kept.put(_as_stored(theirs, observed.text, receipt.head))
 
 
 def withdraw(tree: Path, receipts: Path, name: str | None = None, skill_id: str | None = None) -> list[Withdrawn]:

@@ -45,6 +45,8 @@ class Receipt:
     """When the file last was as the store has it, as far as we were told: seconds since 1970."""
     foreign: str = ""
     """sha256 of a text that stands there, but that no person wrote; GONE if it was deleted so."""
+    theirs: str = ""
+    """sha256 of a text that a person wrote into the file, and the store took over."""
     gone: str = ""
     """State and head for which git was asked about the missing file, and what it said."""
 
@@ -95,6 +97,7 @@ class TreeReceipts:
                 head=str(said["head"]),
                 at=float(said.get("at", 0.0)),
                 foreign=str(said.get("foreign", "")),
+                theirs=str(said.get("theirs", "")),
                 gone=str(said.get("gone", "")),
             )
         except (KeyError, TypeError, ValueError):

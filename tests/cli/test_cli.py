@@ -20,9 +20,13 @@ from typer.core import TyperGroup
 from hivemind_cli.cli import app
 from hivemind_cli.core.hook_settings import HookSettings
 from hivemind_cli.core.paths import Paths
+from hivemind_cli.core.records import SkillLine
 from hivemind_cli.core.settings import reference
 from hivemind_cli.daemon import lock
 from hivemind_cli.daemon.client import Client
+from hivemind_cli.skills import disk
+from hivemind_cli.skills.format import render
+from tests.app.skills import revision
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -265,6 +269,31 @@ def test_install_and_purge_leave_a_home_as_it_was(own_home: Path) -> None:
     assert done.returncode == 0 and "byte for byte" in done.stdout
     assert settings.read_text() == '{"model": "opus"}'
     assert list(own_home.rglob("*")) == [settings.parent, settings]
+
+
+def test_purge_takes_skills_for_every_project_and_says_which_files_stay(own_home: Path, tmp_path: Path) -> None:
+    paths, shop = Paths.from_env(os.environ), tmp_path / "shop"
+    (own_home / ".claude").mkdir()
+    shop.mkdir()
+    assert run("install", "--yes").returncode == 0
+    for tree, name in ((own_home, "deploy"), (own_home, "tag"), (shop, "build")):
+        disk.publish(tree, [tree / ".claude" / "skills"], skill_text(name), name, paths.receipts)
+    mine = own_home / ".claude" / "skills" / "tag" / "SKILL.md"
+    mine.write_text(mine.read_text() + "- Ask Ann first.\n")
+    done = run("uninstall")
+    assert "with 2 skills for every project" in done.stdout and "1 skill in your projects stays" in done.stdout
+    assert run("install", "--yes").returncode == 0
+    done = run("uninstall", "--purge", "--yes")
+    assert "1 skill for every project removed: deploy" in done.stdout
+    assert f"{mine} stays: you wrote in it" in " ".join(done.stdout.split())
+    assert str(shop) in done.stdout and (shop / ".claude" / "skills" / "build" / "SKILL.md").is_file()
+    left = [path for path in own_home.rglob("*") if path.is_file() or path.is_symlink()]
+    assert left == [mine]
+
+
+def skill_text(name: str) -> str:
+    cited = SkillLine(section="do", text="Deploy with make.", correction_ids=("01ARZ3NDEKTSV4RRFFQ69G0001",))
+    return render(revision(1, name=name, lines=(cited,)))
 
 
 def test_a_client_that_still_runs_the_hook_wakes_nothing_after_uninstall(own_home: Path) -> None:
