@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -334,15 +335,22 @@ class OwnedHivemind:
         due = codify_due(self.store, self.config, now)
         while due.passing and run_once(self._codify, self.store, clock=self._clock):
             due = codify_due(self.store, self.config, now)
-        if due.now or self._judge_due():
-            self._codifying = self._pool.submit(self._codify_guarded)
+        if due.now:
+            self._codifying = self._pool.submit(self._codify_guarded, self.codify)
+        elif self._judge_due():  # no session has ended: what was put right in one that goes on is not codified yet
+            self._codifying = self._pool.submit(self._codify_guarded, self._judge_alone)
 
     def _judge_due(self) -> bool:
         return self.judge is not None and self.judge.due()
 
-    def _codify_guarded(self) -> None:
+    def _judge_alone(self) -> None:
+        with self._one_codifies:
+            if self.judge is not None:
+                self.judge.run(self.store)
+
+    def _codify_guarded(self, codify: Callable[[], None]) -> None:
         try:
-            self.codify()
+            codify()
         except Exception:  # the thread's own boundary: it is logged, waited for, and tried again
             logger.exception("codifying failed; it is tried again in %s", CODIFY_AGAIN)
             now = self._clock()

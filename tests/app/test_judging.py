@@ -222,6 +222,25 @@ def test_a_label_makes_a_memo_where_nothing_was_noticed(told: Callable[..., Told
     assert quiet.memos() == ["and then the page after that one, too"]
 
 
+def test_who_looks_for_work_for_the_judge_does_not_codify_a_session_that_goes_on(paths: Paths, tree: Path) -> None:
+    talk, store, script = Talk(paths, tree), InMemoryStore(), Scripted([])
+    metered = Metered(script, store, CONFIG.llm, system_clock, sleep=lambda _: None)
+    talk.starts()
+    talk.says("add left-pad")
+    talk.runs("npm install left-pad")
+    talk.replies()
+    talk.says("no, we use pnpm here, never npm")
+    owner = OwnedHivemind(paths=paths, config=CONFIG, store=store, index=InMemoryIndex(), provider=metered)
+    try:
+        owner.settle(20)
+        assert store.count(Correction) == 1 and script.requests == [] and not store.count(SkillRevision)
+        talk.ends()
+        owner.settle(20)
+        assert store.count(SkillRevision) == 1
+    finally:
+        owner.close()
+
+
 def test_a_dry_run_says_what_it_takes_and_asks_nobody(told: Callable[..., Told]) -> None:
     waiting = told(says("correction"))
     found = waiting.owner.call("judge", {"dry_run": True, "limit": 10})
