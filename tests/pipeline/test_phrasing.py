@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hivemind_cli.core.acts import Act
+from hivemind_cli.core.records import CorrectionKind
 from hivemind_cli.pipeline.codify.draft import TITLE_CHARS_MAX
 from hivemind_cli.pipeline.codify.extractive import draft
 from hivemind_cli.pipeline.codify.phrasing import (
@@ -207,3 +208,13 @@ def test_whatever_is_said_a_name_and_a_title_come_of_it(said: str) -> None:
     assert said.endswith(left) or left == said.strip()[-len(left) :]
     made = draft([correction_(quote=said)])
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", skill_name(made.name, (), made.fallback))
+
+
+def test_a_call_that_the_words_neither_refuse_nor_name_is_no_line() -> None:
+    act = Act("shell", "Bash", command="python docs/build.py --quick").as_json()
+    said = {"no, not like that": 1, "nein, bitte auf Englisch": 1, "the build must not be quick": 1}
+    for quote, lines in {**said, "always write British English": 0, "commit messages in German please": 0}.items():
+        made = draft([correction_(quote=quote, act=act)])
+        assert [line.section for line in made.lines].count("do_not") == lines, quote
+    refused = correction_(quote="British English please", act=act, kind=CorrectionKind.REJECTED)
+    assert any(line.section == "do_not" for line in draft([refused]).lines)

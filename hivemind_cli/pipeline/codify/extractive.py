@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from hivemind_cli.core.acts import EDIT, READ, SHELL, Act
 from hivemind_cli.core.match import content
-from hivemind_cli.core.records import Correction, SkillLine
+from hivemind_cli.core.records import Correction, CorrectionKind, SkillLine
 from hivemind_cli.core.terms import terms
 from hivemind_cli.pipeline.codify.draft import (
     LINE_CHARS_MAX,
@@ -23,6 +23,7 @@ from hivemind_cli.pipeline.codify.phrasing import (
     without_filler,
     without_stories,
 )
+from hivemind_cli.pipeline.wording import denies
 from hivemind_cli.skills.format import HEADINGS, fit_description, fit_line
 
 _TASK_CHARS_MAX = 80
@@ -105,7 +106,7 @@ def _act_as_it_was(correction: Correction) -> str:
     "Never tag by hand" is said of every `git tag`; words on how a message should read are not of every `git commit`.
     """
     act = Act.of(correction.act) if correction.act else None
-    if act is None or act.kind in (EDIT, READ) or not _clean(act.short):
+    if act is None or act.kind in (EDIT, READ) or not _clean(act.short) or not _refuses(correction, act):
         return ""
     said = set(correction.quote.split())
     words = [_without_address(word, said) for word in act.short.split()]
@@ -120,6 +121,15 @@ def _act_as_it_was(correction: Correction) -> str:
         elif not kept or kept[-1] != "…":
             kept.append("…")
     return f"{_code(' '.join(kept))}"
+
+
+def _refuses(correction: Correction, act: Act) -> bool:
+    """Was the call itself put right, by hand or in words? "Always write British English" came after it by chance."""
+    if correction.kind is not CorrectionKind.SAID:
+        return True
+    quote = correction.quote
+    turned_down = refused(quote) or denies(quote) or without_filler(quote) != quote
+    return bool(turned_down) or bool(content(f"{act.tool} {act.short}") & content(quote))
 
 
 def _without_address(word: str, said: Collection[str]) -> str:
