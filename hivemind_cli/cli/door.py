@@ -5,6 +5,7 @@ Every room is imported when it is first used: `--help` opens none.
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from hivemind_cli.daemon.client import Client
     from hivemind_cli.hosts.base import Host
     from hivemind_cli.storage.base import Store
+
+LOOK_S = 3.0
+"""So long a command that only shows things waits for what people did to files meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,14 @@ class Door:
     def ask(self, verb: str, timeout_s: float = 60.0, **args: Any) -> Any:
         """One request to the daemon."""
         return self.client.call(verb, args, timeout_s=timeout_s)
+
+    def up_to_date(self) -> "Door":
+        """This door, once the store knows what people did to skill files; a busy daemon is not waited for."""
+        from hivemind_cli.core.errors import DaemonError
+
+        with suppress(DaemonError):
+            self.ask("observe", timeout_s=LOOK_S)
+        return self
 
     @property
     def cwd(self) -> Path:

@@ -21,7 +21,7 @@ def why(
     skill, colon, number = name.partition(":")
     if colon and not number.isdigit():
         raise ConfigError(f"{number!r} is no line number.", fix="Write NAME:3 for the third line.")
-    door = Door.open()
+    door = Door.open().up_to_date()
     revision = reading.skill_named(door.store, skill)
     found = reading.why(door.store, revision, int(number) if number else None)
     if json:

@@ -26,6 +26,7 @@ from tests.cli.terminal import Terminal
 from tests.pipeline.codify_loop import correction_
 
 CONTRADICTS = "from 1 correction; it contradicts the skill deploy"
+AGAINST = {"contradicts": "sk_deploy"}
 LONG = "never deploy by hand " * 40
 
 
@@ -33,7 +34,7 @@ def items(*, long: bool = False) -> list[reviewing.Waiting]:
     """A contradiction, a change of what was in use, a draft, and a proposal for retirement."""
     store = store_of(
         revision(1, "A@c1"),
-        revision(1, "B@c2", name="against", state=SkillState.REVIEW, reason=CONTRADICTS),
+        revision(1, "B@c2", name="against", state=SkillState.REVIEW, reason=CONTRADICTS, relations=AGAINST),
         revision(1, "A@c1", name="change"),
         revision(2, "A@c1", name="change", state=SkillState.RETIRED),
         revision(3, LONG if long else "A@c1", "B", name="change", state=SkillState.REVIEW, reason="again"),
@@ -122,7 +123,7 @@ def test_what_waits_fits_any_terminal_and_moves_no_cursor(text: str, size: tuple
         revision(1, f"{text} A@c1", title=text, trigger=text),
         revision(2, "A@c1", "B", state=SkillState.RETIRED),
         revision(3, "A", f"{text}@c2", state=SkillState.REVIEW, reason=text),
-        revision(1, text, name="other", state=SkillState.REVIEW, reason=CONTRADICTS),
+        revision(1, text, name="other", state=SkillState.REVIEW, reason=CONTRADICTS, relations=AGAINST),
     )
     item = reviewing.waiting(store, 90, NOW)[n % 2]
     width, height = size
@@ -215,7 +216,7 @@ def told_of() -> list[Correction | SkillRevision]:
     """Skills like those of `items`, and what they rest on."""
     return [
         revision(1, "A@c1"),
-        revision(1, "B@c2", name="against", state=SkillState.REVIEW, reason=CONTRADICTS),
+        revision(1, "B@c2", name="against", state=SkillState.REVIEW, reason=CONTRADICTS, relations=AGAINST),
         revision(1, "A", name="draft", state=SkillState.DRAFT, reason="fires too often"),
         revision(1, "A", name="old", days=400),
         revision(1, "A", name="gone", state=SkillState.RETIRED),
@@ -373,6 +374,15 @@ def test_a_decision_says_what_is_now_and_how_to_take_it_back(door: Door) -> None
     assert "`hivemind skillify undo against` takes that back" in done.stderr
     assert "retire against" in run("reject", "against").stderr
     assert "promote" not in run("promote", "deploy").stdout  # retired by now: nothing is tried before it is refused
+
+
+def test_an_edit_is_seen_by_the_next_command_that_shows_skills(door: Door) -> None:
+    assert told("promote", "deploy")["state"] == "live"
+    file = door.paths.home / ".claude" / "skills" / "deploy" / "SKILL.md"
+    file.write_text(file.read_text() + "- Ask Ann first.\n")
+    assert told("log", "deploy")[-1]["reason"] == "a person edited the file"
+    file.unlink()
+    assert {one["name"]: one["state"] for one in told()["skills"]}["deploy"] == "retired"
 
 
 def test_versions_are_compared_and_lines_traced(door: Door) -> None:

@@ -30,7 +30,7 @@ def show_all(*, everything: bool, json: bool) -> None:
     from hivemind_cli.app import decay, reading
     from hivemind_cli.core.records import GateSkip
 
-    door = Door.open()
+    door = Door.open().up_to_date()
     now = datetime.now(UTC)
     skills = reading.current_skills(door.store)
     proposed = decay.unneeded(door.store, door.config.codify.retire_after_days, now)

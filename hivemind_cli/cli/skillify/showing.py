@@ -24,7 +24,7 @@ def show(name: Name, json: Json = False) -> None:
     from hivemind_cli.app import reading
     from hivemind_cli.skills.format import render
 
-    revision = reading.skill_named(Door.open().store, name)
+    revision = reading.skill_named(Door.open().up_to_date().store, name)
     if json:
         print_json({"skill": revision, "text": render(revision)})
     else:
@@ -32,10 +32,10 @@ def show(name: Name, json: Json = False) -> None:
 
 
 def log(name: Name, json: Json = False) -> None:
-    """List the versions of a skill: when, by whom, why, and the lines that each added and removed."""
+    """List the versions of a skill: when, by whom, why, and how many lines each added and removed."""
     from hivemind_cli.app import reading, versions
 
-    store = Door.open().store
+    store = Door.open().up_to_date().store
     changes = versions.changes(reading.history_of(store, reading.skill_named(store, name).skill_id))
     if json:
         print_json([_change_json(one) for one in changes])
@@ -65,7 +65,7 @@ def diff(
     """
     from hivemind_cli.app import reading, versions
 
-    store = Door.open().store
+    store = Door.open().up_to_date().store
     history = reading.history_of(store, reading.skill_named(store, name).skill_id)
     new = reading.version_named(history, second) if second else history[-1]
     old = reading.version_named(history, first) if first else _before(history, new)
@@ -88,7 +88,7 @@ def blame(name: Name, json: Json = False) -> None:
     from hivemind_cli.app import reading, versions
     from hivemind_cli.core.records import Correction
 
-    store = Door.open().store
+    store = Door.open().up_to_date().store
     history = reading.history_of(store, reading.skill_named(store, name).skill_id)
     lines = versions.blame(history)
     ids = sorted({one for line in lines for one in line.correction_ids})
