@@ -60,13 +60,13 @@ _SAYING = _words(
     "how often often "
     "see look try know think thank thanks sorry okay ever leave set get got go going goes work works working "
     "call called start started begin proper properly should supposed instead rather without avoid prefer preferred "
-    "like example sure mean means meant every each everything anything something nothing nobody real belong "
-    "belongs live lives touch touched touching back "
+    "like example anymore longer sure mean means meant every each everything anything something nothing nobody real "
+    "belong belongs live lives touch touched touching back "
     # de
     "benutz benutze benutzen benutzt nutze nutzen verwende verwenden nimm nehmen mach machen schreib "
     "schreiben datei code projekt "
     "wieder falsch richtig schon bitte danke soll sollst sollen muss musst müssen immer habe gesagt "
-    "vergessen ohne statt beispiel werden willst wollen hast haben "
+    "vergessen ohne statt beispiel mehr werden willst wollen hast haben "
     # fr
     "utilise utiliser utilisez utilisons mets mettre écris écrire fais faire fichier encore faux merci "
     "toujours sans lieu plutôt exemple "
@@ -298,7 +298,10 @@ def _of_clause(clause: list[str], silent: frozenset[str]) -> tuple[set[str], set
     for place, term in enumerate(clause):
         behind = [one for one in clause[max(place - SCOPE_TERMS, 0) : place] if one not in silent]
         negates = term in _NEGATORS
-        if behind and not sign and (term in _OUTLAWED | _AGAIN or (negates and _looks_back(clause, place, silent))):
+        if behind and (
+            (sign == 0 and (term in _OUTLAWED | _AGAIN or (negates and clause[place - 1] in _COPULAS)))
+            or (sign >= 0 and negates and silent.issuperset(clause[place + 1 :]))
+        ):  # "that is not how", "apply never", "print nutzen wir nicht"
             unwanted.update(behind)
             wanted.difference_update(behind)
         elif negates:
@@ -333,8 +336,3 @@ def opposite(one: "Wording | Polarity", two: "Wording | Polarity") -> bool:
         if turned and not (wants.wanted - turned and refuses.unwanted - turned):
             return True
     return False
-
-
-def _looks_back(clause: list[str], place: int, silent: frozenset[str]) -> bool:
-    """Does a negation speak of what stands before it: "that is not how", "apply never", "flake8 nutzen wir nicht"?"""
-    return clause[place - 1] in _COPULAS or all(term in silent for term in clause[place + 1 :])

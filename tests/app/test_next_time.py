@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from hivemind_cli.app import OwnedHivemind
+from hivemind_cli.core.config import Config
 from hivemind_cli.core.intervals import wilson
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Correction, SkillState
+from hivemind_cli.index.inmemory import InMemoryIndex
+from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.app.next_time import CLEAN, LESSONS, Asked, ask, recalled, taught
+from tests.pipeline.model_answers import Remembered
 from tests.pipeline.skill_claims import broken, broken_files
 
 RANK_1_MIN = 0.5
@@ -22,6 +26,10 @@ GIVEN_MIN = 0.3
 """Floor of the share at which the agent would be told it."""
 CLEAN_GIVEN_MAX = 0.1
 """Share of clean prompts at which any skill may be told."""
+WRITTEN_RANK_1_MIN = 0.6
+"""... of RANK_1_MIN, if a model wrote the skills: its descriptions name more of a moment's words."""
+WRITTEN_CLEAN_GIVEN_MAX = 0.17
+"""... of CLEAN_GIVEN_MAX: and so meet more prompts by chance."""
 
 
 @pytest.mark.slow
@@ -43,6 +51,28 @@ def test_each_lesson_is_a_skill_and_the_next_prompt_finds_it(hive: OwnedHivemind
     assert first >= RANK_1_MIN * len(asked)
     assert sum(one.given for one in asked) >= GIVEN_MIN * len(asked)
     assert len(alarms) <= CLEAN_GIVEN_MAX * len(CLEAN)
+
+
+@pytest.mark.slow
+def test_what_a_model_writes_of_the_lessons_is_found_at_least_as_often(paths: Paths, tree: Path) -> None:
+    said = {lesson["id"]: lesson["said"] for lesson in LESSONS}
+    store = InMemoryStore()
+    hive = OwnedHivemind(
+        paths=paths, config=Config(), store=store, index=InMemoryIndex(), provider=Remembered("first", said)
+    )
+    skills = taught(hive, paths, tree)
+    assert {skill.drafter for skill in skills.values()} == {"remembered/script"}
+    corrections = {row.record.id: row.record for row in store.find(Correction)}
+    for skill in skills.values():
+        assert broken(skill, corrections) == []
+    natural = list(ask(hive, tree, skills, "natural"))
+    asked = list(ask(hive, tree, skills, "next"))
+    alarms = [prompt for prompt in CLEAN if any(one.decision == "injected" for one in recalled(hive, tree, prompt))]
+    hive.close()
+    _report("written by a model; natural prompts", natural, alarms)
+    _report("written by a model; prompts in other words", asked, alarms)
+    assert sum(one.rank == 1 for one in asked) >= WRITTEN_RANK_1_MIN * len(asked)
+    assert len(alarms) <= WRITTEN_CLEAN_GIVEN_MAX * len(CLEAN)
 
 
 def test_the_lessons_are_many_kinds_of_correction_in_several_languages() -> None:
