@@ -153,7 +153,13 @@ def _shown(store: Store, skill: SkillRevision, kind: str, why: str, projects: di
     history = reading.history_of(store, skill.skill_id)
     live = versions.in_use(history) if kind != RETIREMENT else None
     others = tuple(
-        Other(one.kind, one.other.name, one.other.version, one.other.state, tuple(versions.readable(one.other)))
+        Other(
+            one.kind.replace("_", " "),
+            one.other.name,
+            one.other.version,
+            one.other.state,
+            tuple(versions.readable(one.other)),
+        )
         for one in relations(store, skill)
     )
     return Waiting(

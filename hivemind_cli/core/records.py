@@ -243,6 +243,8 @@ class SkillRevision:
     """Its tests: {expect: fire|silent, at: prompt|tool_call, id: of a Correction (fire) or an Event (silent)}."""
     backtest: JSON = field(default_factory=dict)
     """What it would have done in the person's history: {prompts, calls, fired, before, clean, since?, until?}."""
+    relations: JSON = field(default_factory=dict)
+    """To another skill when it was made: {contradicts?: its skill_id, adds_to?: its skill_id}."""
     drafter: str = "extractive"
     """extractive, person, or provider/model."""
     reason: str = ""

@@ -118,6 +118,7 @@ def blank(revision: SkillRevision, at: datetime) -> SkillRevision:
         applies={},
         moments=(),
         backtest={},
+        relations={},
         state=SkillState.RETIRED,
         reason=PRUNED,
         occurred_at=at,

@@ -14,6 +14,7 @@ from tests.app.skills import NOW, revision, store_of
 from tests.pipeline.codify_loop import Loop, correction_
 
 CONTRADICTS = "from 1 correction; it contradicts the skill deploy"
+AGAINST = {"contradicts": "sk_deploy"}
 
 
 def waiting(store: Store, **options: bool) -> list[reviewing.Waiting]:
@@ -76,7 +77,8 @@ def test_tests_are_told_in_counts() -> None:
 
 def test_accepting_a_contradiction_retires_what_it_contradicts() -> None:
     store = store_of(
-        revision(1, "A@c1"), revision(1, "B@c2", name="other", state=SkillState.REVIEW, reason=CONTRADICTS)
+        revision(1, "A@c1"),
+        revision(1, "B@c2", name="other", state=SkillState.REVIEW, reason=CONTRADICTS, relations=AGAINST),
     )
     (one,) = waiting(store)
     assert one.displaces == "deploy" and one.others[0].text[-1] == "- A"
@@ -87,9 +89,19 @@ def test_accepting_a_contradiction_retires_what_it_contradicts() -> None:
     assert states(store) == {"deploy": "live", "other": "live"}  # by the person's own hand
 
 
+def test_what_a_drafter_says_of_other_skills_puts_none_out_of_use() -> None:
+    store = store_of(
+        revision(1, "A@c1"), revision(1, "B@c2", name="other", state=SkillState.REVIEW, reason=CONTRADICTS)
+    )
+    (one,) = waiting(store)
+    assert (one.displaces, one.others) == ("", ())
+    assert len(decide(store, "other", "accept")) == 1
+
+
 def test_what_was_retired_meanwhile_is_contradicted_no_more() -> None:
     store = store_of(
-        revision(1, state=SkillState.RETIRED), revision(1, name="other", state=SkillState.REVIEW, reason=CONTRADICTS)
+        revision(1, state=SkillState.RETIRED),
+        revision(1, name="other", state=SkillState.REVIEW, reason=CONTRADICTS, relations=AGAINST),
     )
     assert waiting(store)[0].others == ()
     assert len(decide(store, "other", "accept")) == 1

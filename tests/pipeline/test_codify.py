@@ -201,6 +201,7 @@ class TestMerge:
         beside = loop.skill(correction_(2, quote="and pass -j4 to make so that it uses all cores"))
         assert beside.skill_id != first.skill_id
         assert beside.state is SkillState.REVIEW and first.name in beside.reason
+        assert beside.relations == {"adds_to": first.skill_id}
         more = loop.skill(correction_(3, quote="make also needs V=1 in this place"))
         assert (more.skill_id, more.state) == (beside.skill_id, SkillState.REVIEW)
 
@@ -238,6 +239,9 @@ class TestConflict:
         assert revision.skill_id != first.skill_id
         assert revision.state is SkillState.REVIEW
         assert notice.about == "conflict" and first.name in notice.text
+        assert revision.relations == {"contradicts": first.skill_id}
+        more = loop.skill(replace(turned, id=correction_(3).id, reaction_event_id="r3", quote="scons it is, I said"))
+        assert (more.skill_id, more.version, more.relations) == (revision.skill_id, 2, revision.relations)
 
     @pytest.mark.parametrize(
         ("before", "after", "opposite"),

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hivemind_cli.core.ids import derived_id
-from hivemind_cli.core.records import NO_PROJECT, Notice, Record, Scope, SkillRevision, SkillState
+from hivemind_cli.core.records import JSON, NO_PROJECT, Notice, Record, Scope, SkillRevision, SkillState
 from hivemind_cli.pipeline.codify.draft import Draft
 from hivemind_cli.pipeline.codify.evidence import is_open
 from hivemind_cli.pipeline.codify.gate import CONFLICT, MERGE, Place
 from hivemind_cli.pipeline.codify.rules import RuleLine, contradicted, said_already
 from hivemind_cli.pipeline.codify.trial import Trial
 
+CONTRADICTS, ADDS_TO = "contradicts", "adds_to"
+"""Of `SkillRevision.relations`."""
 BESIDE = "beside"
 """A Place: lines for a live skill that must wait for a person, kept as a skill of their own until then."""
 
@@ -42,7 +44,12 @@ def standing(trial: Trial, spot: Place, written: Written, publish: str) -> Skill
         state = SkillState.DRAFT
     known = f"{written.same.place} says so already" if written.same else ""
     reasons = (revision.reason, why, trial.fault, known)
-    return replace(revision, state=state, reason="; ".join(part for part in reasons if part))
+    return replace(
+        revision,
+        state=state,
+        reason="; ".join(part for part in reasons if part),
+        relations={**revision.relations, **_relation(spot)},
+    )
 
 
 def told(revision: SkillRevision, spot: Place, written: Written, fault: str) -> list[Record]:
@@ -110,5 +117,11 @@ def _waits_for(trial: Trial, spot: Place, written: Written, publish: str) -> str
     return "" if updates_live(spot) else trial.nuisance  # one that waits would take the skill out of use
 
 
+def _relation(spot: Place) -> JSON:
+    name = {CONFLICT: CONTRADICTS, BESIDE: ADDS_TO}.get(spot.decision)
+    return {name: spot.skill.skill_id} if name and spot.skill is not None else {}
+
+
 def updates_live(spot: Place) -> bool:
+    """Is it the next version of a skill in use?"""
     return spot.decision == MERGE and spot.skill is not None and spot.skill.state is SkillState.LIVE

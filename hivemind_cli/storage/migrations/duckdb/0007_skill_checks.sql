@@ -6,6 +6,8 @@ ALTER TABLE skill_revision ADD COLUMN "moments" VARCHAR DEFAULT '[]';
 ALTER TABLE skill_revision ALTER COLUMN "moments" SET NOT NULL;
 ALTER TABLE skill_revision ADD COLUMN "backtest" VARCHAR DEFAULT '{}';
 ALTER TABLE skill_revision ALTER COLUMN "backtest" SET NOT NULL;
+ALTER TABLE skill_revision ADD COLUMN "relations" VARCHAR DEFAULT '{}';
+ALTER TABLE skill_revision ALTER COLUMN "relations" SET NOT NULL;
 ALTER TABLE llm_call ADD COLUMN "subject" VARCHAR DEFAULT '';
 ALTER TABLE llm_call ALTER COLUMN "subject" SET NOT NULL;
 
