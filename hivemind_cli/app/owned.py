@@ -289,6 +289,15 @@ class OwnedHivemind:
         with self.answers.batch():
             return run_once(stage, self.store, clock=self._clock)
 
+    def read_all(self) -> None:
+        """Capture and detect what was delivered until now. Nothing is codified."""
+        while self.drain():
+            pass
+        moved = 1
+        while moved:
+            with self._turning:
+                moved = self._detect()
+
     def settle(self, seconds: float | None = None) -> bool:
         """Capture and work until nothing is left, codification included, or for so long; is nothing left?"""
         until = None if seconds is None else time.monotonic() + seconds

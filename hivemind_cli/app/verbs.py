@@ -96,6 +96,7 @@ class Verbs:
     def _codify(self, args: dict[str, Any]) -> dict[str, Any]:
         store, provider = self._owner.store, self._owner.provider
         if args.get("dry_run"):
+            self._owner.read_all()
             return asdict(estimating.plan(self._owner, _now()))
         if args.get("retry") and isinstance(provider, Metered):
             provider.wake()

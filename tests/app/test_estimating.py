@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from hivemind_cli.llm.meter import Metered
 from hivemind_cli.llm.prices import price_of
 from hivemind_cli.llm.scripted import Answer, Scripted
 from hivemind_cli.storage.inmemory import InMemoryStore
+from tests.app.talk import Talk
 from tests.storage.samples import event
 from tests.storage.told import correction
 
@@ -90,6 +92,21 @@ def test_a_dry_run_counts_what_the_run_makes_and_leaves_no_trace(owned: OwnedHiv
     assert store.count(GateSkip) == done["skipped"] == 1
     again = owned.call("codify", {"dry_run": True})
     assert (again["lessons"], again["calls"], again["cost_usd"]) == ((), 0, 0)
+
+
+def test_a_dry_run_knows_what_was_said_a_moment_ago(paths: Paths, tree: Path) -> None:
+    store = InMemoryStore()
+    owner = OwnedHivemind(paths=paths, config=CONFIG, store=store, index=InMemoryIndex())
+    talk = Talk(paths, tree)
+    talk.says("add left-pad")
+    talk.runs("npm install left-pad")
+    talk.replies()
+    talk.says("no, we use pnpm here, never npm")
+    talk.ends()
+    plan = owner.call("codify", {"dry_run": True})
+    assert [one["quote"] for one in plan["lessons"]] == ["no, we use pnpm here, never npm"]
+    assert store.count(SkillRevision) == 0
+    owner.close()
 
 
 def test_a_provider_that_rests_is_told_and_asked_again_when_a_person_says_so(
