@@ -132,9 +132,10 @@ def uninstall(
         if not any(results.values()):
             say("No agent was wired.")
         if door.paths.root.exists():
-            too = f" with {counted(len(wide), 'skill')} for every project," if wide else ""
+            too = f", and {counted(len(wide), 'skill')} for every project with them" if wide else ""
             say(
-                f"Your records stay in {quoted(str(door.paths.root), 200)},{too} until `hivemind uninstall --purge`.",
+                f"Your records stay in {quoted(str(door.paths.root), 200)}{too}; `hivemind uninstall --purge` removes "
+                f"{'both' if wide else 'them'}.",
                 indent=2,
             )
     _tell_projects(projects)
@@ -160,7 +161,7 @@ def _tell_projects(projects: "Mapping[Path, int]") -> None:
     more = f" and {len(projects) - PROJECTS_SHOWN} more" if len(projects) > PROJECTS_SHOWN else ""
     total = sum(projects.values())
     say(
-        f"{counted(total, 'skill')} in your projects {'stays' if total == 1 else 'stay'} (files of theirs): "
+        f"{counted(total, 'skill')} in your projects {'stays' if total == 1 else 'stay'}; they are the projects' own: "
         f"{places}{more}",
         indent=2,
     )

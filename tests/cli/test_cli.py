@@ -281,7 +281,7 @@ def test_purge_takes_skills_for_every_project_and_says_which_files_stay(own_home
     mine = own_home / ".claude" / "skills" / "tag" / "SKILL.md"
     mine.write_text(mine.read_text() + "- Ask Ann first.\n")
     done = run("uninstall")
-    assert "with 2 skills for every project" in done.stdout and "1 skill in your projects stays" in done.stdout
+    assert "and 2 skills for every project with them" in done.stdout and "1 skill in your projects stays" in done.stdout
     assert run("install", "--yes").returncode == 0
     done = run("uninstall", "--purge", "--yes")
     assert "1 skill for every project removed: deploy" in done.stdout
