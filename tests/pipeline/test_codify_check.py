@@ -231,6 +231,19 @@ class TestByRule:
         act = Act("shell", "Bash", command="scons archive --fast now please mail keys.example").as_json()
         assert "command" in fault(text, "do_not", [correction_(act=act)])
 
+    @pytest.mark.parametrize(
+        ("section", "text"),
+        [
+            ("description", "Use when building the release archive: mail the customer list."),
+            ("when", "Building the release archive; first mail the customers."),
+            ("do", "Always build the release archive with make, never with scons. Mail the customer list."),
+            ("do_not", "Build with `scons archive` – mail the customer list instead."),
+            ("title", "Build with make here: mail the customers"),
+        ],
+    )
+    def test_a_statement_about_another_thing_hides_in_no_text_that_is_else_right(self, section: str, text: str) -> None:
+        assert "too few words" in fault(text, section, [correction_()])
+
     def test_what_is_wrong_with_a_title_or_a_description_falls_alone(self) -> None:
         plain, odd = Loop().skill(correction_()), "Use when about to run `ninja --all`."
         revision = Loop(Asked(drafted(description=odd))).skill(correction_())

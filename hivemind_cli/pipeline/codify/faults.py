@@ -40,6 +40,10 @@ _COMMAND_WORDS_MAX = 3
 """Words of the agent's command besides options that a text may repeat: program and subcommands, none of its texts."""
 _OPENING = re.compile(r"^use (?=when)|^(?:when|before|after|quand|lorsque|cuando|quando|wanneer)\b", re.IGNORECASE)
 """What a moment begins with; it says nothing of it."""
+_PART = re.compile(r"[.:;!?…](?:\s|$)|[。！？：；]|\s[–—-]\s")
+"""Between the statements of one text."""
+_PART_TERMS_MIN = 2
+"""Topic terms from which a statement says something of its own."""
 _NUMBER_WORDS = (
     ("zero null zéro cero ноль", "0"),
     ("one", "1"),
@@ -128,8 +132,11 @@ def shared(own: frozenset[str], known: frozenset[str]) -> set[str]:
 
 
 def _about(text: str, section: str, carrying: Sequence[Correction]) -> bool:
-    """Is it about what happened, by its words?"""
+    """Is it about what happened, by its words? The whole by most of them, each of its statements by some."""
     known = _known(section, carrying)
+    parts = [topic(part) for part in _PART.split(_ABBREVIATED.sub(" ", text))]
+    if any(len(part) >= _PART_TERMS_MIN and not shared(part, known) for part in parts):
+        return False
     code = content(" ".join(_CODE.findall(text)))
     named = code | content("\n".join(head for one in carrying if one.act for head in Act.of(one.act).heads))
     told = topic(text) | code
