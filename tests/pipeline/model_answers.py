@@ -5,7 +5,7 @@ may rank better there than elsewhere. model_answers.jsonl, each line one skill a
 
     lesson   id of the lesson
     wording  first: written before the model knew by which rules its lines are judged; second: later, by other habits
-    draft    its words; the lines by section
+    draft    its words; the lines by section; description_again: as it wrote it for the prompt's third version
     check    the words that the model, asked to check, found to carry each text (null: none); without it, all of them
 """
 
@@ -32,7 +32,7 @@ class Remembered:
 
     def __init__(self, wording: str, said: dict[str, str]) -> None:
         """`said`: lesson -> the person's words."""
-        self._of = {said[one["lesson"]]: one for one in ANSWERS if one["wording"] == wording}
+        self._of = {said[one["lesson"]]: one for one in answers(wording)}
 
     def available(self) -> str:
         return ""
@@ -45,6 +45,14 @@ class Remembered:
             raise ProviderError("It was never asked that.")
         given = _drafted(answer["draft"]) if request.purpose == "codify" else _checked(answer, shown)
         return Scripted([given]).complete(request)
+
+
+def answers(wording: str) -> list[dict[str, Any]]:
+    """Those of one wording; `again`: the first, with the descriptions for the newer prompt."""
+    found = [one for one in ANSWERS if one["wording"] == ("first" if wording == "again" else wording)]
+    if wording != "again":
+        return found
+    return [one | {"draft": one["draft"] | {"description": one["draft"]["description_again"]}} for one in found]
 
 
 def texts(draft: dict[str, Any]) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from hivemind_cli.core.acts import Act
 from hivemind_cli.core.records import Correction, SkillRevision
 from tests.app.next_time import LESSONS
 from tests.pipeline.codify_loop import Loop, correction_
-from tests.pipeline.model_answers import ANSWERS, Remembered, lost, texts
+from tests.pipeline.model_answers import ANSWERS, Remembered, answers, lost, texts
 from tests.pipeline.skill_claims import broken
 
 OF = {lesson["id"]: lesson for lesson in LESSONS}
@@ -29,22 +29,22 @@ def told(lesson: dict[str, Any]) -> Correction:
     return correction_(quote=lesson["said"], task=lesson["task"], act=done, recurrence_key=lesson["id"])
 
 
-def skill_of(answer: dict[str, Any]) -> SkillRevision:
+def skill_of(answer: dict[str, Any], wording: str) -> SkillRevision:
     lesson = OF[answer["lesson"]]
     one = told(lesson)
-    skill = Loop(Remembered(answer["wording"], SAID)).skill(one)
+    skill = Loop(Remembered(wording, SAID)).skill(one)
     assert broken(skill, {one.id: one}) == []
     return skill
 
 
-@pytest.mark.parametrize("wording", ["first", "second"])
+@pytest.mark.parametrize("wording", ["first", "second", "again"])
 def test_nine_in_ten_texts_that_a_model_wrote_stand_in_the_skills(wording: str) -> None:
-    answers = [one for one in ANSWERS if one["wording"] == wording]
-    skills = {one["lesson"]: skill_of(one) for one in answers}
+    given = answers(wording)
+    skills = {one["lesson"]: skill_of(one, wording) for one in given}
     assert {skill.drafter for skill in skills.values()} == {"remembered/script"}
-    gone = [(one["lesson"], *text) for one in answers for text in lost(one["draft"], skills[one["lesson"]])]
-    whole = sum(len(texts(one["draft"])) for one in answers)
-    print(f"\n{wording} wording: {whole - len(gone)} of {whole} texts stand, {len(answers)} drafts")
+    gone = [(one["lesson"], *text) for one in given for text in lost(one["draft"], skills[one["lesson"]])]
+    whole = sum(len(texts(one["draft"])) for one in given)
+    print(f"\n{wording} wording: {whole - len(gone)} of {whole} texts stand, {len(given)} drafts")
     for lesson, section, text in gone:
         print(f"  {lesson}, {section}: {text}")
     assert len(gone) <= 0.1 * whole
