@@ -193,6 +193,22 @@ class TestHold:
         held = [room.call(BRING).held for _ in range(4)]
         assert held == [True, False, False, False]
 
+    @pytest.mark.parametrize(
+        ("words", "later", "held"),
+        [
+            ("no, use bring again, never lift", True, False),
+            ("no, use bring again, never lift", False, True),
+            ("no, lift before each release", True, True),
+        ],
+    )
+    def test_what_a_person_asked_for_since_is_not_held_against_them(self, words: str, later: bool, held: bool) -> None:
+        lift = Act(SHELL, "Bash", command="lift module").as_json()
+        memo = document("c9", kind="memo", version=0, rule=words, acts=(lift,), occurred_at_ms=2000 if later else 0)
+        room = Room(corrected(rule="Use lift, never bring.\n`bring …`", occurred_at_ms=1000), memo)
+        assert room.call(BRING).held is held
+        if not held:
+            assert decisions(room.call(BRING)) == {"sk1": "said otherwise since"} and not room.call(BRING).text
+
     def test_a_skill_does_not_hold_again_what_its_memo_held(self) -> None:
         room = Room(corrected(origin=("c1", "e1")))
         room.given = {"hold:c1", "c1@0"}

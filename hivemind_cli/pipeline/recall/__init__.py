@@ -97,7 +97,10 @@ def _at_call(
     book: ActBook,
     clean: Callable[[Document], bool],
 ) -> Decision:
-    same = by_act(act, book.near(act, ask.scope))
+    known = by_act(act, book.near(act, ask.scope))
+    same = [one for one in known if not book.overruled(one.document, ask.scope)]
+    if known and not same:  # the person's last word counts, until they have decided which of the two holds
+        return Decision(tuple(_candidate(one, "said otherwise since") for one in known))
     may_hold = config.hold == "once" and ask.may_hold and not any(_was_held(one.document, ask) for one in same)
     for scored in same:
         document = scored.document

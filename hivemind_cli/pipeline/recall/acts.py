@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from hivemind_cli.core.acts import Act
 from hivemind_cli.index.base import Document, Scope
 from hivemind_cli.index.matching import act_keys
+from hivemind_cli.pipeline.wording import Polarity, opposite
 
 
 class ActBook:
@@ -12,7 +13,10 @@ class ActBook:
 
     def __init__(self, documents: Iterable[Document] = ()) -> None:
         self._pages: dict[str, list[Document]] = {}
+        self._memos: list[Document] = []
         for document in documents:
+            if document.kind == "memo":
+                self._memos.append(document)
             for value in document.acts:
                 for key in act_keys(Act.of(value))[:1]:
                     self._pages.setdefault(key, []).append(document)
@@ -25,3 +29,14 @@ class ActBook:
                 if document.workspace_id == scope.workspace_id and document.project_id in ("", scope.project_id):
                     found[document.id] = document
         return list(found.values())
+
+    def overruled(self, document: Document, scope: Scope) -> bool:
+        """Did a person ask for the opposite in `scope` later, which no skill says yet?"""
+        rules = [Polarity.of(line) for line in document.rule.split("\n") if not line.startswith("`")]
+        return any(
+            opposite(rule, Polarity.of(memo.rule))
+            for memo in self._memos
+            if memo.occurred_at_ms > document.occurred_at_ms
+            and (memo.workspace_id, memo.project_id) == (scope.workspace_id, scope.project_id)
+            for rule in rules
+        )
