@@ -71,6 +71,9 @@ class TestSecondCall:
         [
             ("we  BUILD with make", True),
             ("“We build with make here”", True),
+            ("we build ... make here", True),
+            ("make here ... we build", False),  # in another order
+            ("build […] with a stick", False),
             ("never with scons", False),  # it stands there, and says nothing of this line
             ("we always build with make", False),
             ("scons archive --fast", False),  # what the agent did carries nothing

@@ -28,6 +28,7 @@ PURPOSE = "check"
 CARRIED = "carried"
 TEXT_CHARS_MAX = 1500
 """Of each text of a correction that a model is shown."""
+_LEFT_OUT = re.compile(r"\s*(?:\[?(?:\.{3}|…)]?)\s*")
 _MATTERS = ("when", "title", "description", "name")
 """What names the moment or the matter: what was asked for may carry it too."""
 
@@ -155,10 +156,21 @@ def _stand(words: str, claim: _Claim) -> bool:
         places += [own_words(one.task) for one in claim.carrying]
     plain = [_plain(text) for text in places]
     whole = any(wanted == text.strip(" .…\"'`") for text in plain)
-    if not wanted or not (whole or (content(wanted) and any(wanted in text for text in plain))):
+    if not wanted or not (whole or (content(wanted) and any(_stands(wanted, text) for text in plain))):
         return False
     told = content(claim.text)  # what was not to be done, and when, may be told by the act alone
     return claim.section in ("do_not", *_MATTERS) or not content(wanted) or bool(shared(told, content(wanted)))
+
+
+def _stands(wanted: str, text: str) -> bool:
+    """Does it stand there, or each of its pieces in order, where it leaves something out?"""
+    at = 0
+    for piece in filter(None, _LEFT_OUT.split(wanted)):
+        found = text.find(piece, at)
+        if found < 0 or not content(piece):
+            return False
+        at = found + len(piece)
+    return True
 
 
 def _plain(text: str) -> str:
