@@ -31,26 +31,26 @@ class Estimate:
     tokens_in: int
     tokens_out: int
     cost_usd: float
-    """At the published prices of Anthropic's API; what a host's own program asks for is not known before."""
+    """About; 0 for a provider that tells no price."""
     provider: str
 
 
 def estimate(store: Store, judge: "Judge | None", config: Config, *, limit: int) -> Estimate:
     """What judging the newest `limit` unsure turns would take. ProviderError: there is no judge."""
-    from hivemind_cli.llm.prices import MODEL, cost_usd
+    from hivemind_cli.app.estimating import listed
+    from hivemind_cli.llm.prices import priced
     from hivemind_cli.pipeline.judge_prompt import batches, tokens_of
 
     there = _there(judge, config)
     turns = there.pending(store, limit)
     tokens_in, tokens_out = tokens_of(turns)
-    cost = cost_usd(config.llm.model or MODEL, fresh=tokens_in, written=0, read=0, out=tokens_out)
     return Estimate(
         turns=len(turns),
         calls=len(list(batches(turns))),
         calls_left=there.calls_left(store),
         tokens_in=tokens_in,
         tokens_out=tokens_out,
-        cost_usd=round(cost, 4),
+        cost_usd=round(priced(listed(there.provider), tokens_in, tokens_out), 4),
         provider=there.provider.name,
     )
 

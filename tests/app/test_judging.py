@@ -21,6 +21,7 @@ from hivemind_cli.index.inmemory import InMemoryIndex
 from hivemind_cli.llm import Setting
 from hivemind_cli.llm.base import Request
 from hivemind_cli.llm.meter import Metered
+from hivemind_cli.llm.prices import DEAREST, priced
 from hivemind_cli.llm.scripted import Answer, Scripted
 from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.detect import turn_at
@@ -245,7 +246,8 @@ def test_a_dry_run_says_what_it_takes_and_asks_nobody(told: Callable[..., Told])
     waiting = told(says("correction"))
     found = waiting.owner.call("judge", {"dry_run": True, "limit": 10})
     assert (found["turns"], found["calls"], found["provider"]) == (1, 1, "scripted")
-    assert found["tokens_in"] > 100 and 0 < found["cost_usd"] < 0.01
+    priced_as_run = round(priced(DEAREST, found["tokens_in"], found["tokens_out"]), 4)
+    assert found["tokens_in"] > 100 and 0 < found["cost_usd"] == priced_as_run
     assert waiting.script.requests == []
 
 
