@@ -139,6 +139,13 @@ class TestPrompt:
         assert decisions(room.ask(event_id="e7")) == {"c1": "own correction"}
         assert room.ask(event_id="e8").text
 
+    def test_of_two_opposite_words_the_later_is_told_alone(self) -> None:
+        words = "never lift the module with care, drop it"
+        memo = document("c9", kind="memo", version=0, rule=words, text=words, occurred_at_ms=2000)
+        room = Room(document(rule="always lift the module with care, never drop it", occurred_at_ms=1000), memo)
+        said = decisions(room.ask())
+        assert said["sk1"] == "said otherwise since" and RULE not in room.ask().text
+
     def test_switched_off_it_is_silent(self) -> None:
         assert Room(document(), enabled=False).ask() == Decision()
 

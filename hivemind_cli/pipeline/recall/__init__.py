@@ -24,6 +24,9 @@ from hivemind_cli.index.matching import (
 )
 from hivemind_cli.pipeline.recall.acts import ActBook
 
+OVERRULED = "said otherwise since"
+"""A person asked for the opposite later; what they say last counts until they decide."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
@@ -75,7 +78,7 @@ def decide(
     if ask.act is not None:
         return _at_call(ask, ask.act, index, config, weights, book, clean)
     found = by_words(content(ask.query), candidate_documents(index, ask.query, ask.scope), weights)
-    return _choose(found, ask, config, config.applies_min)
+    return _choose(found, ask, config, config.applies_min, book)
 
 
 def said_before(index: Index, scope: Scope, given: Collection[str], config: RecallConfig) -> Decision:
@@ -100,7 +103,7 @@ def _at_call(
     known = by_act(act, book.near(act, ask.scope))
     same = [one for one in known if not book.overruled(one.document, ask.scope)]
     if known and not same:  # the person's last word counts, until they have decided which of the two holds
-        return Decision(tuple(_candidate(one, "said otherwise since") for one in known))
+        return Decision(tuple(_candidate(one, OVERRULED) for one in known))
     may_hold = config.hold == "once" and ask.may_hold and not any(_was_held(one.document, ask) for one in same)
     for scored in same:
         document = scored.document
@@ -115,13 +118,15 @@ def _at_call(
                 given=(f"hold:{document.id}", f"{document.id}@{document.version}"),
             )
     if same:
-        return _choose(same, ask, replace(config, margin_min=0.0), config.applies_min)  # each fits: no doubt to weigh
+        return _choose(
+            same, ask, replace(config, margin_min=0.0), config.applies_min, book
+        )  # each fits: no doubt to weigh
     query = call_query(act)
     found = by_words(content(query), candidate_documents(index, query, ask.scope), weights)
-    return _choose(found, ask, config, call_applies_min(config.applies_min))
+    return _choose(found, ask, config, call_applies_min(config.applies_min), book)
 
 
-def _choose(found: Sequence[Scored], ask: Ask, config: RecallConfig, applies_min: float) -> Decision:
+def _choose(found: Sequence[Scored], ask: Ask, config: RecallConfig, applies_min: float, book: ActBook) -> Decision:
     """Abstain by score, by repetition, by budget, and by margin to what the budget leaves out."""
     decisions: list[str] = []
     keys: set[str] = set()
@@ -138,12 +143,14 @@ def _choose(found: Sequence[Scored], ask: Ask, config: RecallConfig, applies_min
             decision = "repeated"
         elif keys & set(document.recurrence_keys):
             decision = "same lesson"
+        elif book.overruled(document, ask.scope):
+            decision = OVERRULED
         elif len(chosen) >= config.limit:
             decision = "over budget"
             rest = max(rest, scored.score)
         else:
             chosen.append(scored)
-        if decision != "below threshold":
+        if decision not in ("below threshold", OVERRULED):
             keys.update(key for key in document.recurrence_keys if key)
         decisions.append(decision)
     said = [scored.document for scored in chosen if not rest or scored.score - rest >= config.margin_min]
