@@ -114,11 +114,11 @@ def _receipts(calls: "list[LLMCall]", door: Door) -> None:
 
     names = {skill.skill_id: skill.name for skill in current_skills(door.store)}
     for call in calls:
-        about = f" {quoted(names.get(call.subject, call.subject), 64)}" if call.subject else ""
+        about = f" {quoted(names.get(call.subject, call.subject), 64)}," if call.subject else ""
         model = f"{call.provider}/{call.model}" if call.model else call.provider
         result = "[green]ok[/]" if call.result == OK else f"[red]{quoted(call.result, 200)}[/]"
         say(
-            f"{call.occurred_at.astimezone():%Y-%m-%d %H:%M:%S}  {_usd(call.cost_usd)}  {call.purpose:<7}{about}, "
+            f"{call.occurred_at.astimezone():%Y-%m-%d %H:%M:%S}  {_usd(call.cost_usd)}  {call.purpose:<7}{about} "
             f"{quoted(model, 60)}: {call.tokens_in:,} in, {call.tokens_out:,} out, {call.latency_ms / 1000:.1f} s  "
             f"{result}",
             indent=4,
