@@ -14,6 +14,7 @@ from hivemind_cli.core.records import (
     Notice,
     Recall,
     Record,
+    SkillCheck,
     SkillLine,
     SkillRevision,
     SkillState,
@@ -55,6 +56,7 @@ def fallout(
     revisions: Iterable[SkillRevision],
     skips: Iterable[GateSkip],
     notices: Iterable[Notice],
+    checks: Iterable[SkillCheck],
 ) -> Fallout:
     """What rests on the corrections `gone`, deleted at `at`.
 
@@ -73,6 +75,7 @@ def fallout(
         if history[-1] in lost:
             added.append(_successor([one for one in history if one not in lost], history[-1], at))
     skills = {one.skill_id for one in fallen}
+    versions = {(one.skill_id, one.version) for one in fallen}
     names = {one.name for one in fallen}
     told = [
         one.id
@@ -85,12 +88,15 @@ def fallout(
         SkillRevision: [one.id for one in fallen],
         GateSkip: [one.id for one in skips if not set(one.correction_ids).isdisjoint(gone)],
         Notice: told,
+        SkillCheck: [one.id for one in checks if (one.skill_id, one.version) in versions or cites(one, gone)],
     }
     return Fallout({kind: ids for kind, ids in deleted.items() if ids}, added, frozenset(skills))
 
 
 def cites(record: Record, gone: Collection[str]) -> bool:
-    """Does this revision or skip rest on one of the corrections `gone`?"""
+    """Does this revision or skip rest on one of the corrections `gone`, or was its moment replayed in this check?"""
+    if isinstance(record, SkillCheck):
+        return record.figures.get("correction_id") in gone
     if isinstance(record, GateSkip):
         return any(one in gone for one in record.correction_ids)
     return isinstance(record, SkillRevision) and any(

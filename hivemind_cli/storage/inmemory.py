@@ -17,6 +17,7 @@ from hivemind_cli.core.records import (
     Outcome,
     Recall,
     Record,
+    SkillCheck,
     SkillRevision,
 )
 from hivemind_cli.storage.admission import Known, admit, checked_tombstone, cursor_moved
@@ -133,6 +134,7 @@ class InMemoryStore:
                 revisions=[row.record for row in self.find(SkillRevision)],
                 skips=[row.record for row in self.find(GateSkip)],
                 notices=[row.record for row in self.find(Notice)],
+                checks=[row.record for row in self.find(SkillCheck)],
             )
             for fallen_kind, ids in fallen.deleted.items():
                 deleted += self._delete(fallen_kind, self.find(fallen_kind, id=ids))

@@ -14,6 +14,7 @@ from hivemind_cli.core.records import (
     Outcome,
     Recall,
     Record,
+    SkillCheck,
     SkillRevision,
     Tombstone,
 )
@@ -85,6 +86,7 @@ class Transaction:
             revisions=self._all(SkillRevision),
             skips=self._all(GateSkip),
             notices=self._all(Notice),
+            checks=self._all(SkillCheck),
         )
         for fallen_kind, ids in fallen.deleted.items():
             deleted += self._delete(fallen_kind, "id IN (SELECT unnest(?::VARCHAR[]))", [ids])

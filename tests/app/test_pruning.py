@@ -24,6 +24,7 @@ from hivemind_cli.core.records import (
     Moment,
     Notice,
     Recall,
+    SkillCheck,
     SkillRevision,
     SkillState,
 )
@@ -72,6 +73,19 @@ def revision(version: int, lessons: list[Correction], **changes: Any) -> SkillRe
     return replace(made, **(known | changes))
 
 
+def replay_(id: str, skill_id: str, moment: Correction, did: str) -> SkillCheck:
+    return SkillCheck(
+        id=id,
+        workspace_id="default",
+        project_id="p1",
+        occurred_at=START,
+        skill_id=skill_id,
+        version=1,
+        kind="replay",
+        figures={"correction_id": moment.id, "answers": [{"did": f"Bash: {did}"}]},
+    )
+
+
 def words_in(path: Path) -> str:
     """All that any table holds, in small letters."""
     with duckdb.connect(path, read_only=True) as raw:
@@ -115,7 +129,12 @@ def test_no_table_holds_a_word_of_a_pruned_session(paths: Paths, tree: Path, hiv
         for n, subject in enumerate((mine.name, mine.skill_id, f"{mine.skill_id}@1", "deploy"))
     ]
     said = judgement_(one, by="a/b", reason=f"it says {SECRET}")
-    hive.store.append([one, said, other, mine, *shared, heard, skip, *notices])
+    replayed = [
+        replay_("k0", mine.skill_id, one, SECRET),
+        replay_("k1", "sk_1ABCDEFGH", one, SECRET),
+        replay_("k2", "sk_1ABCDEFGH", other, "rsync"),
+    ]
+    hive.store.append([one, said, other, mine, *shared, heard, skip, *notices, *replayed])
     hive.store.append([replace(outcome(1, "r1"), subject_id="c1")])
     prune_session(hive.store, "claude", talk.id, NOW)
     hive.call("forget", {"host": "claude", "session_id": talk.id})
@@ -128,6 +147,7 @@ def test_no_table_holds_a_word_of_a_pruned_session(paths: Paths, tree: Path, hiv
     assert "rsync" in left.trigger
     assert history_of(hive.store, left.skill_id)[0].id == "v1"
     assert hive.store.count(Event) == hive.store.count(GateSkip) == 0
+    assert [row.record.id for row in hive.store.find(SkillCheck)] == ["k2"]
     hive.close()
     assert SECRET not in words_in(paths.database)
 
@@ -217,6 +237,7 @@ def test_what_a_codify_under_way_makes_of_it_comes_too_late() -> None:
     told = Notice(id="n", workspace_id="default", occurred_at=START, about="published", text=SECRET, subject=late.name)
     store.prune("claude", "s1", tombstone())
     assert store.commit("codify", [late, told], cursor_from=0, cursor_to=1) == 0
+    assert store.append([replay_("k", late.skill_id, one, SECRET)]) == 0
     assert store.append([one, lesson(2, "s1", SECRET)]) == 0
 
 

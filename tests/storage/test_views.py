@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from hivemind_cli.core.records import CorrectionKind, Record, SaidKind, SkillState
+from hivemind_cli.core.records import CorrectionKind, Record, SaidKind, SkillCheck, SkillState
 from hivemind_cli.pipeline import judged
 from hivemind_cli.storage.duckdb import DuckDBStore
 from hivemind_cli.storage.migrate import migrations
@@ -264,3 +264,33 @@ def test_workspaces_are_apart(tmp_path: Path) -> None:
     with duckdb.connect(path, read_only=True) as connection:
         assert connection.execute("SELECT count(*) FROM recurring_corrections").fetchall() == [(0,)]
         assert rows(connection, "workspace_id, corrections", "corrections_by_kind") == [("default", 1), ("other", 1)]
+
+
+def test_a_skill_is_shown_with_what_narrows_it_and_how_its_newest_tests_went(tmp_path: Path) -> None:
+    moments = ({"expect": "fire", "at": "prompt", "id": "c1"}, {"expect": "silent", "at": "prompt", "id": "e1"})
+    first = revision(1, SkillState.LIVE, START)
+    second = replace(
+        revision(2, SkillState.LIVE, START), moments=moments, applies={"tools": ["make"]}, relations={"adds_to": "s"}
+    )
+    checks = [
+        SkillCheck(
+            id=f"k{n}",
+            workspace_id=first.workspace_id,
+            project_id=first.project_id,
+            occurred_at=START,
+            skill_id=first.skill_id,
+            version=version,
+            kind=kind,
+            passed=passed,
+        )
+        for n, (version, kind, passed) in enumerate(
+            [(1, "moments", True), (2, "moments", True), (2, "moments", False), (2, "replay", True)]
+        )
+    ]
+    with DuckDBStore(tmp_path / "h.duckdb") as store:
+        store.append([first, second, *checks])
+    with duckdb.connect(tmp_path / "h.duckdb", read_only=True) as raw:
+        found = raw.execute("SELECT version, moments, passed, applies, relations FROM skills").fetchall()
+        counted = raw.execute("SELECT kind, count(*) FROM skill_checks GROUP BY kind ORDER BY kind").fetchall()
+    assert found == [(2, 2, False, '{"tools":["make"]}', '{"adds_to":"s"}')]
+    assert counted == [("moments", 3), ("replay", 1)]
