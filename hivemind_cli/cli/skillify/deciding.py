@@ -114,7 +114,8 @@ def _change(name: str, json: bool, change: "Callable[[Store, SkillRevision, date
         return
     for one in made:
         why = one.reason.replace(f" {skillset.BY_PERSON}", "", 1)  # who runs the command knows
-        say(f"{one.name} v{one.version} is {one.state.value} ({quoted(why, 200)}).", indent=2)
+        because = "" if why == one.state.value else f" ({quoted(why, 200)})"
+        say(f"{one.name} v{one.version} is {one.state.value}{because}.", indent=2)
     note(f"`hivemind skillify {_way_back(made[0])} {made[0].name}` {quoted(_WAYS[_way_back(made[0])])}.", indent=2)
     for trouble in reviewing.left_in_the_way(door.store, made):
         note(f"[yellow]![/] {quoted(trouble, 300)}", indent=2)
