@@ -66,6 +66,8 @@ _WORDS = {  # sv also serves Danish and Norwegian
 BY_LANGUAGE: dict[str, frozenset[str]] = {
     language: frozenset(words.split()) for language, words in _WORDS.items() if language != "feedback"
 }
-STOPWORDS: frozenset[str] = frozenset(stem(word) for words in BY_LANGUAGE.values() for word in words)
+_NAMES = frozenset({"jest"})
+"""Function words of one language that are names of tools in all: "use vitest, not jest" is about jest."""
+STOPWORDS: frozenset[str] = frozenset(stem(word) for words in BY_LANGUAGE.values() for word in words) - _NAMES
 FEEDBACK: frozenset[str] = frozenset(stem(word) for word in _WORDS["feedback"].split())
 """Words that make a sentence a rule: a rule needs them, but no call follows it by holding one of them."""

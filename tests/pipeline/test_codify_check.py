@@ -172,6 +172,7 @@ class TestByRule:
             ("don't touch the vendor folder", "do", "Touch the vendor folder."),
             ("nie die alten Berichte löschen", "do", "Die alten Berichte löschen."),
             ("errors go through fault, don't return bare strings from handlers", "do", "Return bare strings."),
+            ("use vitest here, not jest", "do", "Use jest."),
             ("never delete release branches on the remote", "do_not", "Keep release branches on the remote."),
             ("put new variables into .env.example and nowhere else", "do_not", "Put variables into .env.example."),
             ("karma benutzen wir nicht mehr, nimm vitest", "do", "Nimm karma."),
