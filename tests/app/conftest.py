@@ -26,6 +26,15 @@ def tree(own_home: Path) -> Path:
 
 
 @pytest.fixture
+def clone(tree: Path, own_home: Path) -> Path:
+    """Another working tree of the same project."""
+    other = make_tree(own_home / "work" / "clone")
+    for one in (tree, other):
+        subprocess.run(["git", "-C", str(one), "remote", "add", "origin", "git@git.example:o/app.git"], check=True)
+    return other
+
+
+@pytest.fixture
 def hive(paths: Paths) -> Iterator[OwnedHivemind]:
     owner = Hivemind.own(paths, Config(), env={})
     yield owner

@@ -12,7 +12,7 @@ from hivemind_cli.app.answering import Answering
 from hivemind_cli.app.precedence import Precedence
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.paths import Paths
-from tests.app.test_publishing import skill_file, teach
+from tests.app.skill_files import skill_file, teach
 
 
 def test_it_waits_until_nobody_asks() -> None:

@@ -31,8 +31,8 @@ from hivemind_cli.core.records import (
 from hivemind_cli.skills.format import check, parse
 from hivemind_cli.storage.forgetting import is_blank
 from hivemind_cli.storage.inmemory import InMemoryStore
+from tests.app.skill_files import EDITED, edit, looks, skill_file, teach
 from tests.app.talk import Talk
-from tests.app.test_publishing import EDITED, edit, looks, skill_file, teach
 from tests.pipeline.judging_loop import judgement_
 from tests.storage.samples import START, outcome, tombstone
 
