@@ -1,5 +1,6 @@
 """stdout is data, stderr is narration; one function turns an error into advice and an exit code."""
 
+import errno
 import json
 import os
 import sys
@@ -96,6 +97,10 @@ def ago(moment: datetime | None, now: datetime | None = None) -> str:
     return "just now"
 
 
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+"""What the machine says of files, where the mistake is not ours."""
+
+
 def fail(exc: Exception) -> int:
     """Tell the person what happened, why, and what to do; the exit code."""
     if isinstance(exc, HivemindError):
@@ -107,7 +112,12 @@ def fail(exc: Exception) -> int:
     from hivemind_cli.core.paths import Paths
     from hivemind_cli.daemon.crash import report_crash
 
-    report = report_crash(Paths.from_env(os.environ), "command", exc)
+    paths = Paths.from_env(os.environ)
+    if isinstance(exc, OSError) and exc.filename and (exc.errno in REFUSED or not paths.root.exists()):
+        note(f"[bold red]{escape(str(exc.filename))} cannot be used: {escape(exc.strerror or str(exc))}.[/]")
+        note("See that it is there, that you may read and write it, and that the disk has room.")
+        return 1
+    report = report_crash(paths, "command", exc)
     note(f"[bold red]hivemind made a mistake of its own: {escape(repr(exc))[:300]}[/]")
     if report:
         note(f"The report is in {escape(str(report))}; please attach it to an issue.")

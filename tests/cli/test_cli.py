@@ -296,6 +296,16 @@ def skill_text(name: str) -> str:
     return render(revision(1, name=name, lines=(cited,)))
 
 
+@pytest.mark.parametrize(
+    "words", ["install --yes", "config set recall.limit 2", "uninstall", "uninstall --purge --yes"]
+)
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder that nobody may write in")
+def test_a_home_that_cannot_be_written_is_told_and_is_no_bug_of_ours(words: str) -> None:
+    done = run(*words.split(), HOME="/proc/nobody", HIVEMIND_HOME="")
+    assert done.returncode == 1 and "mistake of its own" not in done.stderr
+    assert "/proc/nobody cannot be used" in done.stderr and "may read and write it" in done.stderr
+
+
 def test_a_client_that_still_runs_the_hook_wakes_nothing_after_uninstall(own_home: Path) -> None:
     paths = Paths.from_env(os.environ)
     (own_home / ".claude").mkdir()
