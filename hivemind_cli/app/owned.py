@@ -104,26 +104,18 @@ class OwnedHivemind:
         self.model = embedder.name if embedder else ""
         """The embedding model's name."""
         self._precedence = Precedence()
-        self._codify, self._codify_history = (
-            Codify(
-                provider,
-                publish=config.codify.publish,
-                applies_min=config.recall.applies_min,
-                embedding=self.model,
-                rules=RulesFiles(store, paths).of_project,
-                pause=self._precedence.give_way,
-                history=history,
-            )
-            for history in (False, True)
-        )
+        self._codify, self._codify_history = (self._codifier(history=history) for history in (False, True))
         calls = config.llm.judge_calls_day_max
         self.judge = Judge(provider, calls_day_max=calls, clock=clock) if provider and calls else None
         self.embedder = embedder
         self.detecting = Detect(embedder)
         self._backtest = Backtest(store)
-        pause = self._precedence.give_way
         self._retests = Retests(
-            store, applies_min=config.recall.applies_min, model=self.model, clock=clock, pause=pause
+            store,
+            applies_min=config.recall.applies_min,
+            model=self.model,
+            clock=clock,
+            pause=self._precedence.give_way,
         )
         self._publishing = Publishing(paths, store, index, self._hosts, clock)
         self._intake = Intake(
@@ -148,6 +140,17 @@ class OwnedHivemind:
         self._refresh_weights()
         self._detect()
         self._index_changed()
+
+    def _codifier(self, *, history: bool) -> Codify:
+        return Codify(
+            self.provider,
+            publish=self.config.codify.publish,
+            applies_min=self.config.recall.applies_min,
+            embedding=self.model,
+            rules=RulesFiles(self.store, self.paths).of_project,
+            pause=self._precedence.give_way,
+            history=history,
+        )
 
     def _answerer(self, person: Person, kept: dict[str, str]) -> Answering:
         return Answering(
