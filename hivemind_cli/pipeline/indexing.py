@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from hivemind_cli.core.acts import Act
+from hivemind_cli.core.acts import EDIT, SHELL, Act
 from hivemind_cli.core.match import Weights, rarity
 from hivemind_cli.core.records import (
     NO_PROJECT,
@@ -156,10 +156,16 @@ def _about_the_act(correction: Correction) -> bool:
     return correction.durable is True or (bool(correction.act) and names(correction.quote, Act.of(correction.act)))
 
 
+_DID = {SHELL: "ran", EDIT: "changed"}
+"""Kind of act -> what the agent did with what is named."""
+
+
 def memo_document(correction: Correction) -> Document:
     """A provisional memo as recall sees it."""
     act = Act.of(correction.act) if correction.act else None
-    did = f", after the agent did `{act.short}`" if act and act.short and not addressed(act.short) else ""
+    did = ""
+    if act and act.short and not addressed(act.short):
+        did = f", after the agent {_DID.get(act.kind, 'did')} `{act.short}`"
     quote = " ".join(own_words(correction.quote).split())[:1200]
     return Document(
         id=correction.id,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hivemind_cli.core.acts import SHELL, Act
+from hivemind_cli.core.acts import EDIT, SHELL, Act
 from hivemind_cli.core.ids import derived_id, new_id
 from hivemind_cli.core.records import (
     Correction,
@@ -23,7 +23,7 @@ from hivemind_cli.core.records import (
 )
 from hivemind_cli.index.inmemory import InMemoryIndex
 from hivemind_cli.pipeline import indexing
-from hivemind_cli.pipeline.indexing import MEMO_SESSIONS_MAX, expire_memos, is_memo
+from hivemind_cli.pipeline.indexing import MEMO_SESSIONS_MAX, expire_memos, is_memo, memo_document
 from hivemind_cli.pipeline.judged import MODEL_YES, PASS_MIN
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.pipeline.judging_loop import judgement_
@@ -161,6 +161,18 @@ def test_a_skill_takes_the_place_of_the_memos_it_carries(loop: Loop) -> None:
     assert set(skill.origin) == {one.id, two.id, "r1", "r2"}
     assert skill.recurrence_keys == ("lesson|1", "lesson|2")
     assert skill.project_id == "p1"
+
+
+@pytest.mark.parametrize(
+    ("act", "told"),
+    [
+        (Act(SHELL, "Bash", command="bring module"), "after the agent ran `bring module`"),
+        (Act(EDIT, "Write", path="src/pear.py", text="x"), "after the agent changed `src/pear.py`"),
+        (Act("other", "mcp__db__drop"), "after the agent did `"),
+    ],
+)
+def test_a_memo_says_what_kind_of_act_it_was(act: Act, told: str) -> None:
+    assert told in memo_document(correction(act=act.as_json())).text
 
 
 def test_skill_and_correction_seen_in_one_batch_give_the_skill_alone(loop: Loop) -> None:
