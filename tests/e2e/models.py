@@ -3,16 +3,14 @@
 Loopback only. Every request is one line of the log before it is answered, without its headers: no key stands in it.
 """
 
-import contextlib
 import json
-import threading
 import uuid
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from tests.e2e.answers import Answer, Answers, schema_in_words
+from tests.e2e.serving import Handler, LoggingServer, Served
 
 MODELS_PORT = 8790
 """In a namespace of its own nobody else has it: a client's file may name it before the server is there."""
@@ -21,58 +19,27 @@ _CHAT_USAGE = {"prompt_tokens": TOKENS_IN, "completion_tokens": TOKENS_OUT, "tot
 _CHUNK = 40
 
 
-class Models:
+class Models(Served):
     """The server; `answers` decides what it says."""
 
     def __init__(self, log: Path, answers: Answers, *, port: int = 0) -> None:
-        self._server = _Server(log, answers, port)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def close(self) -> None:
-        self._server.answers.gone.set()
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(LoggingServer(log, answers, _Handler, port))
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, log: Path, answers: Answers, port: int) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
-        self.answers = answers
-        self._log, self._lock = log, threading.Lock()
-
-    def note(self, record: dict[str, Any]) -> None:
-        line = json.dumps(record, ensure_ascii=False) + "\n"
-        with self._lock, self._log.open("a", encoding="utf-8") as file:
-            file.write(line)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Stay quiet: the log has it all."""
-
+class _Handler(Handler):
     def do_GET(self) -> None:
         self.server.note({"path": self.path, "method": "GET"})
-        self._json(200, {"object": "list", "data": [], "models": []})
+        self.answer(200, {"object": "list", "data": [], "models": []})
 
     def do_POST(self) -> None:
-        body = json.loads(self._body() or b"{}")
+        body = json.loads(self.body() or b"{}")
         path = self.path.split("?")[0]
         apis = {"/responses": _Responses, "/chat/completions": _Chat, ":generateContent": _Gemini}
         apis[":streamGenerateContent"] = _GeminiStream
         api = next((apis[end] for end in apis if path.endswith(end)), None)
         if api is None:
             self.server.note({"path": self.path, "body": body})
-            self._json(404, {"error": {"message": "no such thing here"}})
+            self.answer(404, {"error": {"message": "no such thing here"}})
             return
         self._ask(api(body, path), body)
 
@@ -83,42 +50,19 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self.server.answers.to(schema) if schema else Answer(text="A side answer.")
         self.server.answers.gone.wait(answer.stall_s)
         if answer.status != 200:
-            self._json(answer.status, {"error": {"message": "no", "type": "rate_limit", "code": answer.status}})
+            self.answer(answer.status, {"error": {"message": "no", "type": "rate_limit", "code": answer.status}})
             return
         said = answer.text or json.dumps(answer.value, ensure_ascii=False)
         if not api.streams():
-            self._json(200, api.whole(said))
+            self.answer(200, api.whole(said))
             return
-        self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
-        self.send_header("connection", "close")
-        self.end_headers()
-        self.close_connection = True
+        self.begin_stream()
         try:
             for event in api.events(said):
                 self.wfile.write(event.encode())
                 self.wfile.flush()
         except (BrokenPipeError, ConnectionResetError):
-            self.server.note({"path": self.path, "gone": "the client hung up in mid-stream"})
-
-    def _json(self, status: int, value: dict[str, Any]) -> None:
-        data = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # whoever asked waits no longer
-            self.wfile.write(data)
-
-    def _body(self) -> bytes:
-        if "chunked" not in self.headers.get("transfer-encoding", ""):
-            return self.rfile.read(int(self.headers.get("content-length") or 0))
-        parts = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            parts.append(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(parts)
+            self.hung_up()
 
 
 class _API:

@@ -6,18 +6,17 @@ Requests for an answer of a given form (hivemind's own questions) are answered b
 Every request is one line of the log before it is answered.
 """
 
-import contextlib
 import json
 import re
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypedDict
 
 from tests.e2e.answers import DONE, Answer, Answers
+from tests.e2e.serving import Handler, LoggingServer, Served
 
 FAKE_KEY = "sk-ant-not-a-key"
 SIDE_TEXT = "A side answer."
@@ -75,7 +74,7 @@ class Script:
         return {"text": SPENT_TEXT}
 
 
-class Stub:
+class Stub(Served):
     """The server. `observe` is called at each request; what it returns is logged as `facts`."""
 
     def __init__(
@@ -84,54 +83,30 @@ class Stub:
         self.script = Script()
         self.answers = answers or Answers()
         self.asked = self.answers.asked
-        self._server = _Server(log, observe, self.script, self.answers)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def close(self) -> None:
-        self.answers.gone.set()
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_Server(log, observe, self.script, self.answers))
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Server(LoggingServer):
     def __init__(self, log: Path, observe: Callable[[], dict[str, Any]], script: Script, answers: Answers) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.observe, self.script, self.answers = observe, script, answers
-        self._log, self._log_lock = log, threading.Lock()
-
-    def note(self, record: dict[str, Any]) -> None:
-        """Append one line to the log."""
-        line = json.dumps({"time": time.time(), **record}, ensure_ascii=False) + "\n"
-        with self._log_lock, self._log.open("a", encoding="utf-8") as file:
-            file.write(line)
+        super().__init__(log, answers, _Handler)
+        self.observe, self.script = observe, script
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(Handler):
     server: _Server
 
-    def log_message(self, format: str, *args: Any) -> None:
-        """Stay quiet: the log has it all."""
-
     def do_HEAD(self) -> None:
-        self._answer(200, {})
+        self.answer(200, {})
 
     def do_GET(self) -> None:
         self.server.note({"path": self.path, "method": "GET"})
         if self.path.startswith("/v1/models"):
-            self._answer(200, {"data": [], "has_more": False})
+            self.answer(200, {"data": [], "has_more": False})
         else:
             self._refuse(404, "not_found_error", "no such thing here")
 
     def do_POST(self) -> None:
-        raw = self._body()
+        raw = self.body()
         path = self.path.split("?")[0]
         if FAKE_KEY not in (
             self.headers.get("x-api-key"),
@@ -141,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(401, "authentication_error", "only the fake key is served")
         elif path.endswith("/count_tokens"):
             self.server.note({"path": self.path})
-            self._answer(200, {"input_tokens": _tokens(raw)})
+            self.answer(200, {"input_tokens": _tokens(raw)})
         elif path.endswith("/messages"):
             self._message(json.loads(raw), _tokens(raw))
         else:
@@ -193,14 +168,10 @@ class _Handler(BaseHTTPRequestHandler):
         if body.get("stream"):
             self._stream(message, blocks, stop, turn)
         else:
-            self._answer(200, {**message, "content": blocks, "stop_reason": stop})
+            self.answer(200, {**message, "content": blocks, "stop_reason": stop})
 
     def _stream(self, message: dict[str, Any], blocks: list[dict[str, Any]], stop: str, turn: Turn) -> None:
-        self.send_response(200)
-        self.send_header("content-type", "text/event-stream; charset=utf-8")
-        self.send_header("connection", "close")
-        self.end_headers()
-        self.close_connection = True
+        self.begin_stream()
         try:
             self._send("message_start", message=message)
             for index, block in enumerate(blocks):
@@ -213,34 +184,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._send("message_delta", delta=delta, usage={"output_tokens": 20})
             self._send("message_stop")
         except (BrokenPipeError, ConnectionResetError):
-            self.server.note({"path": self.path, "gone": "the client hung up in mid-stream"})
+            self.hung_up()
 
     def _send(self, kind: str, **fields: Any) -> None:
         self.wfile.write(f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode())
         self.wfile.flush()
 
     def _refuse(self, status: int, kind: str, message: str) -> None:
-        self._answer(status, {"type": "error", "error": {"type": kind, "message": message}})
-
-    def _answer(self, status: int, value: dict[str, Any]) -> None:
-        data = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        if self.command != "HEAD":
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # whoever asked waits no longer
-                self.wfile.write(data)
-
-    def _body(self) -> bytes:
-        if self.headers.get("transfer-encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("content-length") or 0))
-        parts = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            parts.append(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(parts)
+        self.answer(status, {"type": "error", "error": {"type": kind, "message": message}})
 
 
 def form(body: dict[str, Any]) -> dict[str, Any] | None:
