@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 from datetime import datetime
 
-from hivemind_cli.app.reading import history_of, version_named
+from hivemind_cli.app.reading import current_skills, history_of, version_named
 from hivemind_cli.app.relations import opposed_live
 from hivemind_cli.core import redact
 from hivemind_cli.core.errors import HivemindError, VersionTaken
@@ -50,8 +50,20 @@ def accept_instead(store: Store, revision: SkillRevision, now: datetime) -> list
     accepted = accept(store, revision, now)
     if other is None:
         return [accepted]
-    why = f"retired {BY_PERSON}: {revision.name}, which contradicts it, was accepted instead"
-    return [accepted, _next(store, other, other, SkillState.RETIRED, why, now)]
+    return [accepted, _next(store, other, other, SkillState.RETIRED, _instead(revision.name), now)]
+
+
+def undo_instead(store: Store, revision: SkillRevision, now: datetime) -> list[SkillRevision]:
+    """`undo`, and what was retired when `revision` was accepted instead is in use again. Its own comes first."""
+    undone = undo(store, revision, now)
+    if undone.state is SkillState.LIVE:
+        return [undone]
+    retired = [one for one in current_skills(store, states=[SkillState.RETIRED]) if one.reason == _instead(undone.name)]
+    return [undone, *(undo(store, one, now) for one in retired)]
+
+
+def _instead(name: str) -> str:
+    return f"retired {BY_PERSON}: {name}, which contradicts it, was accepted instead"
 
 
 def reject(store: Store, revision: SkillRevision, now: datetime) -> SkillRevision:

@@ -376,6 +376,13 @@ def test_a_decision_says_what_is_now_and_how_to_take_it_back(door: Door) -> None
     assert "promote" not in run("promote", "deploy").stdout  # retired by now: nothing is tried before it is refused
 
 
+def test_undo_brings_back_what_the_accepted_skill_retired(door: Door) -> None:
+    assert "deploy v2 is retired" in run("accept", "against").stdout
+    said = run("undo", "against").stdout
+    assert "against v3 is retired" in said and "deploy v3 is live" in said
+    assert {one.name: one.state.value for one in current_skills(door.store)}["deploy"] == "live"
+
+
 def test_an_edit_is_seen_by_the_next_command_that_shows_skills(door: Door) -> None:
     assert told("promote", "deploy")["state"] == "live"
     file = door.paths.home / ".claude" / "skills" / "deploy" / "SKILL.md"

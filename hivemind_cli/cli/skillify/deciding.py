@@ -46,11 +46,11 @@ def undo(name: Name, json: Json = False) -> None:
     from hivemind_cli.app import skillset
 
     def change(store: "Store", skill: "SkillRevision", now: datetime) -> "list[SkillRevision]":
-        made = skillset.undo(store, skill, now)
+        made = skillset.undo_instead(store, skill, now)
         if skill.reason in (skillset.IN_FILE, skillset.IN_REVIEW):
             kept = f"`hivemind skillify rollback {skill.name} --to {skill.version}` brings it back."
             note(f"Version {skill.version} was your own edit; it stays in the history: {quoted(kept, 200)}")
-        return [made]
+        return made
 
     _change(name, json, change)
 
@@ -102,7 +102,8 @@ def keep(name: Name, json: Json = False) -> None:
 
 def _change(name: str, json: bool, change: "Callable[[Store, SkillRevision, datetime], list[SkillRevision]]") -> None:
     """What a person did to the files counts first; then the command; then the files follow."""
-    from hivemind_cli.app import reading, reviewing, skillset
+    from hivemind_cli.app import reading, reviewing
+    from hivemind_cli.pipeline.hand import BY_PERSON
 
     door = Door.open()
     door.ask("observe")
@@ -113,7 +114,7 @@ def _change(name: str, json: bool, change: "Callable[[Store, SkillRevision, date
         print_json(made[0])
         return
     for one in made:
-        why = one.reason.replace(f" {skillset.BY_PERSON}", "", 1)  # who runs the command knows
+        why = one.reason.replace(f" {BY_PERSON}", "", 1)  # who runs the command knows
         because = "" if why == one.state.value else f" ({quoted(why, 200)})"
         say(f"{one.name} v{one.version} is {one.state.value}{because}.", indent=2)
     note(f"`hivemind skillify {_way_back(made[0])} {made[0].name}` {quoted(_WAYS[_way_back(made[0])])}.", indent=2)
