@@ -20,8 +20,8 @@ from hivemind_cli.core.records import (
 )
 from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.codify.draft import TITLE_CHARS_MAX
-from hivemind_cli.pipeline.codify.evidence import PERSON
 from hivemind_cli.pipeline.codify.revise import beginning_with_when, rebuilt
+from hivemind_cli.pipeline.hand import PERSON
 from hivemind_cli.skills.format import without
 from hivemind_cli.storage.base import Store
 from hivemind_cli.storage.forgetting import PRUNED, blank, cites, falls, is_blank

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hivemind_cli.app.installing import installed_dirs
-from hivemind_cli.app.skillset import BY_PERSON, IN_FILE, PERSON, edited
+from hivemind_cli.app.skillset import IN_FILE, edited
 from hivemind_cli.app.tampering import touched_by_agent
 from hivemind_cli.core import redact
 from hivemind_cli.core.clock import Clock
@@ -34,6 +34,7 @@ from hivemind_cli.core.records import (
 )
 from hivemind_cli.hosts.base import Host
 from hivemind_cli.index import base as index_base
+from hivemind_cli.pipeline.hand import PERSON, by_hand, commanded
 from hivemind_cli.skills import disk, history
 from hivemind_cli.skills.format import SkillFault, parse, render
 from hivemind_cli.storage.base import Store
@@ -117,7 +118,7 @@ class Publishing:
     def _made_by_person(self, skill_id: str) -> bool:
         """Is the newest version their own edit or command? They need not be told of it."""
         rows = self._store.find(SkillRevision, skill_id=skill_id, newest_first=True, limit=1)
-        return any(row.record.reason == IN_FILE or BY_PERSON in row.record.reason for row in rows)
+        return any(by_hand(row.record) for row in rows)
 
     def _placed(self, revision: SkillRevision) -> Iterable[Notice]:
         """The skill's file where `revision` belongs, and nowhere else."""
@@ -260,7 +261,7 @@ class Publishing:
             return [replace(notice, id=derived_id(current.occurred_at, "unreadable", one.skill_id, one.text))]
         if current.reason == IN_FILE and (current.trigger, current.body) == (following.trigger, following.body):
             return []
-        if BY_PERSON in current.reason and _changed_at(one.path) <= current.occurred_at:
+        if commanded(current) and _changed_at(one.path) <= current.occurred_at:
             return [following, replace(current, id=new_id(now), version=following.version + 1, occurred_at=now)]
         return [following]
 

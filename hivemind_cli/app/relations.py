@@ -3,11 +3,8 @@
 from dataclasses import dataclass
 
 from hivemind_cli.app.reading import current_skills
-from hivemind_cli.core.records import SkillRevision, SkillState
-from hivemind_cli.pipeline.codify.standing import ADDS_TO, CONTRADICTS
+from hivemind_cli.core.records import CONTRADICTS, SkillRevision, SkillState
 from hivemind_cli.storage.base import Store
-
-__all__ = ["ADDS_TO", "CONTRADICTS", "Relation", "opposed_live", "relations"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +12,7 @@ class Relation:
     """How a skill stands to another."""
 
     kind: str
-    """CONTRADICTS, ADDS_TO."""
+    """CONTRADICTS, ADDS_TO (core/records.py)."""
     other: SkillRevision
 
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from hivemind_cli.app import decay, reading, skillset, versions
-from hivemind_cli.app.relations import CONTRADICTS, relations
+from hivemind_cli.app.relations import relations
 from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.ids import derived_id
-from hivemind_cli.core.records import Notice, SkillCheck, SkillRevision, SkillState
+from hivemind_cli.core.records import CONTRADICTS, Notice, SkillCheck, SkillRevision, SkillState
 from hivemind_cli.pipeline.codify.backtest import worded
 from hivemind_cli.skills.format import render
 from hivemind_cli.storage.base import Store

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hivemind_cli.app import reading
-from hivemind_cli.app.skillset import BY_PERSON, IN_FILE, PERSON
 from hivemind_cli.core.errors import HivemindError, VersionTaken
 from hivemind_cli.core.ids import derived_id, new_id
 from hivemind_cli.core.records import Notice, Record, SkillCheck, SkillRevision, SkillState
@@ -18,6 +17,7 @@ from hivemind_cli.pipeline.codify.backtest import Pause, no_pause, worded
 from hivemind_cli.pipeline.codify.moments import Moment, Tested
 from hivemind_cli.pipeline.codify.standing import failure_told
 from hivemind_cli.pipeline.codify.trial import KIND, Trial, Trials
+from hivemind_cli.pipeline.hand import by_hand
 from hivemind_cli.storage.base import Store
 
 __all__ = ["Failing", "Retests", "SkillTest", "by_person", "run", "try_out", "worded"]
@@ -105,7 +105,7 @@ def try_out(store: Store, revision: SkillRevision, *, applies_min: float, model:
 
 def by_person(history: Iterable[SkillRevision]) -> bool:
     """Did a person ever write, accept or bring back one of these versions? Then their word stands."""
-    return any(one.drafter == PERSON or one.reason == IN_FILE or BY_PERSON in one.reason for one in history)
+    return any(map(by_hand, history))
 
 
 class Retests:

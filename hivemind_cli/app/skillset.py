@@ -14,19 +14,15 @@ from hivemind_cli.core.errors import HivemindError, VersionTaken
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Correction, Scope, SkillRevision, SkillState
+from hivemind_cli.pipeline.hand import BY_PERSON, PERSON, REJECTED
 from hivemind_cli.skills.format import parse
 from hivemind_cli.skills.receipts import TreeReceipts
 from hivemind_cli.storage.base import Store
 from hivemind_cli.storage.forgetting import is_blank
 
-PERSON = "person"
-"""Drafter of a revision whose words a person wrote."""
 IN_FILE = "a person edited the file"
 """Reason of a revision that a person made in the file itself: where it stands so, it is not written again."""
-BY_PERSON = "by a person"
-"""In the reason of every version that a command made."""
 IN_REVIEW = f"edited {BY_PERSON} in a review"
-REJECTED = f"rejected {BY_PERSON}"
 _UNDONE = f"undone {BY_PERSON}"
 """How the reason of a version begins that an undo made: the next undo goes behind what it brought back."""
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher, unified_diff
 
 from hivemind_cli.core.records import Scope, SkillRevision, SkillState
+from hivemind_cli.pipeline.hand import by_hand
 from hivemind_cli.skills.format import sections
 
 _BULLET = re.compile(r"\s*(?:(?:[-*+]|\d{1,9}[.)])\s+)?")
 PERSONS = "a person"
-"""In the reason of every version that a person made."""
+"""`Change.by` of what a person's hand made."""
 FOR_WHOM = {Scope.PROJECT: "its project", Scope.USER: "every project", Scope.TEAM: "the team"}
 
 
@@ -59,7 +60,7 @@ def changes(history: Sequence[SkillRevision]) -> list[Change]:
     for one in history:
         old, new = Counter(readable(before)) if before else Counter(), Counter(readable(one))
         scope = FOR_WHOM[one.scope] if before and before.scope is not one.scope else ""
-        by = PERSONS if PERSONS in one.reason or one.drafter == "person" else one.drafter
+        by = PERSONS if by_hand(one) else one.drafter
         found.append(Change(one, (new - old).total(), (old - new).total(), by, scope))
         before = one
     return found

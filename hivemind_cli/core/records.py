@@ -211,6 +211,10 @@ class SkillLine:
     correction_ids: tuple[str, ...] = ()
 
 
+CONTRADICTS, ADDS_TO = "contradicts", "adds_to"
+"""Of `SkillRevision.relations`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkillRevision:
     """One version of a skill. The highest version of a skill_id is the current one."""

@@ -9,7 +9,7 @@ from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.records import GateSkip, SkillRevision, SkillState
 from hivemind_cli.llm.base import Request
 from hivemind_cli.llm.scripted import Answer
-from hivemind_cli.pipeline.codify.evidence import REJECTED
+from hivemind_cli.pipeline.hand import REJECTED, by_hand, commanded
 from tests.pipeline.codify_loop import DAY, Asked, Loop, correction_, reasons_
 from tests.pipeline.test_codify_model import drafted
 
@@ -63,6 +63,34 @@ def test_a_rejected_version_of_a_live_skill_is_not_proposed_again_at_once() -> N
     (reason,) = reasons_(loop.give(correction_(3)))
     assert first.name in reason
     assert loop.skill(correction_(4)).version == 4
+
+
+@pytest.mark.parametrize(
+    "why", ["undone by a person: version 2 back to", "rolled back by a person: version 2 to version 1"]
+)
+def test_an_undone_version_does_not_come_back_with_the_next_correction(why: str) -> None:
+    loop = Loop()
+    first = loop.skill(correction_(1))
+    second = loop.skill(correction_(2, quote="and pass -j4 to make so that it uses all cores"))
+    decided(loop, second, lines=first.lines, state=SkillState.LIVE, reason=why)
+    (reason,) = reasons_(loop.give(correction_(3)))
+    assert first.name in reason
+    assert loop.skill(correction_(4)).version == 4
+
+
+def test_what_a_person_accepted_may_grow() -> None:
+    loop = Loop()
+    first = loop.skill(correction_(1))
+    decided(loop, first, state=SkillState.LIVE, reason="accepted by a person")
+    assert loop.skill(correction_(2)).version == 3
+
+
+def test_a_models_reason_is_no_persons_decision() -> None:
+    said = drafted(reason="accepted by a person, who said it outright")
+    loop = Loop(Asked(said))
+    revision = loop.skill(correction_(1))
+    assert revision.reason.startswith("accepted by a person")
+    assert not by_hand(revision) and not commanded(revision)
 
 
 def test_a_lesson_that_a_model_refused_is_known_under_another_key_of_the_same_corrections() -> None:

@@ -25,12 +25,13 @@ from hivemind_cli.pipeline.codify import model
 from hivemind_cli.pipeline.codify.backtest import Pause, no_pause
 from hivemind_cli.pipeline.codify.check import checked, screened
 from hivemind_cli.pipeline.codify.draft import Draft
-from hivemind_cli.pipeline.codify.evidence import REJECTED, Group, Shelf, carried, groups, is_open, of_history, turns
+from hivemind_cli.pipeline.codify.evidence import Group, Shelf, carried, groups, is_open, of_history, turns
 from hivemind_cli.pipeline.codify.gate import CONFLICT, HOSTILE, KEEP, MERGE, Place, akin, immature, place, refusal
 from hivemind_cli.pipeline.codify.revise import first_revision, new_skill_id, next_revision, plain_draft
 from hivemind_cli.pipeline.codify.rules import Rules, no_rules
 from hivemind_cli.pipeline.codify.standing import BESIDE, Written, standing, told, updates_live
 from hivemind_cli.pipeline.codify.trial import Trials
+from hivemind_cli.pipeline.hand import REJECTED
 from hivemind_cli.storage.base import Row, Store
 
 __all__ = ["CODIFY", "CODIFY_HISTORY", "Codify"]

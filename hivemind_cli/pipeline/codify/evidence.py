@@ -9,16 +9,13 @@ from hivemind_cli.core.match import content
 from hivemind_cli.core.records import Correction, CorrectionKind, Event, SkillRevision, SkillState
 from hivemind_cli.core.terms import terms
 from hivemind_cli.pipeline import judged
+from hivemind_cli.pipeline.hand import by_hand
 from hivemind_cli.pipeline.spoken import forget_words, own_words
 from hivemind_cli.pipeline.wording import Polarity, opposite
 from hivemind_cli.storage.base import Row, Store
 
 NEAR_MIN = 0.6
 """Share of the shorter quote's terms that two quotes about the same act have in common to be one lesson."""
-PERSON = "person"
-"""Drafter of a version that a person wrote."""
-REJECTED = "rejected by a person"
-"""How the reason of a person's own no begins, in a review."""
 CONTRARY_MIN = 0.5
 """Share of the terms that one of two rules wants or does not want, which the other must speak of to contradict it."""
 _LOOK_BACK = 500
@@ -135,7 +132,7 @@ class Shelf:
         self._store = store
         self._current: dict[str, SkillRevision] = {}
         self._ever: dict[str, set[str]] = {}
-        self._decided: set[str] = set()
+        self._turned_down: dict[str, set[str]] = {}
         self._corrections: dict[str, Correction] = {}
         for row in store.find(SkillRevision, workspace_id=workspace_id):
             self.put(row.record)
@@ -143,11 +140,13 @@ class Shelf:
     def put(self, revision: SkillRevision) -> None:
         """Add a revision; an older version than the known one changes nothing."""
         self._ever.setdefault(revision.skill_id, set()).update(carried(revision))
-        if revision.drafter == PERSON or revision.reason.startswith(REJECTED):
-            self._decided.add(revision.skill_id)
         known = self._current.get(revision.skill_id)
-        if known is None or known.version < revision.version:
-            self._current[revision.skill_id] = revision
+        if known is not None and known.version >= revision.version:
+            return
+        self._current[revision.skill_id] = revision
+        if known is not None and by_hand(revision):
+            gone = carried(known) - carried(revision)
+            self._turned_down.setdefault(revision.skill_id, set()).update(gone)
 
     def newest(self, skill: SkillRevision) -> SkillRevision:
         """`skill` as it is by now: a person, or another stage, may have changed it while a model thought."""
@@ -172,8 +171,8 @@ class Shelf:
         return carried(skill) if is_open(skill) else self._ever[skill.skill_id]
 
     def turned_down(self, skill: SkillRevision) -> set[str]:
-        """Corrections that a version in use rested on until a person rejected it, or edited their lines away."""
-        return self._ever[skill.skill_id] - carried(skill) if skill.skill_id in self._decided else set()
+        """Corrections that a version rested on until a person rejected or undid it, or edited their lines away."""
+        return self._turned_down.get(skill.skill_id, set()) - carried(skill)
 
     def behind(self, skill: SkillRevision) -> list[Correction]:
         """As `evidence`, the corrections themselves; a pruned one is gone."""

@@ -23,6 +23,7 @@ from hivemind_cli.pipeline.codify.draft import (
 )
 from hivemind_cli.pipeline.codify.evidence import overlap
 from hivemind_cli.pipeline.codify.faults import fault, harmful, named_by, strange
+from hivemind_cli.pipeline.hand import PROMPTED
 from hivemind_cli.pipeline.spoken import addressed
 from hivemind_cli.skills.format import HEADINGS, fit_description, fit_line, valid_name
 
@@ -80,7 +81,7 @@ def ask(
         reason = ""
     if said["decision"] == "skip":
         return Opinion("skip", "", reason, None)
-    of = f"{reason.rstrip('.')} (codify prompt v{version})".strip()
+    of = f"{reason.rstrip('.')} {PROMPTED}{version})".strip()
     draft = _draft(said, evidence, beside.get(target), drafter=f"{provider.name}/{reply.model}", reason=of)
     return Opinion(said["decision"], target, reason, draft)
 

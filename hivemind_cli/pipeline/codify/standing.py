@@ -4,15 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hivemind_cli.core.ids import derived_id
-from hivemind_cli.core.records import JSON, NO_PROJECT, Notice, Record, Scope, SkillRevision, SkillState
+from hivemind_cli.core.records import (
+    ADDS_TO,
+    CONTRADICTS,
+    JSON,
+    NO_PROJECT,
+    Notice,
+    Record,
+    Scope,
+    SkillRevision,
+    SkillState,
+)
 from hivemind_cli.pipeline.codify.draft import Draft
 from hivemind_cli.pipeline.codify.evidence import is_open
 from hivemind_cli.pipeline.codify.gate import CONFLICT, MERGE, Place
 from hivemind_cli.pipeline.codify.rules import RuleLine, contradicted, said_already
 from hivemind_cli.pipeline.codify.trial import Trial
 
-CONTRADICTS, ADDS_TO = "contradicts", "adds_to"
-"""Of `SkillRevision.relations`."""
 BESIDE = "beside"
 """A Place: lines for a live skill that must wait for a person, kept as a skill of their own until then."""
 
