@@ -8,12 +8,11 @@ from pathlib import Path
 
 from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.paths import Paths
+from hivemind_cli.pipeline.hand import PERSON
 from hivemind_cli.skills import disk
 from hivemind_cli.skills.format import SkillFault, parse
 from hivemind_cli.skills.receipts import Receipt, TreeReceipts, trees
 
-PERSON = "person"
-"""Drafter of a version whose words a person wrote (app/skillset.py)."""
 THEIRS = "you wrote in it, so it is yours"
 _CITED = "<!-- hm:c_"
 

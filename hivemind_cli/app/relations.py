@@ -26,6 +26,11 @@ def relations(store: Store, revision: SkillRevision) -> list[Relation]:
 
 
 def opposed_live(store: Store, revision: SkillRevision) -> SkillRevision | None:
-    """The live skill that `revision` contradicts."""
-    opposed = (one.other for one in relations(store, revision) if one.kind == CONTRADICTS)
-    return next((one for one in opposed if one.state is SkillState.LIVE), None)
+    """The live skill that `revision` contradicts, or that contradicts it: only the later of two was told so."""
+    live = current_skills(store, states=[SkillState.LIVE])
+    opposed = {one.other.skill_id for one in relations(store, revision) if one.kind == CONTRADICTS}
+    return next((one for one in live if one.skill_id in opposed or _names(one, revision)), None)
+
+
+def _names(one: SkillRevision, other: SkillRevision) -> bool:
+    return one.skill_id != other.skill_id and one.relations.get(CONTRADICTS) == other.skill_id

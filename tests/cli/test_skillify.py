@@ -383,6 +383,12 @@ def test_undo_brings_back_what_the_accepted_skill_retired(door: Door) -> None:
     assert {one.name: one.state.value for one in current_skills(door.store)}["deploy"] == "live"
 
 
+def test_of_two_opposites_one_is_live_whichever_was_accepted_last(door: Door) -> None:
+    run("accept", "against")
+    said = run("accept", "deploy").stdout
+    assert "deploy v3 is live" in said and "against v3 is retired" in said
+
+
 def test_an_edit_is_seen_by_the_next_command_that_shows_skills(door: Door) -> None:
     assert told("promote", "deploy")["state"] == "live"
     file = door.paths.home / ".claude" / "skills" / "deploy" / "SKILL.md"
