@@ -110,13 +110,7 @@ class OwnedHivemind:
         self.embedder = embedder
         self.detecting = Detect(embedder)
         self._backtest = Backtest(store)
-        self._retests = Retests(
-            store,
-            applies_min=config.recall.applies_min,
-            model=self.model,
-            clock=clock,
-            pause=self._precedence.give_way,
-        )
+        self._retests = self._retester()
         self._publishing = Publishing(paths, store, index, self._hosts, clock)
         self._intake = Intake(
             self._spool, self._capture, store, self._hosts, clock, quarantine_days=config.capture.quarantine_days
@@ -150,6 +144,15 @@ class OwnedHivemind:
             rules=RulesFiles(self.store, self.paths).of_project,
             pause=self._precedence.give_way,
             history=history,
+        )
+
+    def _retester(self) -> Retests:
+        return Retests(
+            self.store,
+            applies_min=self.config.recall.applies_min,
+            model=self.model,
+            clock=self._clock,
+            pause=self._precedence.give_way,
         )
 
     def _answerer(self, person: Person, kept: dict[str, str]) -> Answering:
