@@ -409,6 +409,8 @@ def test_versions_are_compared_and_lines_traced(door: Door) -> None:
     assert (blamed["- A"]["version"], blamed["- more"]["version"]) == (1, 2)
     assert blamed["- more"]["corrections"][0]["quote"] == correction_(2).quote
     assert "c_c2" in run("blame", "deploy").stdout
+    log = run("log", "deploy").stdout
+    assert log.count("its lines rest on 1 more correction") == 1
     assert told("why", "deploy:2")["lines"][0]["text"] == "more"
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import console, note, print_json, quoted, row, say
+from hivemind_cli.cli.output import console, counted, note, print_json, quoted, row, say
 from hivemind_cli.cli.skillify.options import Json, Name
 
 if TYPE_CHECKING:
@@ -40,8 +40,12 @@ def log(name: Name, json: Json = False) -> None:
     if json:
         print_json([_change_json(one) for one in changes])
         return
+    behind: set[str] = set()
     for one in changes:
         revision = one.revision
+        ids = {id for line in revision.lines for id in line.correction_ids}
+        more = f"; its lines rest on {counted(len(ids - behind), 'more correction')}" if behind and ids - behind else ""
+        behind |= ids
         moved = f", from here on for {one.scope}" if one.scope and one.scope not in revision.reason else ""
         say(
             f"[bold]v{revision.version:<3}[/] {revision.occurred_at.astimezone():%Y-%m-%d %H:%M}  "
@@ -49,8 +53,8 @@ def log(name: Name, json: Json = False) -> None:
             f"[dim]by {quoted(one.by, 40)}[/]",
             indent=5,
         )
-        if revision.reason or moved:
-            say(f"     {quoted(revision.reason + moved, 200)}", indent=5)
+        if revision.reason or moved or more:
+            say(f"     {quoted(revision.reason + moved + more, 300)}", indent=5)
 
 
 def diff(
