@@ -78,6 +78,20 @@ def test_an_undone_version_does_not_come_back_with_the_next_correction(why: str)
     assert loop.skill(correction_(4)).version == 4
 
 
+def test_what_was_rejected_beside_a_live_skill_is_not_proposed_again_at_once() -> None:
+    loop = Loop(publish="review")
+    first = loop.skill(correction_(1))
+    decided(loop, first, state=SkillState.LIVE, reason="accepted by a person")
+    beside = loop.skill(correction_(2), correction_(3))
+    assert beside.skill_id != first.skill_id
+    decided(loop, beside, reason=REJECTED)
+    (reason,) = reasons_(loop.give(correction_(4)))
+    assert first.name in reason
+    assert loop.give(correction_(5)) == []
+    again = loop.skill(correction_(6))
+    assert again.state is SkillState.REVIEW and again.relations == {"adds_to": first.skill_id}
+
+
 def test_what_a_person_accepted_may_grow() -> None:
     loop = Loop()
     first = loop.skill(correction_(1))

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from hivemind_cli.core.acts import SHELL, Act
 from hivemind_cli.core.match import content
-from hivemind_cli.core.records import Correction, CorrectionKind, Event, SkillRevision, SkillState
+from hivemind_cli.core.records import ADDS_TO, Correction, CorrectionKind, Event, SkillRevision, SkillState
 from hivemind_cli.core.terms import terms
 from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.hand import by_hand
@@ -171,8 +171,13 @@ class Shelf:
         return carried(skill) if is_open(skill) else self._ever[skill.skill_id]
 
     def turned_down(self, skill: SkillRevision) -> set[str]:
-        """Corrections that a version rested on until a person rejected or undid it, or edited their lines away."""
-        return self._turned_down.get(skill.skill_id, set()) - carried(skill)
+        """Corrections that a version rested on until a person rejected or undid it, or edited their lines away.
+
+        Those too of what waited beside it, to be added to it, and was put out of use.
+        """
+        beside = (one for one in self._current.values() if one.relations.get(ADDS_TO) == skill.skill_id)
+        gone = (self._ever[one.skill_id] for one in beside if not is_open(one))
+        return self._turned_down.get(skill.skill_id, set()).union(*gone) - carried(skill)
 
     def behind(self, skill: SkillRevision) -> list[Correction]:
         """As `evidence`, the corrections themselves; a pruned one is gone."""
