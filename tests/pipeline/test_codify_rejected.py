@@ -92,6 +92,15 @@ def test_what_was_rejected_beside_a_live_skill_is_not_proposed_again_at_once() -
     assert again.state is SkillState.REVIEW and again.relations == {"adds_to": first.skill_id}
 
 
+def test_a_lesson_that_a_person_rewrote_in_the_file_waits_beside_their_words() -> None:
+    loop = Loop()
+    first = loop.skill(correction_(1))
+    mine = {"drafter": "person", "reason": "a person edited the file", "body": "# Mine\n- as I like it\n", "lines": ()}
+    decided(loop, first, state=SkillState.LIVE, **mine)
+    beside = loop.skill(correction_(2))
+    assert (beside.state, beside.relations) == (SkillState.REVIEW, {"adds_to": first.skill_id})
+
+
 def test_what_a_person_accepted_may_grow() -> None:
     loop = Loop()
     first = loop.skill(correction_(1))

@@ -167,8 +167,10 @@ class Shelf:
         return min(found, key=lambda one: order.get(one.state, 3), default=None)
 
     def evidence(self, skill: SkillRevision) -> set[str]:
-        """The corrections its lines rest on; of a skill out of use, those any version rested on, whoever edited it."""
-        return carried(skill) if is_open(skill) else self._ever[skill.skill_id]
+        """The corrections its lines rest on, or rested on till a person took them away; of one out of use, any ever."""
+        if not is_open(skill):
+            return self._ever[skill.skill_id]
+        return carried(skill) | self._turned_down.get(skill.skill_id, set())
 
     def turned_down(self, skill: SkillRevision) -> set[str]:
         """Corrections that a version rested on until a person rejected or undid it, or edited their lines away.
