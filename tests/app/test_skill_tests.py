@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def noisy(past: Past) -> SkillRevision:
     return replace(revision, tasks=("repair the customer page",))
 
 
-def retests(store: Store, **more: float) -> Retests:
+def retests(store: Store, **more: Any) -> Retests:
     return Retests(store, applies_min=0.3, model="", clock=lambda: NOW, **more)
 
 
