@@ -15,8 +15,8 @@ from hivemind_cli.pipeline.codify.phrasing import (
     leading,
     name_words,
     sentences,
-    spoken,
     title_of,
+    typed,
     without_filler,
     without_stories,
 )
@@ -174,9 +174,9 @@ def test_of_a_long_quote_stories_questions_and_quotations_are_no_lines() -> None
 
 
 def test_what_a_terminal_wrote_is_not_said() -> None:
-    pasted = "never start a second server\n```\nPort 1 is in use\n```\n$ run dev\n    at start (main.js:3)\nuse mine"
-    assert spoken(pasted) == "never start a second server\nuse mine"
-    assert spoken("$ run dev") == "$ run dev"
+    pasted = "never start a second server\n$ run dev\n    at start (main.js:3)\nuse mine"
+    assert typed(pasted) == "never start a second server\nuse mine"
+    assert typed("$ run dev") == "$ run dev"
 
 
 def test_a_line_that_goes_on_is_one_sentence() -> None:

@@ -19,10 +19,10 @@ from hivemind_cli.core.match import content
 from hivemind_cli.core.records import Correction, SkillLine
 from hivemind_cli.core.templates import template
 from hivemind_cli.llm.base import Provider, Request
-from hivemind_cli.pipeline.codify import extractive
 from hivemind_cli.pipeline.codify.draft import RULES, Draft
 from hivemind_cli.pipeline.codify.faults import shared, unsaid_link
-from hivemind_cli.pipeline.spoken import addressed, in_own_words, own_words, pasted
+from hivemind_cli.pipeline.codify.revise import plain_draft
+from hivemind_cli.pipeline.spoken import addressed, own_words, pasted
 
 PURPOSE = "check"
 CARRIED = "carried"
@@ -67,7 +67,7 @@ def checked(
     draft = replace(draft, lines=_resting_on(lines, corrections))
     if merging:
         return draft
-    plain = extractive.draft([in_own_words(one) for one in corrections])
+    plain = plain_draft(corrections)
     title = draft.title if "title" in good else plain.title
     return replace(
         draft,

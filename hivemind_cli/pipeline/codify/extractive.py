@@ -18,8 +18,8 @@ from hivemind_cli.pipeline.codify.phrasing import (
     name_words,
     refused,
     sentences,
-    spoken,
     title_of,
+    typed,
     without_filler,
     without_stories,
 )
@@ -60,7 +60,7 @@ def rule_of(correction: Correction) -> str:
 
 def _told(correction: Correction) -> str:
     """As `rule_of`, with the line breaks of the person's words."""
-    return without_filler(spoken(correction.quote).strip()) if correction.quote.strip() else rule_of(correction)
+    return without_filler(typed(correction.quote).strip()) if correction.quote.strip() else rule_of(correction)
 
 
 def lines_of(correction: Correction, *, quiet: bool = False) -> list[SkillLine]:
@@ -94,7 +94,7 @@ def _whens(correction: Correction) -> list[str]:
     """The moments of the mistake, what the agent was about to do before what it was asked."""
     act = Act.of(correction.act) if correction.act else None
     found = [f"{_VERBS.get(act.kind, 'about to use')} {_code(_named(act))}"] if act and _named(act) else []
-    task = without_filler(fit_line(spoken(correction.task)))
+    task = without_filler(fit_line(typed(correction.task)))
     if _clean(task) and len(content(task)) >= _TASK_TERMS_MIN:
         found.append(f'asked for something like "{shortened(task, _TASK_CHARS_MAX)}"')
     return found

@@ -111,7 +111,6 @@ _OPENER = re.compile(
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+|\b\S+@\S+\.\S+", re.IGNORECASE)
 _TOKEN = re.compile(r"[\w'’./~\\-]*\w[\w'’/\\-]*")
 _ELISION = re.compile(r"^(?:[dlnjmtscu]|qu|dell|all|nell|un)['’](?=\w{2})", re.IGNORECASE)
-_FENCE = re.compile(r"(?:```|~~~).*?(?:```|~~~|\Z)", re.DOTALL)
 _PASTED = re.compile(r"^\s*(?:at \S+ ?\(|❯|\$ |>>> |> |➜|\S+\.\w+:\d+|File \"|Traceback |\[?\d{4}-\d\d-\d\d[T ]\d\d:)")
 """Lines a terminal wrote."""
 
@@ -131,9 +130,12 @@ def without_filler(quote: str) -> str:
     return rest
 
 
-def spoken(quote: str) -> str:
-    """`quote` without what a program wrote, if anything is left; line breaks kept."""
-    lines = [line for line in _FENCE.sub("\n", quote).splitlines() if line.strip() and not _PASTED.match(line)]
+def typed(quote: str) -> str:
+    """`quote` without lines that a terminal wrote, if anything is left; line breaks kept.
+
+    What stands in code blocks and quotations is gone by then (`pipeline.spoken.own_words`).
+    """
+    lines = [line for line in quote.splitlines() if line.strip() and not _PASTED.match(line)]
     said = "\n".join(lines).strip()
     return said if len(content(said)) > 1 else quote
 
