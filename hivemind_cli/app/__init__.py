@@ -38,6 +38,7 @@ class Hivemind:
     ) -> "OwnedHivemind":
         """The owner, over the configured engine. StoreLocked, StoreDamaged, ConfigError."""
         from hivemind_cli.app.owned import OwnedHivemind
+        from hivemind_cli.app.sidecars import Sidecars
         from hivemind_cli.index.tantivy import TantivyIndex
         from hivemind_cli.llm.kept import Answers
         from hivemind_cli.llm.meter import Metered
@@ -69,11 +70,10 @@ class Hivemind:
                 paths=paths,
                 config=config,
                 store=store,
-                index=index,
+                sidecars=Sidecars(index, embedder=_when_loaded(paths, config, environment)),
                 provider=provider,
                 answers=answers,
                 hosts=HOSTS,
-                embedder=_when_loaded(paths, config, environment),
                 clock=clock,
             )
             opened.pop_all()

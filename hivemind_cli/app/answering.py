@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from hivemind_cli.app.backtest import Backtest
+from hivemind_cli.app.sidecars import Sidecars
 from hivemind_cli.core import redact
 from hivemind_cli.core.acts import Act
 from hivemind_cli.core.clock import Clock
@@ -23,7 +24,7 @@ from hivemind_cli.core.paths import FILE_MODE, Paths
 from hivemind_cli.core.project import identify, workspace_for
 from hivemind_cli.core.records import Event, EventKind, Moment, Outcome, Recall, Verdict
 from hivemind_cli.hosts.base import Answer, Host, Seen
-from hivemind_cli.index.base import Index, Scope
+from hivemind_cli.index.base import Scope
 from hivemind_cli.pipeline.capture import Person
 from hivemind_cli.pipeline.recall import Ask, Decision, decide, late, said_before
 from hivemind_cli.pipeline.recall.acts import ActBook
@@ -61,7 +62,7 @@ class Answering:
         paths: Paths,
         config: Config,
         store: Store,
-        index: Index,
+        sidecars: Sidecars,
         hosts: dict[str, Host],
         person: Person,
         backtest: Backtest,
@@ -78,7 +79,7 @@ class Answering:
         self._paths = paths
         self._config = config
         self._store = store
-        self._index = index
+        self._sidecars, self._index = sidecars, sidecars.index
         self._hosts = hosts
         self._person = person
         self._backtest = backtest

@@ -15,10 +15,10 @@ from hivemind_cli.app.due import codify_due
 from hivemind_cli.app.installing import installed_dirs
 from hivemind_cli.app.intake import ELSEWHERE, Intake
 from hivemind_cli.app.machine import machine_key, this_person
-from hivemind_cli.app.meaning import WhenLoaded
 from hivemind_cli.app.precedence import Precedence
 from hivemind_cli.app.publishing import Publishing
 from hivemind_cli.app.rules import RulesFiles
+from hivemind_cli.app.sidecars import Sidecars
 from hivemind_cli.app.silent import Silent
 from hivemind_cli.app.skill_tests import Retests
 from hivemind_cli.app.verbs import Verbs
@@ -33,7 +33,7 @@ from hivemind_cli.core.records import DEFAULT_WORKSPACE, Event, Moment, Notice, 
 from hivemind_cli.hosts import HOSTS
 from hivemind_cli.hosts.base import Host
 from hivemind_cli.index import snapshot
-from hivemind_cli.index.base import Document, Index
+from hivemind_cli.index.base import Document
 from hivemind_cli.llm.base import Provider
 from hivemind_cli.llm.kept import Answers
 from hivemind_cli.llm.meter import Metered
@@ -80,15 +80,16 @@ class OwnedHivemind:
         paths: Paths,
         config: Config,
         store: Store,
-        index: Index,
+        sidecars: Sidecars,
         provider: Provider | None = None,
         answers: Answers | None = None,
         hosts: dict[str, Host] | None = None,
-        embedder: WhenLoaded | None = None,
         clock: Clock = system_clock,
     ) -> None:
         paths.make()
-        self.paths, self.config, self.store, self.index = paths, config, store, index
+        self.paths, self.config, self.store = paths, config, store
+        self.sidecars, self.index = sidecars, sidecars.index
+        embedder = sidecars.embedder
         self._hosts = HOSTS if hosts is None else hosts
         self._clock = clock
         self._spool = Spool(paths, quarantine_days=config.capture.quarantine_days)
@@ -107,11 +108,10 @@ class OwnedHivemind:
         self._codify, self._codify_history = (self._codifier(history=history) for history in (False, True))
         calls = config.llm.judge_calls_day_max
         self.judge = Judge(provider, calls_day_max=calls, clock=clock) if provider and calls else None
-        self.embedder = embedder
         self.detecting = Detect(embedder)
         self._backtest = Backtest(store)
         self._retests = self._retester()
-        self._publishing = Publishing(paths, store, index, self._hosts, clock)
+        self._publishing = Publishing(paths, store, self.index, self._hosts, clock)
         self._intake = Intake(
             self._spool, self._capture, store, self._hosts, clock, quarantine_days=config.capture.quarantine_days
         )
@@ -160,7 +160,7 @@ class OwnedHivemind:
             paths=self.paths,
             config=self.config,
             store=self.store,
-            index=self.index,
+            sidecars=self.sidecars,
             hosts=self._hosts,
             person=person,
             backtest=self._backtest,
@@ -258,13 +258,11 @@ class OwnedHivemind:
         self._pool.shutdown(wait=True, cancel_futures=True)
         if isinstance(self.provider, Metered):
             self.provider.finish(RECEIPT_WAIT_S)
-        if self.embedder is not None:
-            self.embedder.close()
         try:
             self._publish_snapshot()
         except (HivemindError, OSError):
             logger.exception("the snapshot could not be published")
-        self.index.close()
+        self.sidecars.close()
         self.store.close()
 
     # What commands ask of the owner, through verbs.py

@@ -1,10 +1,19 @@
-"""The Index port: derived from the store, rebuilt at will; missing, old or damaged is never an error."""
+"""The sidecars' ports: derived from the store, rebuilt at will; missing, old or damaged is never an error.
 
-from collections.abc import Sequence
+Index    skills and memos, by their words: what recall ranks
+Corpus   everything that can be searched, by its words: events, sessions, corrections, skills, memories
+Vectors  both, by their meaning
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hivemind_cli.core.records import JSON
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +79,135 @@ class Index(Protocol):
 
     def all(self, scope: Scope | None = None) -> list[Document]:
         """Every document, or every one in `scope`."""
+
+    def close(self) -> None:
+        """Release files. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """One thing that can be searched."""
+
+    id: str
+    """Of the event, correction, skill or memory; host:session_id of a session."""
+    kind: str
+    """An EventKind, or session, correction, skill, memory."""
+    workspace_id: str
+    project_id: str = ""
+    host: str = ""
+    session_id: str = ""
+    at_ms: int = 0
+    title: str = ""
+    """Short, and says most: a skill's name and description, a session's first prompt, a command; "" for none."""
+    text: str = ""
+    paths: tuple[str, ...] = ()
+    """Files it is about, as they were written."""
+    number: int = 0
+    """Its place in an order of the caller's own; `Where.before` bounds it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """What may be found. Empty means any; all that is given must hold."""
+
+    workspace_id: str
+    project_ids: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    session_ids: tuple[str, ...] = ()
+    since_ms: int | None = None
+    until_ms: int | None = None
+    """Not included."""
+    path: str = ""
+    """A file: its whole path, or as much of its end as is given (`app.py`, `src/app.py`)."""
+    before: int | None = None
+    """Only what has a smaller number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One text found, with its raw BM25 score (unbounded, higher is better)."""
+
+    text: Text
+    bm25: float
+
+
+class Corpus(Protocol):
+    """Full text over `Text`s, in this process. Safe to share between threads."""
+
+    def cursor(self) -> int:
+        """What the last `update` said; 0 for a new or rebuilt corpus."""
+
+    def update(self, put: Sequence[Text], drop: Sequence[str], *, cursor: int) -> None:
+        """Replace or add `put`, remove ids in `drop`, and remember `cursor`, all in one commit."""
+
+    def search(self, query: str, where: Where, *, limit: int) -> list[Found]:
+        """Best first. A reader sees its own writes."""
+
+    def get(self, ids: Collection[str], where: Where) -> dict[str, Text]:
+        """Those of `ids` that are there and inside `where`."""
+
+    def count(self) -> int:
+        """How many texts."""
+
+    def close(self) -> None:
+        """Release files. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What a vector is of, and what a filter looks at."""
+
+    id: str
+    """Of the Document or Text."""
+    part: str
+    """What of it was embedded (index/parts.py)."""
+    digest: str
+    """Of the embedded text: while it stays, nothing need be embedded again."""
+    workspace_id: str
+    project_id: str = ""
+    kind: str = ""
+    host: str = ""
+    session_id: str = ""
+    at_ms: int = 0
+    number: int = 0
+
+
+class Vectors(Protocol):
+    """Unit vectors of one model, with what they are of. Safe to share between threads."""
+
+    model: str
+    """Name of the embedder whose vectors these are; a folder of another model's is begun anew."""
+
+    def cursor(self) -> int:
+        """What the last `update` said; 0 for new or rebuilt ones."""
+
+    def update(
+        self,
+        put: Sequence[Place],
+        vectors: "NDArray[np.float32]",
+        drop: Sequence[str],
+        *,
+        cursor: int,
+    ) -> None:
+        """Replace all vectors of the ids in `put` (a row of `vectors` each), remove ids in `drop`; one commit."""
+
+    def near(
+        self, vector: "NDArray[np.float32]", where: Where, *, limit: int, ids: Collection[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """(id, cosine of its nearest part), best first, each id once; of `ids` only, where given.
+
+        `where.path` is not known here: who filters by it gives `ids`.
+        """
+
+    def parts(self, vector: "NDArray[np.float32]", ids: Collection[str]) -> dict[str, dict[str, float]]:
+        """id -> part -> cosine (the best, where a part has several vectors); ids without vectors are left out."""
+
+    def digests(self) -> Mapping[str, frozenset[str]]:
+        """id -> digests of its parts."""
+
+    def count(self) -> int:
+        """How many vectors."""
 
     def close(self) -> None:
         """Release files. Idempotent."""

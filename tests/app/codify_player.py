@@ -11,6 +11,7 @@ from typing import Any
 
 from hivemind_cli.app import OwnedHivemind
 from hivemind_cli.app.reading import current_skills, skill_named
+from hivemind_cli.app.sidecars import Sidecars
 from hivemind_cli.app.skillset import retire
 from hivemind_cli.core.clock import system_clock
 from hivemind_cli.core.config import CodifyConfig, Config, LLMConfig
@@ -75,7 +76,7 @@ class Played:
         metered = Metered(self.model, self.store, llm, system_clock, sleep=lambda _: None)
         provider = None if scenario.get("model") == "none" else metered
         self.owner = OwnedHivemind(
-            paths=paths, config=config, store=self.store, index=InMemoryIndex(), provider=provider
+            paths=paths, config=config, store=self.store, sidecars=Sidecars(InMemoryIndex()), provider=provider
         )
         self.trees: dict[str, Path] = {}
         self.told = 0

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hivemind_cli.app import OwnedHivemind
+from hivemind_cli.app.sidecars import Sidecars
 from hivemind_cli.core.config import CodifyConfig, Config, LLMConfig, RecallConfig
 from hivemind_cli.core.errors import ProviderError
 from hivemind_cli.core.paths import Paths
@@ -47,7 +48,9 @@ def model() -> Waits:
 @pytest.fixture
 def owner(model: Waits, own_home: Path) -> Iterator[OwnedHivemind]:
     paths = Paths(root=own_home / ".hivemind", home=own_home)
-    owned = OwnedHivemind(paths=paths, config=CONFIG, store=InMemoryStore(), index=InMemoryIndex(), provider=model)
+    owned = OwnedHivemind(
+        paths=paths, config=CONFIG, store=InMemoryStore(), sidecars=Sidecars(InMemoryIndex()), provider=model
+    )
     yield owned
     model.may_answer.set()
     owned.close()

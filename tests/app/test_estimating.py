@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from hivemind_cli.app import OwnedHivemind
+from hivemind_cli.app.sidecars import Sidecars
 from hivemind_cli.core.clock import system_clock
 from hivemind_cli.core.config import Config, LLMConfig
 from hivemind_cli.core.errors import ProviderError
@@ -59,7 +60,7 @@ def owned(paths: Paths, store: InMemoryStore) -> Iterator[OwnedHivemind]:
     metered = Metered(
         Scripted([ProviderError("no")] * 9), store, CONFIG.llm, system_clock, model="haiku", price=price_of("haiku")
     )
-    owner = OwnedHivemind(paths=paths, config=CONFIG, store=store, index=InMemoryIndex(), provider=metered)
+    owner = OwnedHivemind(paths=paths, config=CONFIG, store=store, sidecars=Sidecars(InMemoryIndex()), provider=metered)
     yield owner
     owner.close()
 
@@ -96,7 +97,7 @@ def test_a_dry_run_counts_what_the_run_makes_and_leaves_no_trace(owned: OwnedHiv
 
 def test_a_dry_run_knows_what_was_said_a_moment_ago(paths: Paths, tree: Path) -> None:
     store = InMemoryStore()
-    owner = OwnedHivemind(paths=paths, config=CONFIG, store=store, index=InMemoryIndex())
+    owner = OwnedHivemind(paths=paths, config=CONFIG, store=store, sidecars=Sidecars(InMemoryIndex()))
     talk = Talk(paths, tree)
     talk.says("add left-pad")
     talk.runs("npm install left-pad")
@@ -124,7 +125,7 @@ def test_a_provider_that_rests_is_told_and_asked_again_when_a_person_says_so(
 
 
 def test_without_a_model_the_lessons_are_told_and_cost_nothing(paths: Paths, store: InMemoryStore) -> None:
-    owner = OwnedHivemind(paths=paths, config=replace(CONFIG), store=store, index=InMemoryIndex())
+    owner = OwnedHivemind(paths=paths, config=replace(CONFIG), store=store, sidecars=Sidecars(InMemoryIndex()))
     plan = owner.call("codify", {"dry_run": True})
     assert (len(plan["lessons"]), plan["provider"], plan["calls"], plan["cost_usd"]) == (3, "", 0, 0)
     owner.close()
@@ -140,7 +141,7 @@ def test_a_run_beside_the_daemons_own_asks_nothing_twice(paths: Paths, store: In
 
     script = Scripted([slow] * 9)
     metered = Metered(script, store, CONFIG.llm, system_clock, model="haiku", price=price_of("haiku"))
-    owner = OwnedHivemind(paths=paths, config=CONFIG, store=store, index=InMemoryIndex(), provider=metered)
+    owner = OwnedHivemind(paths=paths, config=CONFIG, store=store, sidecars=Sidecars(InMemoryIndex()), provider=metered)
     threads = [threading.Thread(target=owner.codify) for _ in range(2)]
     for thread in threads:
         thread.start()

@@ -11,6 +11,7 @@ import pytest
 
 from hivemind_cli.app import OwnedHivemind
 from hivemind_cli.app.judging import describe
+from hivemind_cli.app.sidecars import Sidecars
 from hivemind_cli.core.clock import system_clock
 from hivemind_cli.core.config import Config, LLMConfig, RecallConfig
 from hivemind_cli.core.errors import HivemindError, ProviderError, ProviderUnavailable
@@ -68,7 +69,7 @@ class Told:
     def opened(self) -> OwnedHivemind:
         metered = Metered(self.script, self.store, self.config.llm, system_clock, sleep=lambda _: None)
         return OwnedHivemind(
-            paths=self.paths, config=self.config, store=self.store, index=InMemoryIndex(), provider=metered
+            paths=self.paths, config=self.config, store=self.store, sidecars=Sidecars(InMemoryIndex()), provider=metered
         )
 
     def settled(self) -> "Told":
@@ -231,7 +232,7 @@ def test_who_looks_for_work_for_the_judge_does_not_codify_a_session_that_goes_on
     talk.runs("npm install left-pad")
     talk.replies()
     talk.says("no, we use pnpm here, never npm")
-    owner = OwnedHivemind(paths=paths, config=CONFIG, store=store, index=InMemoryIndex(), provider=metered)
+    owner = OwnedHivemind(paths=paths, config=CONFIG, store=store, sidecars=Sidecars(InMemoryIndex()), provider=metered)
     try:
         owner.settle(20)
         assert store.count(Correction) == 1 and script.requests == [] and not store.count(SkillRevision)
@@ -257,7 +258,9 @@ def test_without_a_model_the_command_says_what_is_missing(paths: Paths) -> None:
         (LLMConfig(allow=True), "hivemind status"),
         (LLMConfig(judge_calls_day_max=0), "judge_calls_day_max"),
     ):
-        owner = OwnedHivemind(paths=paths, config=Config(llm=llm), store=InMemoryStore(), index=InMemoryIndex())
+        owner = OwnedHivemind(
+            paths=paths, config=Config(llm=llm), store=InMemoryStore(), sidecars=Sidecars(InMemoryIndex())
+        )
         with pytest.raises(HivemindError) as caught:
             owner.call("judge", {})
         assert fix in caught.value.fix

@@ -12,6 +12,7 @@ import pytest
 from hivemind_cli.app import OwnedHivemind
 from hivemind_cli.app.pruning import prune_session
 from hivemind_cli.app.reading import current_skills
+from hivemind_cli.app.sidecars import Sidecars
 from hivemind_cli.core.clock import system_clock
 from hivemind_cli.core.config import Config, LLMConfig
 from hivemind_cli.core.errors import StoreError
@@ -75,7 +76,7 @@ def owned(paths: Paths, store: InMemoryStore, model: Model) -> Iterator[OwnedHiv
     answers = Answers(paths.answers)
     metered = Metered(model, store, config.llm, system_clock, answers=answers)
     yield OwnedHivemind(
-        paths=paths, config=config, store=store, index=InMemoryIndex(), provider=metered, answers=answers
+        paths=paths, config=config, store=store, sidecars=Sidecars(InMemoryIndex()), provider=metered, answers=answers
     )
 
 

@@ -72,7 +72,7 @@ def test_words_gain_meaning_once_the_model_is_loaded(own_home: Path, tmp_path: P
     paths = Paths(root=own_home / ".hivemind", home=own_home)
     shutil.copytree(exported_model, paths.models / exported_model.name)
     owner = Hivemind.own(paths, Config(), env=dict(os.environ))
-    assert owner.embedder is not None
+    assert owner.sidecars.embedder is not None
     for session in ("by words", "by meaning"):
         talk = Talk(paths, tmp_path, session)
         talk.says("make the page")
@@ -80,11 +80,11 @@ def test_words_gain_meaning_once_the_model_is_loaded(own_home: Path, tmp_path: P
         talk.says("the list should sit above the map")
         owner.settle()  # asks for the model the first time, and goes on without it
         until = time.monotonic() + 60
-        while not owner.embedder.ready():
+        while not owner.sidecars.embedder.ready():
             assert time.monotonic() < until, "the model never came up"
             time.sleep(0.1)
     by_words, by_meaning = (row.record for row in owner.store.find(Correction))
     assert by_words.quote == by_meaning.quote
     assert by_words.confidence != by_meaning.confidence
     owner.close()
-    assert not owner.embedder.ready()
+    assert not owner.sidecars.embedder.ready()

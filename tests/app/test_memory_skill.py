@@ -9,6 +9,7 @@ import pytest
 
 from hivemind_cli.app import installing, memory_skill
 from hivemind_cli.app.owned import OwnedHivemind
+from hivemind_cli.app.sidecars import Sidecars
 from hivemind_cli.app.status import status
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.paths import Paths
@@ -194,7 +195,7 @@ def test_it_is_no_skill_of_the_store_and_no_document_of_recall(paths: Paths) -> 
             )
         ]
     )
-    owner = OwnedHivemind(paths=paths, config=Config(), store=store, index=index)
+    owner = OwnedHivemind(paths=paths, config=Config(), store=store, sidecars=Sidecars(index))
     try:
         skill = paths.home / REAL / "SKILL.md"
         for change in (lambda: None, lambda: skill.write_text(skill.read_text() + "- Mine.\n"), skill.unlink):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hivemind_cli.app import OwnedHivemind
+from hivemind_cli.app.sidecars import Sidecars
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.intervals import wilson
 from hivemind_cli.core.paths import Paths
@@ -58,7 +59,11 @@ def test_what_a_model_writes_of_the_lessons_is_found_at_least_as_often(paths: Pa
     said = {lesson["id"]: lesson["said"] for lesson in LESSONS}
     store = InMemoryStore()
     hive = OwnedHivemind(
-        paths=paths, config=Config(), store=store, index=InMemoryIndex(), provider=Remembered("again", said)
+        paths=paths,
+        config=Config(),
+        store=store,
+        sidecars=Sidecars(InMemoryIndex()),
+        provider=Remembered("again", said),
     )
     skills = taught(hive, paths, tree)
     assert {skill.drafter for skill in skills.values()} == {"remembered/script"}

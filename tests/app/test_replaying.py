@@ -13,6 +13,7 @@ import pytest
 
 from hivemind_cli.app import OwnedHivemind
 from hivemind_cli.app.replaying import Arm, _words, last
+from hivemind_cli.app.sidecars import Sidecars
 from hivemind_cli.core.caller import waiting
 from hivemind_cli.core.child import _live
 from hivemind_cli.core.clock import system_clock
@@ -90,7 +91,7 @@ class Home:
             paths=Paths.from_env(os.environ),
             config=config,
             store=self.store,
-            index=InMemoryIndex(),
+            sidecars=Sidecars(InMemoryIndex()),
             provider=metered if config.llm.allow else None,
         )
 
