@@ -1,0 +1,131 @@
+"""BM25 over skills and memos. Terms are made by core/terms.py; tantivy only splits them at spaces again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import tantivy
+
+from hivemind_cli.index.base import Document, Hit, Scope
+from hivemind_cli.index.fields import Fields, from_json, query_terms, to_json
+from hivemind_cli.index.tantivy.folder import Folder, key, schema_builder
+
+FORMAT = 2
+"""Raise it when fields or terms change: every older folder is then rebuilt."""
+_TOKENIZER = "terms"
+
+
+class TantivyIndex:
+    """An Index in `folder`, which is ours alone: it is wiped when it cannot be read.
+
+    HivemindError only where the folder cannot be written at all (full disk, no permission, another owner).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        analyzer = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
+        self._schema = _schema()
+        self._folder = Folder(folder, self._schema, format=FORMAT, analyzers={_TOKENIZER: analyzer})
+
+    def __repr__(self) -> str:
+        return f"TantivyIndex({str(self._folder.path)!r}, cursor={self.cursor()})"
+
+    def cursor(self) -> int:
+        return self._folder.cursor
+
+    def update(self, put: Sequence[Document], drop: Sequence[str], *, cursor: int) -> None:
+        """Drops first, then puts: what is in both is there.
+
+        Should the folder turn out damaged, it is rebuilt empty, nothing is put, and `cursor()` says 0.
+        """
+
+        def change(writer: tantivy.IndexWriter) -> None:
+            for document_id in drop:
+                writer.delete_documents_by_term("id", key(document_id))
+            for document in put:
+                writer.delete_documents_by_term("id", key(document.id))
+                writer.add_document(_indexed(document))
+
+        self._folder.commit(change, cursor)
+
+    def search(self, query: str, scope: Scope, *, limit: int) -> list[Hit]:
+        """Ordered by the sum of both scores, then by id."""
+        wanted = query_terms(query)
+        if not wanted or limit <= 0:
+            return []
+        return self._folder.read(lambda searcher: self._search(searcher, wanted, scope, limit), [])
+
+    def all(self, scope: Scope | None = None) -> list[Document]:
+        query = self._visible(scope) if scope else self._folder.term("role", "document")
+
+        def read(searcher: tantivy.Searcher) -> list[Document]:
+            found = searcher.search(query, max(searcher.num_docs, 1), count=False).hits
+            return [_document(searcher, address) for _, address in found]
+
+        return self._folder.read(read, [])
+
+    def close(self) -> None:
+        self._folder.close()
+
+    def _search(self, searcher: tantivy.Searcher, wanted: list[str], scope: Scope, limit: int) -> list[Hit]:
+        must = tantivy.Occur.Must
+        either = self._any_of(("text", "trigger"), wanted)
+        query = tantivy.Query.boolean_query([(must, either), (must, self._visible(scope))])
+        totals = {
+            _place(address): (total, address) for total, address in searcher.search(query, limit, count=False).hits
+        }
+        if not totals:
+            return []
+        documents = {place: _document(searcher, address) for place, (_, address) in totals.items()}
+        ids = [key(document.id) for document in documents.values()]
+        these = tantivy.Query.const_score_query(tantivy.Query.term_set_query(self._schema, "id", ids), 0.0)
+        query = tantivy.Query.boolean_query([(must, self._any_of(("trigger",), wanted)), (must, these)])
+        triggers = {_place(address): score for score, address in searcher.search(query, len(ids), count=False).hits}
+        hits = [
+            Hit(documents[place], max(total - triggers.get(place, 0.0), 0.0), triggers.get(place, 0.0))
+            for place, (total, _) in totals.items()
+        ]
+        return sorted(hits, key=lambda hit: (-(hit.bm25_text + hit.bm25_trigger), hit.document.id))
+
+    def _any_of(self, fields: Sequence[str], wanted: Sequence[str]) -> tantivy.Query:
+        should = tantivy.Occur.Should
+        return tantivy.Query.boolean_query(
+            [(should, self._folder.term(field, term, "freq")) for term in wanted for field in fields]
+        )
+
+    def _visible(self, scope: Scope) -> tantivy.Query:
+        projects = list({key(""), key(scope.project_id)})
+        inside = [
+            self._folder.term("workspace_id", key(scope.workspace_id)),
+            tantivy.Query.term_set_query(self._schema, "project_id", projects),
+        ]
+        query = tantivy.Query.boolean_query([(tantivy.Occur.Must, part) for part in inside])
+        return tantivy.Query.const_score_query(query, 0.0)
+
+
+def _schema() -> tantivy.Schema:
+    builder = schema_builder()
+    for name in ("text", "trigger"):
+        builder.add_text_field(name, tokenizer_name=_TOKENIZER, index_option="freq")
+    for name in ("workspace_id", "project_id"):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    return builder.build()
+
+
+def _indexed(document: Document) -> tantivy.Document:
+    fields = Fields.of(document)
+    indexed = tantivy.Document()
+    indexed.add_text("role", "document")
+    indexed.add_text("id", key(document.id))
+    indexed.add_text("workspace_id", key(document.workspace_id))
+    indexed.add_text("project_id", key(document.project_id))
+    indexed.add_text("text", " ".join(fields.text))
+    indexed.add_text("trigger", " ".join(fields.trigger))
+    indexed.add_bytes("stored", to_json(document).encode())
+    return indexed
+
+
+def _document(searcher: tantivy.Searcher, address: tantivy.DocAddress) -> Document:
+    return from_json(bytes(searcher.doc(address).get_first("stored") or b""))
+
+
+def _place(address: tantivy.DocAddress) -> tuple[int, int]:
+    return address.segment_ord, address.doc
