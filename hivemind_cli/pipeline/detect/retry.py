@@ -39,7 +39,7 @@ _RUNS = frozenset({"run", "exec", "x", "dlx", "compose", "pip"})
 def tool_retry(event: Event, history: History) -> Iterator[Finding]:
     """An error of a command, and the call that then worked; `after` is what helped."""
     act = act_of(event)
-    if event.kind is not EventKind.TOOL_RESULT or act is None or not act.heads or _failed(event, act):
+    if event.kind is not EventKind.TOOL_RESULT or act is None or not act.heads or call_failed(event, act):
         return
     steps: list[Event] = []
     agent = event.payload.get("agent_id")
@@ -51,8 +51,8 @@ def tool_retry(event: Event, history: History) -> Iterator[Finding]:
             continue
         if earlier.payload.get("not_run"):
             continue
-        failed = _failed(earlier, tried)
-        if same_job(tried, act) or (failed and n == 0 and _stands_in(tried, act)):
+        failed = call_failed(earlier, tried)
+        if same_job(tried, act) or (failed and n == 0 and stands_in(tried, act)):
             after = _fix(tried, act, steps[::-1], history) if failed else ""
             if after:
                 yield _pair(earlier, tried, event, after, history)
@@ -76,7 +76,8 @@ def _pair(earlier: Event, tried: Act, event: Event, after: str, history: History
     )
 
 
-def _failed(event: Event, act: Act) -> bool:
+def call_failed(event: Event, act: Act) -> bool:
+    """Did the command fail by itself: neither stopped nor refused; a check says so, too, whatever its exit code?"""
     if event.kind is EventKind.TOOL_FAILURE:
         return not (event.payload.get("interrupted") or event.payload.get("not_run"))
     return bool(checks_of(act.command)) and red(str(event.payload.get("output", "")))
@@ -93,7 +94,7 @@ def same_job(one: Act, other: Act) -> bool:
     """Do two commands run the same program for the same thing?"""
     if one.command == other.command:
         return True
-    if one.heads[0].split(" ")[0] != other.heads[0].split(" ")[0] or _only_looks(one):
+    if one.heads[0].split(" ")[0] != other.heads[0].split(" ")[0] or only_looks(one):
         return False
     files, others = _files(one), _files(other)
     if files and others and not files & others:
@@ -109,7 +110,7 @@ def _typo(one: str, other: str) -> bool:
     return one.count(" ") == other.count(" ") == 1 and SequenceMatcher(None, one, other).ratio() >= 0.8
 
 
-def _stands_in(tried: Act, act: Act) -> bool:
+def stands_in(tried: Act, act: Act) -> bool:
     """Does another program do what the first was asked to, with the same words?"""
     program = act.heads[0].split(" ")[0]
     if program in _LOOKS or program in _HANDLES:
@@ -125,22 +126,27 @@ def _fix(tried: Act, act: Act, steps: Sequence[Event], history: History) -> str:
         return ""
     if tried.command != act.command:
         return "\n".join([*(_diff(step, history) for step in edits[-STEPS_MAX:]), act.command])
-    told = [_diff(step, history) if edited(step) else _command(step) for step in steps]
+    told = [_diff(step, history) if edited(step) else changing_command(step) for step in steps]
     helped = list(dict.fromkeys(filter(None, told)))[-STEPS_MAX:]
     return "\n".join([*helped, *([act.command] if helped and not edits else [])])
 
 
 def _diff(step: Event, history: History) -> str:
     """An edit as its path and its lines."""
-    act = act_of(step)
     call_id = step.payload.get("call_id")
     call = history.last(EventKind.TOOL_CALL, where=lambda e: e.payload.get("call_id") == call_id)
+    return "\n".join([_path(step), *changed_lines(step, call)])
+
+
+def changed_lines(step: Event, call: Event | None) -> list[str]:
+    """What an edit took away (`-`) and wrote (`+`), as far as its call is known."""
+    act = act_of(step)
     given = call.payload.get("input") if call else None
     old = str(given.get("old_string", "")).splitlines() if isinstance(given, dict) else []
     new = act.text.splitlines() if act else []
     gone = [f"-{line[:LINE_CHARS_MAX]}" for line in old if line not in new][:DIFF_LINES_MAX]
     come = [f"+{line[:LINE_CHARS_MAX]}" for line in new if line not in old][:DIFF_LINES_MAX]
-    return "\n".join([_path(step), *gone, *come])
+    return gone + come
 
 
 def _path(step: Event) -> str:
@@ -148,14 +154,16 @@ def _path(step: Event) -> str:
     return act.path if act else ""
 
 
-def _command(step: Event) -> str:
+def changing_command(step: Event) -> str:
+    """A command that may have helped, on one line; "" for what only looks or checks."""
     act = act_of(step)
-    if act is None or act.kind != SHELL or _only_looks(act):
+    if act is None or act.kind != SHELL or only_looks(act):
         return ""
     return "" if checks_of(act.command) else " ".join(act.command.split())[:COMMAND_CHARS_MAX]
 
 
-def _only_looks(act: Act) -> bool:
+def only_looks(act: Act) -> bool:
+    """Does a command only show things?"""
     return all(head in _LOOKS or head.split(" ")[0] in _LOOKS for head in act.heads)
 
 
