@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
+from hivemind_cli.cli import bench_speed
 from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.output import console, note, print_json
 
@@ -22,12 +23,15 @@ LEGEND = (
     "durable: meant to last. In brackets: 95 % intervals."
 )
 
-app = typer.Typer(help="Measure detection on your own data.", no_args_is_help=True)
+app = typer.Typer(help="Measure detection, ranking and speed.", no_args_is_help=True)
 
 
 @app.callback()
 def bench() -> None:
     """Measure the parts of hivemind on your own data."""
+
+
+app.command("speed")(bench_speed.speed)
 
 
 @app.command("detect")

@@ -1,43 +1,57 @@
-"""A home of its own for `doctor --bench-hooks`: the real daemon, a store and an index with a thousand skills."""
+"""A home of its own to measure in: the real hook and daemon, a made-up history, and nothing left afterwards."""
 
-import os
-import random
 import shutil
+import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
+from types import FrameType
 
-from hivemind_cli.app import installing
+from hivemind_cli.app import Hivemind, installing
 from hivemind_cli.app.publishing import STAGE as PUBLISHED
 from hivemind_cli.cli.bench_hooks import BenchRow, bench_hooks
+from hivemind_cli.cli.bench_made import HOST, Made, events
 from hivemind_cli.cli.door import Door
-from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.paths import Paths
-from hivemind_cli.core.records import DEFAULT_WORKSPACE, NO_PROJECT, Scope, SkillLine, SkillRevision, SkillState
+from hivemind_cli.core.records import Event, Record
+from hivemind_cli.daemon import lock
 from hivemind_cli.daemon.spawn import command
+from hivemind_cli.pipeline.detect import Detect
 
 SKILLS = 1000
-PROMPT = "add a step to the build"
-_SYLLABLES = ("ba", "co", "du", "fe", "gi", "ho", "ka", "lu", "me", "ni", "po", "ra", "si", "to", "vu", "za")
+_LOAD_EVENTS = 5000
+"""In one commit."""
+_LONG_S = 600.0
 
 
 def bench(rounds: int) -> list[BenchRow]:
-    """Time the hooks at SKILLS skills, one of which answers the prompt. Everything is gone afterwards."""
-    with _home() as door:
-        skills = [_skill(n) for n in range(SKILLS)]
-        door.store.commit(PUBLISHED, skills, cursor_from=0, cursor_to=SKILLS)  # to be recalled, not written to files
-        door.ask("codify", timeout_s=120.0)  # brings index and snapshot up to the store
-        return bench_hooks(door.paths, installing.command_for(door.paths, door.hosts["claude"]), rounds, prompt=PROMPT)
+    """Time the hooks at SKILLS skills, each of which answers a prompt. Everything is gone afterwards."""
+    made = Made()
+    with home() as door:
+        load(door, made, skills=SKILLS)
+        door.ask("settle", timeout_s=_LONG_S)
+        return bench_hooks(door.paths, hook_command(door), rounds, prompts=made.questions(rounds + 1))
+
+
+def hook_command(door: Door) -> str:
+    """What the host runs in this home, before the event's name."""
+    return installing.command_for(door.paths, door.hosts[HOST])
 
 
 @contextmanager
-def _home() -> Iterator[Door]:
+def home(config: str = "") -> Iterator[Door]:
+    """A home with these settings (TOML), removed at the end with its daemon, at Ctrl-C and SIGTERM, too."""
+    before = signal.signal(signal.SIGTERM, _leave)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a Ctrl-C now would leave the folder
     folder = Path(tempfile.mkdtemp(prefix="hivemind-bench-")).resolve()
     door = Door.apart(Paths(root=folder / ".hivemind", home=folder))
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         door.paths.make()
+        door.paths.config.write_text(config, "utf-8")
         installing.copy_hook(door.paths)
         installing.write_settings(door.paths, door.config, list(door.hosts.values()), daemon=command())
         yield door
@@ -46,33 +60,39 @@ def _home() -> Iterator[Door]:
             door.client.stop()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            signal.signal(signal.SIGTERM, before)
 
 
-def _skill(n: int) -> SkillRevision:
-    """Number 0 answers the prompt; the others are made of made-up words, the same at every run."""
-    words = random.Random(n)
-    task = PROMPT if n == 0 else _sentence(words, 6)
+def load(
+    door: Door, made: Made, *, skills: int, count: int = 0, progress: Callable[[int], object] = lambda _: None
+) -> None:
+    """Store `skills` skills and `count` events as if the loop had worked on them before. No daemon may run yet.
+
+    progress  called with how many events are stored
+    """
     now = datetime.now(UTC)
-    return SkillRevision(
-        id=new_id(now),
-        workspace_id=DEFAULT_WORKSPACE,
-        project_id=NO_PROJECT,
-        machine_id="bench",
-        author=str(os.getuid()),
-        skill_id=f"sk_{new_id(now)}",
-        name=f"bench-{n}",
-        title=_sentence(words, 6),
-        version=1,
-        scope=Scope.USER,
-        state=SkillState.LIVE,
-        trigger=task,
-        lines=tuple(SkillLine(section="do", text=_sentence(words, 12)) for _ in range(6)),
-        tasks=(task,),
-        drafter="bench",
-        reason="made up to time hooks",
-        occurred_at=now,
-    )
+    with lock.acquire(door.paths):
+        owner = Hivemind.own(door.paths, door.config, env=door.env)
+        try:
+            store = owner.store
+            store.commit(PUBLISHED, [made.skill() for _ in range(skills)], cursor_from=0, cursor_to=skills)
+            stored = 0
+            for batch in _batches(events(made, door.hosts[HOST], str(door.paths.home), count, now)):
+                store.append(batch)
+                stored += len(batch)
+                progress(stored)
+            newest = store.find(Event, newest_first=True, limit=1)
+            if newest:
+                store.commit(Detect.name, [], cursor_from=store.cursor(Detect.name), cursor_to=newest[0].seq)
+        finally:
+            owner.close()
 
 
-def _sentence(words: random.Random, count: int) -> str:
-    return " ".join("".join(words.choices(_SYLLABLES, k=3)) for _ in range(count))
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    rest = iter(records)
+    while batch := list(islice(rest, _LOAD_EVENTS)):
+        yield batch

@@ -4,14 +4,14 @@ import json
 import os
 import shlex
 import shutil
-import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hivemind_cli.cli.bench_figures import percentile
 from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.hook_settings import HookSettings, write
 from hivemind_cli.core.paths import Paths
@@ -40,13 +40,23 @@ class BenchRow:
     """The budget; 0: none."""
     answers: int
     """Rounds in which the hook said something: a silent recall is cheaper than one that speaks."""
+    p95_ratio: float = 0.0
+    """Its slowest twentieth to the bare interpreter's median."""
 
 
-def bench_hooks(paths: Paths, command: str, rounds: int, *, prompt: str = "add a step to the build") -> list[BenchRow]:
+def bench_hooks(
+    paths: Paths,
+    command: str,
+    rounds: int,
+    *,
+    prompts: Sequence[str],
+    between: Callable[[int], object] = lambda _: None,
+) -> list[BenchRow]:
     """Time four ways in turn, `rounds` times each after one that does not count; medians in milliseconds.
 
     command  what a host runs before the event's name (hosts/command.py), its hook installed under `paths`
-    prompt   what is asked; to see the dearest case, one that the snapshot of `paths` has an answer to
+    prompts  asked one after the other; the dearest are those that the snapshot of `paths` has an answer to
+    between  called with each round's number, from 1, to measure something else under the same noise
 
     The deliveries of "recall, daemon warm" stay in the spool of `paths`: give a home of its own.
     HivemindError: a run did not end as a hook must.
@@ -58,8 +68,8 @@ def bench_hooks(paths: Paths, command: str, rounds: int, *, prompt: str = "add a
         ways: dict[str, tuple[str, Callable[[int], bytes]]] = {
             BARE: (f"exec {shlex.quote(_python(command))} -I -S -c pass", _tool_result),
             CAPTURE: (f"{elsewhere} PostToolUse", _tool_result),
-            RECALL: (f"{command} UserPromptSubmit", lambda n: _prompt(n, prompt)),
-            FALLBACK: (f"{elsewhere} UserPromptSubmit", lambda n: _prompt(n, prompt)),
+            RECALL: (f"{command} UserPromptSubmit", lambda n: _prompt(n, prompts[n % len(prompts)])),
+            FALLBACK: (f"{elsewhere} UserPromptSubmit", lambda n: _prompt(n, prompts[n % len(prompts)])),
         }
         times: dict[str, list[float]] = {name: [] for name in ways}
         answers = dict.fromkeys(ways, 0)
@@ -69,10 +79,24 @@ def bench_hooks(paths: Paths, command: str, rounds: int, *, prompt: str = "add a
                 if number:
                     times[name].append(seconds)
                     answers[name] += bool(said)
-    medians = {name: statistics.median(found) * 1000 for name, found in times.items()}
+            if number:
+                between(number)
+    return _rows(times, answers)
+
+
+def _rows(times: dict[str, list[float]], answers: dict[str, int]) -> list[BenchRow]:
+    """From seconds by name, one of them BARE."""
+    bare = percentile(times[BARE], 0.5)
     return [
-        BenchRow(name, median, median / medians[BARE], RATIO_MAX.get(name, 0.0), answers[name])
-        for name, median in medians.items()
+        BenchRow(
+            name,
+            median_ms=percentile(found, 0.5) * 1000,
+            ratio=percentile(found, 0.5) / bare,
+            ratio_max=RATIO_MAX.get(name, 0.0),
+            answers=answers[name],
+            p95_ratio=percentile(found, 0.95) / bare,
+        )
+        for name, found in times.items()
     ]
 
 

@@ -128,6 +128,7 @@ class Service:
             "ready": self._owner is not None,
             "python": sys.executable,
             "uptime_s": round(time.monotonic() - self._started, 1),
+            "cpu_s": round(time.process_time(), 4),
             "rss_max_mb": round(_rss_max_mb(), 1),
             "refusal": error_to_json(self._refusal) if self._refusal else None,
             "failing": self.failing(),

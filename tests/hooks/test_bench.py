@@ -52,7 +52,8 @@ def measure(rig: Rig, skills: int, rounds: int) -> dict[str, bench_hooks.BenchRo
     publish(rig, skills)
     command = hook_command(type(rig.root)(PYTHON), rig.paths.hook, "claude")
     with fake_daemon(rig, lambda _: framed(b'{"hookSpecificOutput": {}}\n')):
-        rows = bench_hooks.bench_hooks(rig.paths, command, rounds, prompt="update the parser and worker in module 20")
+        asked = ["update the parser and worker in module 20"]
+        rows = bench_hooks.bench_hooks(rig.paths, command, rounds, prompts=asked)
     return {row.name: row for row in rows}
 
 
@@ -67,13 +68,13 @@ def test_all_four_ways_run_and_those_that_recall_speak(rig: Rig) -> None:
 def test_a_command_without_an_interpreter_is_refused(rig: Rig) -> None:
     write(rig.paths.hook_settings, WAITING)
     with pytest.raises(HivemindError, match="interpreter"):
-        bench_hooks.bench_hooks(rig.paths, "true", 1)
+        bench_hooks.bench_hooks(rig.paths, "true", 1, prompts=["x"])
 
 
 def test_a_hook_that_fails_its_host_is_told(rig: Rig) -> None:
     write(rig.paths.hook_settings, WAITING)
     with pytest.raises(HivemindError, match="did not end as it must"):
-        bench_hooks.bench_hooks(rig.paths, f"false {sys.executable} -I", 1)
+        bench_hooks.bench_hooks(rig.paths, f"false {sys.executable} -I", 1, prompts=["x"])
 
 
 @pytest.mark.slow
