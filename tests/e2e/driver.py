@@ -120,7 +120,7 @@ class Player:
     def _terminal(self, step: dict[str, Any]) -> dict[str, Any]:
         self._stub.script.load(step["name"], step["turns"])
         with Terminal(Path(self._plan["socket"]), step["argv"], step["cwd"], self._env) as terminal:
-            return terminal.act(step["actions"])
+            return terminal.act(step["actions"], lambda: all(map(self._step, step.get("beside", ()))))
 
     def _put(self, step: dict[str, Any]) -> dict[str, Any]:
         for name, content in step["files"].items():

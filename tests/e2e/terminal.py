@@ -29,17 +29,18 @@ class Terminal:
     def __exit__(self, *_: object) -> None:
         self._call("kill-server")
 
-    def act(self, actions: list[list[str]]) -> dict[str, Any]:
+    def act(self, actions: list[list[str]], beside: Callable[[], bool] = bool) -> dict[str, Any]:
         """Do each action; `screens` shows what stood there after each.
 
         ["see", REGEX, SECONDS]  wait until the screen fits     ["say", TEXT]  type it, then Enter
         ["type", TEXT]           type it                        ["key", NAME]  press a key, as tmux calls it
         ["gone", SECONDS]        wait until the program ended
         ["press", NAME, REGEX, SECONDS]  press a key, again and again, until the screen fits
+        ["beside"]               what `beside` does, while the program stays open; was it well?
         """
         screens: list[str] = []
         for verb, *words in actions:
-            done = self._act(verb, words)
+            done = beside() if verb == "beside" else self._act(verb, words)
             screens.append(f"--- {verb} {' '.join(words)}{'' if done else '   <- NEVER CAME'}\n{self._screen()}")
             if not done:
                 return {"ok": False, "screens": screens}
