@@ -216,11 +216,14 @@ def _holds(correction: Correction) -> bool:
 
 
 def _current(store: Store, skill_ids: Iterable[str]) -> list[SkillRevision]:
-    found = []
-    for skill_id in sorted(skill_ids):
-        rows = store.find(SkillRevision, skill_id=skill_id)
-        found.append(max((row.record for row in rows), key=lambda revision: revision.version))
-    return found
+    """The newest revision of each, by skill_id."""
+    wanted = sorted(skill_ids)
+    newest: dict[str, SkillRevision] = {}
+    for row in store.find(SkillRevision, skill_id=wanted) if wanted else ():
+        known = newest.get(row.record.skill_id)
+        if known is None or row.record.version > known.version:
+            newest[row.record.skill_id] = row.record
+    return [newest[skill_id] for skill_id in wanted]
 
 
 def _taken(store: Store, corrections: list[Correction]) -> set[str]:
