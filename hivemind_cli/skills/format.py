@@ -316,6 +316,8 @@ def _check_description(description: Value) -> list[str]:
 
 def _visible(text: str) -> str:
     """`text` on one line, without controls, marks of direction, other invisible characters, and broken ones."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     return " ".join("".join(_kept(char) for char in text).split())
 
 
