@@ -18,11 +18,12 @@ _FOLDS = (
     (re.compile(r"(\.[A-Za-z]{1,4}|[)\]]):\d+(?::\d+)?"), r"\1"),
     (re.compile(r"(?<![\w])\d+(?:[.,:]\d+)*(?=(?:ms|s|m|h|kb|mb|gb|b|px|%)?(?![\w]))", re.IGNORECASE), "0"),
 )
-_TELLS = re.compile(
+TELLS = re.compile(
     r"error|exception|fail|fatal|cannot|can't|could not|unable|not found|no such|denied|refused|invalid|unknown"
     r"|undefined|unexpected|unrecognized|missing|required|expected|panic|abort|conflict|timed? ?out",
     re.IGNORECASE,
 )
+"""A line in which something went wrong, perhaps."""
 _HARMLESS = re.compile(r"\bwarn(?:ing)?\b|\bdeprecat|\b0 (?:fail|error)|\bpass(?:ed)?\b|✓|✔|\bok\b", re.IGNORECASE)
 
 
@@ -37,7 +38,7 @@ def normal_error(text: str) -> str:
 def error_lines(text: str) -> str:
     """The lines of an error that tell what went wrong, normalised, without repeats; its last lines if none tells."""
     lines = [line for line in COLOUR.sub("", text).splitlines() if line.strip()]
-    telling = [line for line in lines if _TELLS.search(line) and not _HARMLESS.search(line)] or lines[-3:]
+    telling = [line for line in lines if TELLS.search(line) and not _HARMLESS.search(line)] or lines[-3:]
     half = LINES_MAX // 2  # compilers name the cause first, interpreters last
     chosen = telling if len(telling) <= LINES_MAX else telling[:half] + telling[-half:]
     found = dict.fromkeys(normal_error(line)[:LINE_CHARS_MAX] for line in chosen)

@@ -1,0 +1,9 @@
+"""What fixed an error here before: derived from stored events when it is asked for, and stored nowhere.
+
+an error's event ─▶ what came after it in its session ─▶ the same job without the error ─▶ what was done in between
+"""
+
+from hivemind_cli.pipeline.fixes.likeness import LIKE_MIN, SAME_MIN, Signature
+from hivemind_cli.pipeline.fixes.walk import ERROR_KINDS, Fix, Seen, Step, seen
+
+__all__ = ["ERROR_KINDS", "LIKE_MIN", "SAME_MIN", "Fix", "Seen", "Signature", "Step", "seen"]
