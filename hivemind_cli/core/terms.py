@@ -28,15 +28,20 @@ _PLAIN_WORD = re.compile(r"[^\W_]+")
 
 def terms(text: str) -> list[str]:
     """The terms of `text`, in order, with repeats."""
+    return [stem(word) for word in words(text)]
+
+
+def words(text: str) -> list[str]:
+    """What `text` has before it is cut to terms: folded words, and pairs of characters of scripts without spaces."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     if _PLAIN.fullmatch(folded):  # most text: a pattern finds the same words in a tenth of the time
-        return [stem(word) for word in _PLAIN_WORD.findall(folded)]
+        return _PLAIN_WORD.findall(folded)
     found: list[str] = []
     for word in _words(folded):
-        if _unspaced(word[0]):
+        if is_unspaced(word[0]):
             found.extend(word[i : i + 2] for i in range(max(len(word) - 1, 1)))
         else:
-            found.append(stem(word))
+            found.append(word)
     return found
 
 
@@ -54,7 +59,7 @@ def weight(term: str) -> float:
     Short words are the frequent ones in every language (Zipf's law of abbreviation), so length stands in
     for rarity until a person's own history can tell.
     """
-    if _unspaced(term[0]):
+    if is_unspaced(term[0]):
         return 0.6
     return min(len(term) - 1, STEM_CHARS - 1) / (STEM_CHARS - 1)
 
@@ -67,7 +72,7 @@ def _words(text: str) -> list[str]:
         inside = char.isalnum()
         if start >= 0 and not inside and char > "\u02ff" and ("a" + char).isidentifier():
             continue  # a combining mark, such as a vowel of Hindi or Thai: part of its word
-        unspaced = inside and _unspaced(char)
+        unspaced = inside and is_unspaced(char)
         if start >= 0 and (not inside or unspaced != script):
             words.append(text[start:i])
             start = -1
@@ -78,7 +83,8 @@ def _words(text: str) -> list[str]:
     return words
 
 
-def _unspaced(char: str) -> bool:
+def is_unspaced(char: str) -> bool:
+    """Is it of a script that puts no spaces between words?"""
     code = ord(char)
     if code < 0x0E00:  # nearly every character of nearly every text: asking the ranges costs three times the rest
         return False
