@@ -23,7 +23,7 @@ from hivemind_cli.core.records import RECORD_TYPES, Record
 from hivemind_cli.storage.admission import checked_tombstone
 from hivemind_cli.storage.base import Row
 from hivemind_cli.storage.migrate import migrate, migrations
-from hivemind_cli.storage.schema import from_values, normalised, table_of
+from hivemind_cli.storage.schema import Table, from_values, normalised, table_of
 from hivemind_cli.storage.sql import names_of, where
 from hivemind_cli.storage.transaction import Transaction
 
@@ -54,6 +54,8 @@ class DuckDBStore:
         self._lock = threading.RLock()
         self._connection: Connection | None = None
         self._last_seq: dict[str, int] = {}
+        self._cursors: dict[str, int] = {}
+        """As far as they were read or moved; nobody else moves them."""
         self._gone: set[str] = set()
         _own(self)
         try:
@@ -89,11 +91,20 @@ class DuckDBStore:
             tx.move_cursor(stage, cursor_from, cursor_to)
             return tx.append(plain)
 
-        return self._write(work)
+        with self._lock:
+            self._cursors.pop(stage, None)
+            stored = self._write(work)
+            self._cursors[stage] = cursor_to
+        return stored
 
     def cursor(self, stage: str) -> int:
-        rows = self._read("SELECT position FROM cursors WHERE stage = ?", [stage])
-        return int(rows[0][0]) if rows else 0
+        known = self._cursors.get(stage)
+        if known is not None:
+            return known
+        with self._lock:
+            rows = self._read("SELECT position FROM cursors WHERE stage = ?", [stage])
+            position = self._cursors[stage] = int(rows[0][0]) if rows else 0
+        return position
 
     def find(
         self,
@@ -109,6 +120,8 @@ class DuckDBStore:
     ) -> list[Row[R]]:
         table = table_of(kind)
         condition, parameters = where(table, since, equals, after=after, until=until)
+        if after >= self._newest(table):
+            return []  # what every stage that has caught up asks: no query
         first_rows = "" if limit is None else f" LIMIT {max(int(limit), 0)}"
         in_order = f" ORDER BY seq{' DESC' if newest_first else ''}{first_rows}"
         if limit is not None and limit > _NARROWED_ROWS:
@@ -121,6 +134,8 @@ class DuckDBStore:
     def count(self, kind: type[R], /, *, since: datetime | None = None, **equals: Any) -> int:
         table = table_of(kind)
         condition, parameters = where(table, since, equals)
+        if not self._newest(table):
+            return 0
         return int(self._read(f"SELECT count(*) FROM {table.name}{condition}", parameters)[0][0])
 
     def prune(self, host: str, session_id: str, tombstone: Record, *, bury: bool = True) -> int:
@@ -171,6 +186,11 @@ class DuckDBStore:
         if connection is not None:
             with suppress(duckdb.Error):  # What is committed is in the WAL, whatever the last checkpoint says.
                 connection.close()
+
+    def _newest(self, table: Table) -> int:
+        """The highest seq ever given in it: 0 if nothing was ever stored."""
+        self._opened()
+        return self._last_seq.get(table.name, 0)
 
     def _reconnect(self, broken: Connection) -> None:
         """After a fatal error DuckDB refuses all further work of an instance; a new one replays the WAL."""
