@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hivemind_cli.cli import judging, labelling, when
+from hivemind_cli.cli.choices import hosts_known, known
 from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.output import ago, counted, note, print_json, quoted, say
 
@@ -53,8 +54,8 @@ def corrections(
     from hivemind_cli.core.records import CorrectionKind
 
     now = datetime.now(UTC)
-    kinds = [CorrectionKind(_known("kind", kind, [one.value for one in CorrectionKind]))] if kind else []
-    hosts = [_known("agent", host, _hosts())] if host else []
+    kinds = [CorrectionKind(known("kind", kind, [one.value for one in CorrectionKind]))] if kind else []
+    hosts = [known("agent", host, hosts_known())] if host else []
     begins = when.since(since, now) if since else None
     store = Door.open().store
     projects = reading.projects_named(store, project) if project else ()
@@ -93,12 +94,6 @@ def _shown_min() -> float:
     from hivemind_cli.pipeline.judged import SHOWN_MIN
 
     return SHOWN_MIN
-
-
-def _hosts() -> list[str]:
-    from hivemind_cli.hosts import HOSTS, READERS
-
-    return sorted({*HOSTS, *READERS})
 
 
 def _print_list(listed: "Sequence[Correction]", names: dict[str, str]) -> None:
@@ -163,18 +158,3 @@ def _skill(one: "Recurring") -> str:
     came = f"[red]came back {one.after_live}× since[/]" if one.after_live else "[green]not once since[/]"
     held = f", held {one.held}×" if one.held else ""
     return f"{name} ({state} since {one.live_since.astimezone():%Y-%m-%d}): {came}{held}"
-
-
-def _known(what: str, value: str, allowed: list[str]) -> str:
-    from difflib import get_close_matches
-
-    from hivemind_cli.core.errors import ConfigError
-
-    if value in allowed:
-        return value
-    near = get_close_matches(value, allowed, n=1)
-    raise ConfigError(
-        f"There is no {what} {value!r}.",
-        why=f"Did you mean {near[0]!r}?" if near else "",
-        fix=f"Known are {', '.join(allowed)}.",
-    )
