@@ -138,14 +138,26 @@ class Corpus(Protocol):
     def cursor(self) -> int:
         """What the last `update` said; 0 for a new or rebuilt corpus."""
 
-    def update(self, put: Sequence[Text], drop: Sequence[str], *, cursor: int) -> None:
-        """Replace or add `put`, remove ids in `drop`, and remember `cursor`, all in one commit."""
+    def update(
+        self, put: Sequence[Text], drop: Sequence[str], *, cursor: int, gone: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """Replace or add `put`, remove ids in `drop` and all of the sessions in `gone`, and remember `cursor`.
 
-    def search(self, query: str, where: Where, *, limit: int) -> list[Found]:
-        """Best first. A reader sees its own writes."""
+        gone     (host, session_id) each
+        One commit. Removes first, then puts: what is in both is there.
+        """
+
+    def clear(self) -> None:
+        """Remove everything; the cursor is 0."""
+
+    def search(self, query: str, where: Where, *, limit: int, ids: Collection[str] | None = None) -> list[Found]:
+        """Best first, then by id; of `ids` only, where given. A reader sees its own writes."""
 
     def get(self, ids: Collection[str], where: Where) -> dict[str, Text]:
         """Those of `ids` that are there and inside `where`."""
+
+    def latest(self, where: Where, *, limit: int) -> list[Text]:
+        """What is inside `where`, newest first, then by id."""
 
     def count(self) -> int:
         """How many texts."""
@@ -203,11 +215,20 @@ class Vectors(Protocol):
     def parts(self, vector: "NDArray[np.float32]", ids: Collection[str]) -> dict[str, dict[str, float]]:
         """id -> part -> cosine (the best, where a part has several vectors); ids without vectors are left out."""
 
-    def digests(self) -> Mapping[str, frozenset[str]]:
-        """id -> digests of its parts."""
+    def digests(self, ids: Collection[str] | None = None) -> Mapping[str, frozenset[str]]:
+        """id -> digests of its parts; of `ids` only, where given. Ids without vectors are left out."""
+
+    def ids(self, where: Where) -> list[str]:
+        """Those inside `where`, in no order."""
 
     def count(self) -> int:
         """How many vectors."""
+
+    def clear(self) -> None:
+        """Forget everything; the cursor is 0."""
+
+    def maintain(self) -> bool:
+        """Tidy up, a little at a time, where that is needed; is more under way? For whoever updates, now and then."""
 
     def close(self) -> None:
         """Release files. Idempotent."""

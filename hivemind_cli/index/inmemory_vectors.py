@@ -35,7 +35,7 @@ class InMemoryVectors:
         with self._lock:
             gone = {*drop, *(place.id for place in put)}
             kept = [n for n, place in enumerate(self._places) if place.id not in gone]
-            added = np.asarray(vectors, np.float32).reshape(len(put), -1)
+            added = np.asarray(vectors, np.float32).reshape(len(put), -1 if put else 0)
             places = [*(self._places[n] for n in kept), *put]
             rows = (
                 np.concatenate([self._rows[kept], added]) if kept and len(put) else self._rows[kept] if kept else added
@@ -94,6 +94,10 @@ class InMemoryVectors:
 
     def count(self) -> int:
         return len(self._places)
+
+    def maintain(self) -> bool:
+        """Nothing gathers."""
+        return False
 
     def close(self) -> None:
         """Nothing is held."""
