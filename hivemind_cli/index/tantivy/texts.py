@@ -1,0 +1,216 @@
+"""BM25 over everything that can be searched. Words are made by index/tokens.py; tantivy splits them at spaces again.
+
+head   the title, or else the first line: what says most
+body   all of it, with the places of its words, so that what a query wrote as one word is found side by side
+"""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import tantivy
+
+from hivemind_cli.index.base import Found, Text, Where
+from hivemind_cli.index.tantivy.folder import Folder, key, schema_builder
+from hivemind_cli.index.tokens import spaced
+from hivemind_cli.index.wanted import BODY_OF_COMPOUND, HEAD_OF_BODY, Wanted, head_of, path_ends, said, whole_path
+
+FORMAT = 1
+"""Raise it when fields or words change: every older folder is then rebuilt."""
+_TOKENIZER = "words"
+_WORD_BYTES_MAX = 64
+"""A longer word is nothing a person types."""
+_SAME = ("workspace_id", "project_id", "kind", "host", "session_id")
+"""Fields of a Text that are one raw term each."""
+_NUMBERS = ("at_ms", "number")
+_INT_MIN, _INT_MAX = -(1 << 63), (1 << 63) - 1
+
+
+class TantivyCorpus:
+    """A Corpus in `folder`, which is ours alone: it is wiped when it cannot be read.
+
+    HivemindError only where the folder cannot be written at all (full disk, no permission, another owner).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        analyzer = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
+        analyzer = analyzer.filter(tantivy.Filter.remove_long(_WORD_BYTES_MAX))
+        self._schema = _schema()
+        self._folder = Folder(folder, self._schema, format=FORMAT, analyzers={_TOKENIZER: analyzer.build()})
+
+    def __repr__(self) -> str:
+        return f"TantivyCorpus({str(self._folder.path)!r}, cursor={self.cursor()})"
+
+    def cursor(self) -> int:
+        return self._folder.cursor
+
+    def update(
+        self, put: Sequence[Text], drop: Sequence[str], *, cursor: int, gone: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """Drops first, then puts: what is in both is there.
+
+        Should the folder turn out damaged, it is rebuilt empty, nothing is put, and `cursor()` says 0.
+        """
+
+        def change(writer: tantivy.IndexWriter) -> None:
+            for host, session_id in gone:
+                writer.delete_documents_by_term("whose", _whose(host, session_id))
+            for text_id in drop:
+                writer.delete_documents_by_term("id", key(text_id))
+            last = {text.id: text for text in put}
+            for text in last.values():
+                writer.delete_documents_by_term("id", key(text.id))
+                writer.add_document(_indexed(text))
+
+        self._folder.commit(change, cursor)
+
+    def clear(self) -> None:
+        def change(writer: tantivy.IndexWriter) -> None:
+            writer.delete_documents_by_term("role", "text")
+
+        self._folder.commit(change, 0)
+
+    def search(self, query: str, where: Where, *, limit: int, ids: Collection[str] | None = None) -> list[Found]:
+        """Ordered by score, then by id."""
+        wanted = said(query)
+        if not wanted or limit <= 0 or (ids is not None and not ids):
+            return []
+
+        def read(searcher: tantivy.Searcher) -> list[Found]:
+            asked = self._asked(wanted, searcher)
+            hits = searcher.search(self._inside(asked, where, ids), limit, count=False).hits
+            found = [Found(_text(searcher, address), score) for score, address in hits]
+            return sorted(found, key=lambda one: (-one.bm25, one.text.id))
+
+        return self._folder.read(read, [])
+
+    def get(self, ids: Collection[str], where: Where) -> dict[str, Text]:
+        if not ids:
+            return {}
+
+        def read(searcher: tantivy.Searcher) -> dict[str, Text]:
+            hits = searcher.search(self._inside(None, where, ids), len(ids), count=False).hits
+            return {text.id: text for text in (_text(searcher, address) for _, address in hits)}
+
+        return self._folder.read(read, {})
+
+    def latest(self, where: Where, *, limit: int) -> list[Text]:
+        if limit <= 0:
+            return []
+
+        def read(searcher: tantivy.Searcher) -> list[Text]:
+            query = self._inside(None, where, None)
+            hits = searcher.search(query, limit, count=False, order_by_field="at_ms").hits
+            return sorted((_text(searcher, address) for _, address in hits), key=lambda one: (-one.at_ms, one.id))
+
+        return self._folder.read(read, [])
+
+    def count(self) -> int:
+        # The cursor is a document, too.
+        return self._folder.read(lambda searcher: max(searcher.num_docs - 1, 0), 0)
+
+    def close(self) -> None:
+        self._folder.close()
+
+    # -- queries
+
+    def _asked(self, wanted: Wanted, searcher: tantivy.Searcher) -> tantivy.Query:
+        """BM25 of the rarest words in head and body, and of what was written as one word."""
+        terms = wanted.rarest(searcher.num_docs, lambda term: searcher.doc_freq("body", term))
+        should = []
+        for term, weight in terms.items():
+            should.append(_weighed(self._folder.term("body", term, "position"), weight))
+            should.append(_weighed(self._folder.term("head", term, "freq"), weight * HEAD_OF_BODY))
+        for parts in wanted.compounds:
+            phrase = tantivy.Query.phrase_query(self._schema, "body", list(parts))
+            should.append(_weighed(phrase, BODY_OF_COMPOUND))
+        return tantivy.Query.boolean_query([(tantivy.Occur.Should, one) for one in should])
+
+    def _inside(self, asked: tantivy.Query | None, where: Where, ids: Collection[str] | None) -> tantivy.Query:
+        """`asked`, of what is inside `where`, and of `ids`; without `asked` all of it."""
+        must = [tantivy.Query.const_score_query(one, 0.0) for one in self._filters(where, ids)]
+        if asked is not None:
+            must.append(asked)
+        return tantivy.Query.boolean_query([(tantivy.Occur.Must, one) for one in must])
+
+    def _filters(self, where: Where, ids: Collection[str] | None) -> Iterator[tantivy.Query]:
+        yield self._folder.term("workspace_id", key(where.workspace_id))
+        if ids is None:
+            yield self._folder.term("role", "text")
+        else:
+            yield self._any("id", ids)
+        for field, values in (
+            ("project_id", where.project_ids),
+            ("kind", where.kinds),
+            ("host", where.hosts),
+            ("session_id", where.session_ids),
+        ):
+            if values:
+                yield self._any(field, values)
+        if where.path:
+            yield self._folder.term("path", key(whole_path(where.path)))
+        if where.since_ms is not None or where.until_ms is not None:
+            yield self._between("at_ms", where.since_ms, where.until_ms)
+        if where.before is not None:
+            yield self._between("number", None, where.before)
+
+    def _any(self, field: str, values: Collection[str]) -> tantivy.Query:
+        return tantivy.Query.term_set_query(self._schema, field, [key(value) for value in values])
+
+    def _between(self, field: str, low: int | None, high: int | None) -> tantivy.Query:
+        """`low` is included, `high` is not."""
+        return tantivy.Query.range_query(
+            self._schema, field, tantivy.FieldType.Integer, low, high, include_lower=True, include_upper=False
+        )
+
+
+def _weighed(query: tantivy.Query, weight: float) -> tantivy.Query:
+    return query if weight == 1.0 else tantivy.Query.boost_query(query, weight)
+
+
+def _schema() -> tantivy.Schema:
+    builder = schema_builder()
+    builder.add_text_field("head", tokenizer_name=_TOKENIZER, index_option="freq")
+    builder.add_text_field("body", tokenizer_name=_TOKENIZER, index_option="position")
+    for name in (*_SAME, "whose", "path"):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    for name in _NUMBERS:
+        builder.add_integer_field(name, fast=True)
+    return builder.build()
+
+
+def _indexed(text: Text) -> tantivy.Document:
+    indexed = tantivy.Document()
+    indexed.add_text("role", "text")
+    indexed.add_text("id", key(text.id))
+    for name in _SAME:
+        indexed.add_text(name, key(getattr(text, name)))
+    indexed.add_text("whose", _whose(text.host, text.session_id))
+    for end in {end for path in text.paths for end in path_ends(path)}:
+        indexed.add_text("path", key(end))
+    for name in _NUMBERS:
+        indexed.add_integer(name, min(max(getattr(text, name), _INT_MIN), _INT_MAX))
+    indexed.add_text("head", spaced(head_of(text)))
+    indexed.add_text("body", spaced("\n".join((text.title, text.text, *text.paths))))
+    indexed.add_bytes("stored", _to_bytes(text))
+    return indexed
+
+
+def _whose(host: str, session_id: str) -> str:
+    return key(f"{host}:{session_id}")
+
+
+def _text(searcher: tantivy.Searcher, address: tantivy.DocAddress) -> Text:
+    return _from_bytes(bytes(searcher.doc(address).get_first("stored") or b""))
+
+
+def _to_bytes(text: Text) -> bytes:
+    return json.dumps(asdict(text), separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _from_bytes(data: bytes) -> Text:
+    fields: dict[str, Any] = json.loads(data.decode("utf-8", "surrogatepass"))
+    fields["paths"] = tuple(fields["paths"])
+    return Text(**fields)

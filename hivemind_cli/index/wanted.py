@@ -1,0 +1,82 @@
+"""What a search wants of a Corpus: its words, how much each counts, and what it wrote as one word.
+
+Of a long query (a bug report, a pasted log) the first line counts twice, and only the rarest words are asked for.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from hivemind_cli.core.stopwords import STOPWORDS
+from hivemind_cli.core.terms import stem
+from hivemind_cli.index.base import Text
+from hivemind_cli.index.tokens import compounds, words
+
+HEAD_OF_BODY = 0.5
+"""A word counts this much more where it stands in a title or first line."""
+FIRST_LINE = 2.0
+"""A word of the first line of several counts as two."""
+BODY_OF_COMPOUND = 0.5
+TERMS_MAX = 40
+COMPOUNDS_MAX = 12
+_QUERY_CHARS_MAX = 20_000
+_HEAD_CHARS_MAX = 200
+_PATH_ENDS_MAX = 12
+"""Folders deep that a path can be asked for by its end; the whole path always."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A query's words, each with what it counts, and its compounds."""
+
+    terms: dict[str, float]
+    compounds: tuple[tuple[str, ...], ...]
+
+    def rarest(self, texts: int, frequency: Callable[[str], int]) -> dict[str, float]:
+        """The TERMS_MAX that tell most, by weight and rarity; `frequency` is in how many of `texts` one is."""
+        if len(self.terms) <= TERMS_MAX:
+            return self.terms
+        told = {term: weight * _rarity(texts, frequency(term)) for term, weight in self.terms.items()}
+        return {term: self.terms[term] for term in sorted(told, key=lambda one: (-told[one], one))[:TERMS_MAX]}
+
+
+def said(query: str) -> Wanted | None:
+    """What `query` wants; None if it has no word. Function words count only where there is nothing else."""
+    query = query[:_QUERY_CHARS_MAX].strip()
+    first, _, rest = query.partition("\n")
+    weights = dict.fromkeys(words(rest), 1.0) | dict.fromkeys(words(first), FIRST_LINE if rest else 1.0)
+    if not weights:
+        return None
+    telling = {word: weight for word, weight in weights.items() if _tells(word)}
+    together = dict.fromkeys(tuple(parts) for parts in compounds(query))
+    return Wanted(telling or weights, tuple(together)[:COMPOUNDS_MAX])
+
+
+def head_of(text: Text) -> str:
+    """The title, or else the first line that says something, in short."""
+    said_first = text.title or text.text[: 2 * _HEAD_CHARS_MAX].lstrip().partition("\n")[0]
+    return said_first[:_HEAD_CHARS_MAX]
+
+
+def whole_path(path: str) -> str:
+    """A path as it is compared: with slashes, without `./` before and a slash behind."""
+    return path.replace("\\", "/").removeprefix("./").rstrip("/") or path
+
+
+def path_ends(path: str) -> Iterator[str]:
+    """All by which a path can be asked for: its name, its name with the folder, ..., the whole path."""
+    whole = whole_path(path)
+    yield whole
+    end = ""
+    for name in reversed(whole.split("/")[-_PATH_ENDS_MAX:]):
+        if name:
+            end = f"{name}/{end}" if end else name
+            yield end
+
+
+def _tells(word: str) -> bool:
+    return (len(word) > 1 or not word.isascii()) and stem(word) not in STOPWORDS
+
+
+def _rarity(texts: int, having: int) -> float:
+    return math.log(1 + (max(texts - having, 0) + 0.5) / (having + 0.5))
