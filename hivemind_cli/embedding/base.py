@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 TOKENS_MAX = 256
 EXTRA = "pip install 'hivemind-loop[embeddings]'"
 """What brings the runtimes."""
+SILENT = {"ORT_DISABLE_TELEMETRY": "1", "ORT_TELEMETRY_DISABLED": "1"}
+"""Set before onnxruntime is loaded: its packages otherwise send figures to their maker, and keep an id in the home."""
 _CHARS_PER_TOKEN = 64
 """Text beyond so many characters a token is not looked at: a tokenizer reads a megabyte in a second."""
 _STREAM_TEXTS = 64

@@ -4,6 +4,7 @@ One text a run, always. With int8 the scale of a whole batch is chosen at once, 
 depend on its neighbours (cosine .99, not 1). Alone it needs no padding, and costs 10 % of the throughput at 64 tokens.
 """
 
+import os
 import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hivemind_cli.core.errors import ModelError
-from hivemind_cli.embedding.base import EXTRA, TOKENS_MAX, readable, unit
+from hivemind_cli.embedding.base import EXTRA, SILENT, TOKENS_MAX, readable, unit
 from hivemind_cli.embedding.exported import MODEL, TOKENIZER, check_files, read_manifest
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Onnx:
 
 def _load(folder: Path, threads: int) -> tuple[Any, Any]:
     """(session, tokenizer)."""
+    os.environ.update(SILENT)
     import onnxruntime
     from tokenizers import Tokenizer
 
@@ -113,6 +115,7 @@ def quantize(graph: Path, target: Path, *, narrow: bool) -> None:
     """
     import logging
 
+    os.environ.update(SILENT)
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     logging.getLogger().setLevel(logging.ERROR)  # it recommends a preparation that changes nothing here

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hivemind_cli.core.child import end, kill
+from hivemind_cli.embedding.base import SILENT
 
 Frame = tuple[dict[str, Any], bytes]
 HEADER_BYTES_MAX = 64 << 20
@@ -25,8 +26,8 @@ _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "CUDA_VI
 
 
 def child_env(env: Mapping[str, str]) -> dict[str, str]:
-    """All that a child that runs a model inherits of `env`: no key, no proxy."""
-    return {name: env[name] for name in _INHERITED if name in env}
+    """All that a child that runs a model inherits of `env`: no key, no proxy; and that it tells nobody."""
+    return {**{name: env[name] for name in _INHERITED if name in env}, **SILENT}
 
 
 class Pipe:

@@ -105,3 +105,12 @@ def test_naming_a_runtime_loads_none() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_runtime_keeps_nothing_in_the_home_and_tells_nobody(folder: Path, tmp_path: Path) -> None:
+    home = tmp_path / "a-home"
+    home.mkdir()
+    load = "import pathlib, sys; from hivemind_cli.embedding.onnx import Onnx; Onnx(pathlib.Path(sys.argv[1]))"
+    env = {"HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run([sys.executable, "-c", load, str(folder)], env=env, check=True, timeout=60)
+    assert list(home.rglob("*")) == []
