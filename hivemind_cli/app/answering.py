@@ -5,29 +5,33 @@ Everything the agent waits for happens before the reply; what must be kept is ke
 
 import json
 import logging
-import os
-import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 
 from hivemind_cli.app.backtest import Backtest
+from hivemind_cli.app.given import Given, context_of
 from hivemind_cli.app.sidecars import Sidecars
+from hivemind_cli.app.subagents import task_of_call, task_of_start
 from hivemind_cli.core import redact
 from hivemind_cli.core.acts import Act
-from hivemind_cli.core.clock import Clock
+from hivemind_cli.core.clock import Clock, from_ns
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.match import Weights
-from hivemind_cli.core.paths import FILE_MODE, Paths
+from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.project import identify, workspace_for
 from hivemind_cli.core.records import Event, EventKind, Moment, Outcome, Recall, Verdict
 from hivemind_cli.hosts.base import Answer, Host, Seen
 from hivemind_cli.index.base import Scope
 from hivemind_cli.pipeline.capture import Person
-from hivemind_cli.pipeline.recall import Ask, Decision, decide, late, said_before
+from hivemind_cli.pipeline.recall import Ask, Decision, Found, decide, late, said_before
 from hivemind_cli.pipeline.recall.acts import ActBook
+from hivemind_cli.pipeline.recall.brief import LATELY, brief, named_at
+from hivemind_cli.pipeline.recall.finding import find
+from hivemind_cli.pipeline.recall.standing import Standing
 from hivemind_cli.pipeline.spool import Delivery, Spool, SpoolFault
 from hivemind_cli.storage.base import Store
 
@@ -39,18 +43,58 @@ ASKED_KINDS = {
     Moment.TOOL_CALL: EventKind.TOOL_CALL,
     Moment.SUBAGENT: EventKind.SUBAGENT_START,
 }
-APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-SUBAGENT_CALLS = 8
-"""Newest calls of a session that are looked through for a subagent's task."""
+READ_KINDS = (
+    EventKind.TOOL_RESULT,
+    EventKind.TOOL_FAILURE,
+    EventKind.TOOL_DENIED,
+    EventKind.REPLY,
+    EventKind.PROMPT,
+    EventKind.STEER,
+)
+"""What comes after a batch of calls is over: until then the agent has read none of their results."""
+BRIEFED_SOURCES = ("startup", "clear")
+"""Starts at which the agent knows nothing yet."""
 QUERY_CHARS_MAX = 2000
 """Of the query, kept with the decision."""
+MEANING_SHARE = 0.4
+"""Of a moment's deadline, that the query's vector may take; later, the words alone decide."""
+MEANING_LEFT_MS = 30.0
+"""Of the deadline, that must be left when the vector is there."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Decided:
     recall: Recall
+    context: str
     given: tuple[str, ...]
     decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One hook's, read and understood."""
+
+    name: str
+    delivery: Delivery
+    host: Host
+    moment: Moment
+    seen: Seen
+    scope: Scope
+    started: float
+    deadline_ms: int
+    caught_up: bool
+
+    @property
+    def context(self) -> str:
+        return context_of(self.seen.session_id, str(self.seen.payload.get("agent_id", "")))
+
+    @property
+    def at(self) -> datetime:
+        return from_ns(self.delivery.time_ns)
+
+    def left_ms(self) -> float:
+        """Until the host goes on without us."""
+        return self.deadline_ms - (time.perf_counter() - self.started) * 1000
 
 
 class Answering:
@@ -66,7 +110,7 @@ class Answering:
         hosts: dict[str, Host],
         person: Person,
         backtest: Backtest,
-        catch_up: Callable[[str, str, float], None],
+        catch_up: Callable[[str, str, float], bool],
         taken: Callable[[str], Delivery | None],
         announce: Callable[[Scope], str],
         clock: Clock,
@@ -74,7 +118,8 @@ class Answering:
     ) -> None:
         """`catch_up(session_id, before, seconds)` captures and detects what the session delivered before a file.
 
-        `taken(name)` is a delivery that was captured before the hook asked about it.
+        It tells whether that could be done in time. `taken(name)` is a delivery that was captured before the hook
+        asked about it.
         """
         self._paths = paths
         self._config = config
@@ -90,7 +135,9 @@ class Answering:
         self._kept = kept_workspaces
         self._spool = Spool(paths)
         self._decided: dict[str, _Decided] = {}
-        self._given_lock = threading.Lock()
+        self._given = Given(paths)
+        self.standing = Standing(store)
+        """What came of each skill before."""
         self.weights = Weights()
         """Replaced as the person's history grows."""
         self.book = ActBook()
@@ -98,38 +145,23 @@ class Answering:
 
     def answer(self, name: str) -> bytes:
         """What the hook is to print for its delivery `name`; b"" for silence."""
-        started = time.perf_counter()
-        try:
-            delivery = self._read(name)
-            host = self._hosts[delivery.host]
-            moment = host.EVENTS[delivery.event]
-            payload = json.loads(delivery.raw)
-            seen = host.decode(delivery.event, payload)
-        except (OSError, SpoolFault, KeyError, ValueError, TypeError, AttributeError, RecursionError):
-            return b""  # capture says what is wrong with it
-        one = next((each for each in seen if moment and each.kind is ASKED_KINDS[moment]), None)
-        if moment is None or one is None or not self._config.recall.enabled:
+        asked = self._understood(name)
+        if asked is None:
             return b""
-        deadline_ms = (
-            self._config.recall.deadline_start_ms if moment is Moment.SESSION_START else self._config.recall.deadline_ms
-        )
-        self._catch_up(one.session_id, name, deadline_ms / 2000)
-        if moment is Moment.SUBAGENT:
-            one = self._with_task(host.NAME, one)
-        scope = self._scope(delivery)
-        with self._given_lock:
-            decision = self._decide(moment, one, scope, host, delivery.id)
-            if (time.perf_counter() - started) * 1000 > deadline_ms:
+        ask = self._ask(asked)
+        found = self._find(asked, ask)
+        with self._given.lock(asked.host.NAME, asked.context):
+            decision = self._decide(asked, ask, found)
+            if asked.left_ms() < 0:
                 decision = late(decision)
-            if not self._remember(host.NAME, one.session_id, decision.given):
+            if not self._given.add(asked.host.NAME, asked.context, decision.given, asked.at):
                 decision = late(decision)  # what cannot be remembered would be said, or held, again and again
-            self._keep(name, delivery, host, one, moment, scope, decision, started)
-        notice = self._announce(scope) if moment is Moment.SESSION_START else ""
+            self._keep(asked, ask, decision)
+        notice = self._announce(asked.scope) if asked.moment is Moment.SESSION_START else ""
         if not decision.text and not notice:
             return b""
-        return host.encode_answer(
-            delivery.event, Answer(moment=moment, text=decision.text, hold=decision.held, notice=notice)
-        )
+        answer = Answer(moment=asked.moment, text=decision.text, hold=decision.held, notice=notice)
+        return asked.host.encode_answer(asked.delivery.event, answer)
 
     def after_answer(self, name: str, *, delivered: bool) -> Recall | None:
         """What was decided for `name`, once the hook has it (or has hung up); to be stored with its event."""
@@ -138,16 +170,39 @@ class Answering:
             return None
         if delivered:
             return decided.recall
-        with self._given_lock:
-            self._take_back(decided)
+        host = decided.recall.host
+        with self._given.lock(host, decided.context):
+            self._given.take_back(host, decided.context, decided.given)
         silent = late(decided.decision)
-        return _with(decided.recall, silent)
+        return replace(decided.recall, candidates=silent.candidates, text="", held=False)
 
-    def ask(self, query: str, scope: Scope) -> Decision:
-        """What a prompt would bring up now; nothing is given to anybody."""
-        ask = Ask(moment=Moment.PROMPT, scope=scope, query=query)
+    def ask(self, query: str, scope: Scope, act: Act | None = None, *, within_s: float = 2.0) -> Decision:
+        """What a prompt, or a call, would bring up now; nothing is given to anybody."""
+        moment = Moment.PROMPT if act is None else Moment.TOOL_CALL
+        ask = Ask(moment=moment, scope=scope, query=query, act=act, may_hold=act is not None)
         config = replace(self._config.recall, enabled=True)
-        return decide(ask, self._index, config, self.weights, book=self.book, clean=self._backtest.clean)
+        found = self._found(ask, within_s)
+        return decide(ask, found, config, book=self.book, tried=self._backtest.tried)
+
+    def _understood(self, name: str) -> _Question | None:
+        """The question in the delivery `name`, its session caught up; None where nobody is asked anything."""
+        started = time.perf_counter()
+        try:
+            delivery = self._read(name)
+            host = self._hosts[delivery.host]
+            moment = host.EVENTS[delivery.event]
+            seen = host.decode(delivery.event, json.loads(delivery.raw))
+        except (OSError, SpoolFault, KeyError, ValueError, TypeError, AttributeError, RecursionError):
+            return None  # capture says what is wrong with it
+        one = next((each for each in seen if moment and each.kind is ASKED_KINDS[moment]), None)
+        config = self._config.recall
+        if moment is None or one is None or not config.enabled:
+            return None
+        deadline_ms = config.deadline_start_ms if moment is Moment.SESSION_START else config.deadline_ms
+        caught_up = self._catch_up(one.session_id, name, deadline_ms / 2000)
+        if moment is Moment.SUBAGENT:
+            one = replace(one, payload={**one.payload, "text": task_of_start(self._store, host.NAME, one)})
+        return _Question(name, delivery, host, moment, one, self._scope(delivery), started, deadline_ms, caught_up)
 
     def _read(self, name: str) -> Delivery:
         """From the spool, or from memory if capture was faster than the hook's question. OSError, SpoolFault."""
@@ -159,57 +214,82 @@ class Answering:
                 raise
             return taken
 
-    def _decide(self, moment: Moment, one: Seen, scope: Scope, host: Host, event_id: str) -> Decision:
-        given = self._given(host.NAME, one.session_id)
-        if moment is Moment.SESSION_START:
-            lost = one.payload.get("source") == "compact"
-            return said_before(self._index, scope, given, self._config.recall) if lost else Decision()
-        act = Act.of(one.payload["act"]) if moment is Moment.TOOL_CALL else None
-        if act is None and moment is Moment.TOOL_CALL:
-            return Decision()
-        ask = Ask(
-            moment=moment,
-            scope=scope,
-            query=self._query(one, act),
+    def _ask(self, asked: _Question) -> Ask:
+        """What recall is asked, but for what the agent was given."""
+        payload = asked.seen.payload
+        act = Act.of(payload["act"]) if asked.moment is Moment.TOOL_CALL else None
+        return Ask(
+            moment=asked.moment,
+            scope=asked.scope,
+            query=act.short if act else str(payload.get("text", "")),
             act=act,
-            event_id=event_id,
-            may_hold=not one.payload.get("asks") and not one.payload.get("agent_id"),
-            given=given,
-            again=self._again(one.session_id) if given else (),
+            task=task_of_call(asked.seen.tool, payload) if act else "",
+            event_id=asked.delivery.id,
+            may_hold=act is not None and not payload.get("asks") and not payload.get("agent_id"),
+            chars_max=asked.host.TEXT_CHARS_MAX,
         )
-        return decide(
+
+    def _find(self, asked: _Question, ask: Ask) -> Found:
+        if asked.moment is Moment.SESSION_START:
+            return Found()
+        left_ms = asked.left_ms()
+        return self._found(ask, min(MEANING_SHARE * asked.deadline_ms, left_ms - MEANING_LEFT_MS) / 1000)
+
+    def _found(self, ask: Ask, within_s: float) -> Found:
+        now = self._clock()
+        now_ms = int(now.timestamp() * 1000)
+        return find(
             ask,
-            self._index,
-            self._config.recall,
+            self._sidecars.ranker,
             self.weights,
             book=self.book,
-            clean=self._backtest.clean,
+            meaning=partial(self._sidecars.meaning, within_s=within_s) if within_s > 0 else None,
+            told=lambda document: self.standing.of(document, now_ms),
+            now=now,
         )
 
-    def _query(self, one: Seen, act: Act | None) -> str:
-        if act is not None:
-            return act.short
-        return str(one.payload.get("text", ""))
+    def _decide(self, asked: _Question, ask: Ask, found: Found) -> Decision:
+        """Under the agent's lock: two calls at once are not told, or held, as if each were alone."""
+        given = self._given.read(asked.host.NAME, asked.context)
+        if asked.moment is Moment.SESSION_START:
+            return self._at_start(asked, given)
+        again = self._again(asked.seen.session_id) if given else ()
+        ask = replace(ask, given=given, again=again, unread=self._unread(asked))
+        return decide(ask, found, self._config.recall, book=self.book, tried=self._backtest.tried)
 
-    def _with_task(self, host: str, one: Seen) -> Seen:
-        """A subagent's start names no task: it stands in the newest call that gave one a prompt."""
-        rows = self._store.find(
-            Event,
-            host=host,
-            session_id=one.session_id,
-            kind=EventKind.TOOL_CALL,
-            newest_first=True,
-            limit=SUBAGENT_CALLS,
+    def _at_start(self, asked: _Question, given: set[str]) -> Decision:
+        source = asked.seen.payload.get("source")
+        if source == "compact":
+            return said_before(self._index, asked.scope, given, self._config.recall)
+        if source not in BRIEFED_SOURCES or not asked.scope.project_id:
+            return Decision()
+        now = self._clock()
+        starts = self._store.find(
+            Recall,
+            moment=Moment.SESSION_START,
+            workspace_id=asked.scope.workspace_id,
+            project_id=asked.scope.project_id,
+            since=now - LATELY,
         )
-        prompts = (row.record.payload.get("input", {}).get("prompt") for row in rows)
-        task = next((prompt for prompt in prompts if isinstance(prompt, str)), "")
-        return replace(one, payload={**one.payload, "text": task})
+        found = brief(self._index.all(asked.scope), named_at([row.record for row in starts]), now)
+        return Decision(found.candidates, found.text)
 
-    def _kept_query(self, one: Seen) -> str:
+    def _unread(self, asked: _Question) -> frozenset[str]:
+        """What a call was held for in the batch that this one is of: the agent has not read why."""
+        host, session_id = asked.host.NAME, asked.seen.session_id
+        held = self._given.held_lately(host, asked.context)
+        if held.at is None or not asked.caught_up:
+            return frozenset()
+        if self._store.count(Event, host=host, session_id=session_id, kind=READ_KINDS, since=held.at):
+            self._given.has_read(host, asked.context)
+            return frozenset()
+        return held.ids
+
+    def _kept_query(self, ask: Ask) -> str:
         """The query as it may be stored: redacted before it is shortened."""
-        act = Act.of(one.payload["act"]) if "act" in one.payload else None
-        if act is None:
-            return redact.cut(self._query(one, None), QUERY_CHARS_MAX)
+        if ask.act is None:
+            return redact.cut(ask.query, QUERY_CHARS_MAX)
+        act = ask.act
         shown = (redact.cut(part, QUERY_CHARS_MAX) for part in (act.command, act.path, act.text))
         command, path, text = shown
         return replace(act, command=command, path=path, text=text).short
@@ -224,68 +304,24 @@ class Answering:
         workspace = workspace_for(delivery.workspace, identity, self._kept, self._config.workspace)
         return Scope(workspace.id, identity.id)
 
-    def _given(self, host: str, session_id: str) -> set[str]:
-        try:
-            return set(self._paths.session_file(host, session_id).read_text("utf-8").split("\n")) - {""}
-        except (OSError, UnicodeDecodeError):
-            return set()
-
-    def _remember(self, host: str, session_id: str, given: tuple[str, ...]) -> bool:
-        """Add to the session's list; False if it could not be written."""
-        if not given:
-            return True
-        try:
-            fd = os.open(self._paths.session_file(host, session_id), APPEND, FILE_MODE)
-            with os.fdopen(fd, "w", encoding="utf-8") as file:
-                file.write("".join(f"{line}\n" for line in given))
-        except OSError as problem:
-            logger.warning("recall stays silent: what it gives cannot be remembered: %s", problem)
-            return False
-        return True
-
-    def _keep(
-        self,
-        name: str,
-        delivery: Delivery,
-        host: Host,
-        one: Seen,
-        moment: Moment,
-        scope: Scope,
-        decision: Decision,
-        started: float,
-    ) -> None:
+    def _keep(self, asked: _Question, ask: Ask, decision: Decision) -> None:
         now = self._clock()
         recall = Recall(
-            id=derived_id(now, "recall", delivery.id),
-            workspace_id=scope.workspace_id,
-            project_id=scope.project_id,
+            id=derived_id(now, "recall", asked.delivery.id),
+            workspace_id=asked.scope.workspace_id,
+            project_id=asked.scope.project_id,
             machine_id=self._person.machine_id,
             author=self._person.author,
-            host=host.NAME,
-            session_id=one.session_id,
+            host=asked.host.NAME,
+            session_id=asked.seen.session_id,
             occurred_at=now,
-            moment=moment,
-            event_id=delivery.id,
-            query=self._kept_query(one),
+            moment=asked.moment,
+            event_id=asked.delivery.id,
+            query=self._kept_query(ask),
             candidates=decision.candidates,
             text=decision.text,
             held=decision.held,
-            latency_ms=round((time.perf_counter() - started) * 1000, 3),
+            tier=decision.tier,
+            latency_ms=round((time.perf_counter() - asked.started) * 1000, 3),
         )
-        self._decided[name] = _Decided(recall, decision.given, decision)
-
-    def _take_back(self, decided: _Decided) -> None:
-        """The agent never saw it: it may be given again."""
-        if not decided.given:
-            return
-        path = self._paths.session_file(decided.recall.host, decided.recall.session_id)
-        with suppress(OSError):
-            lines = path.read_text("utf-8").splitlines()
-            kept = [line for line in lines if line not in decided.given]
-            aside = path.with_name(f"{path.name}.tmp")
-            aside.write_text("".join(f"{line}\n" for line in kept), "utf-8")
-            aside.replace(path)
-
-
-def _with(recall: Recall, decision: Decision) -> Recall:
-    return replace(recall, candidates=decision.candidates, text="", held=False)
+        self._decided[asked.name] = _Decided(recall, asked.context, decision.given, decision)

@@ -109,7 +109,7 @@ class OwnedHivemind:
         calls = config.llm.judge_calls_day_max
         self.judge = Judge(provider, calls_day_max=calls, clock=clock) if provider and calls else None
         self.detecting = Detect(embedder)
-        self._backtest = Backtest(store)
+        self._backtest = Backtest(store, self._precedence.give_way)
         self._retests = self._retester()
         self._publishing = Publishing(paths, store, self.index, self._hosts, clock)
         self._intake = Intake(
@@ -132,6 +132,7 @@ class OwnedHivemind:
         self._silent = Silent(store, idle=timedelta(minutes=config.codify.idle_minutes))
         self._closed = False
         self._refresh_weights()
+        self._refresh_standing()
         self._detect()
         self._index_changed()
 
@@ -187,6 +188,7 @@ class OwnedHivemind:
             moved, flooded = self._detect(), self._flooded
             if not flooded:
                 moved += run_once(Withdraw(), self.store) + run_once(Feedback(), self.store)
+                self._refresh_standing()
                 moved += self._publishing.run()
                 cold, self._cold = self._cold, []
         if flooded:
@@ -243,6 +245,7 @@ class OwnedHivemind:
                 self._index_new()
                 self._publishing.run()
         self._refresh_weights()
+        self._refresh_standing()
         self._publish_snapshot()
 
     def close(self) -> None:
@@ -323,6 +326,7 @@ class OwnedHivemind:
     def reindex(self) -> int:
         """Build the index anew from the store; how many documents it holds."""
         with self._turning:
+            self._answering.standing.forget()
             self.index.update([], [document.id for document in self.index.all()], cursor=0)
             self._index_new()
             self._index_changed()
@@ -378,25 +382,29 @@ class OwnedHivemind:
             )
             self.store.append([notice])
 
-    def _catch_up(self, session_id: str, before: str, seconds: float) -> None:
-        """What the session delivered before file `before` is captured and detected, so that recall knows it."""
+    def _catch_up(self, session_id: str, before: str, seconds: float) -> bool:
+        """What the session delivered before file `before` is captured and detected, so that recall knows it.
+
+        False if that could not be done in so many seconds.
+        """
         names = self._spool.pending()
         earlier = names[: next((n for n, path in enumerate(names) if path.name == before), len(names))]
         if len(earlier) > CATCH_UP_MAX:  # the last of a session must not be stored before its first
-            return
+            return False
         if len(earlier) > CATCH_UP_ALL_MAX:  # a flood: what this session said counts, the rest can wait
             earlier = [path for path in earlier if _mentions(path, session_id)]
         if not earlier and self._intake.undetected <= {before}:
-            return  # what may be worked on now is this very delivery: its answer needs nothing of it
+            return True  # what may be worked on now is this very delivery: its answer needs nothing of it
         wait_s = min(seconds, FLOOD_WAIT_S) if self._flooded else seconds
         if not self._turning.acquire(timeout=wait_s):  # held: what was delivered is being worked on
-            return
+            return False
         try:
             self._intake.take(earlier)
             if self._intake.undetected and not self._flooded:
                 self._detect(CATCH_UP_EVENTS_MAX)
         finally:
             self._turning.release()
+        return True
 
     def _until(self, name: str) -> list[Path]:
         """A delivery and those before it; none where that is too many at once, and `drain` takes them in order."""
@@ -432,6 +440,10 @@ class OwnedHivemind:
 
     def _refresh_weights(self) -> None:
         self._answering.weights = indexing.weights(self.store)
+
+    def _refresh_standing(self) -> None:
+        if self._answering.standing.refresh():
+            self._snapshot_stale = True
 
     def _publish_snapshot(self) -> None:
         with self._snapshot_lock:

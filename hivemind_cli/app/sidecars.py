@@ -35,8 +35,8 @@ class Sidecars:
         self.ranker = Ranker(index, vectors)
         self.searcher = Searcher(corpus, text_vectors) if corpus else None
 
-    def meaning(self, query: str) -> "NDArray[np.float32] | None":
-        """The query's vector; None without a model, or while it is being loaded."""
+    def meaning(self, query: str, within_s: float = 0.06) -> "NDArray[np.float32] | None":
+        """The query's vector; None without a model, while it is being loaded, or where it took longer."""
         if self.embedder is None or self.vectors is None:
             return None
         try:

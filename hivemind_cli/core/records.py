@@ -268,8 +268,12 @@ class Candidate:
     bm25: float = 0.0
     cosine: float | None = None
     score: float = 0.0
+    """Probability that it applies, 0..1, after what came of it before, its scope and its age."""
     decision: str = ""
-    """injected, held, below threshold, margin, repeated, over budget, own correction, timed out."""
+    """injected, held, named (in a session's brief); below threshold, margin, repeated, over budget, own correction,
+    same lesson, said otherwise since, not the best match, timed out."""
+    figures: JSON = field(default_factory=dict)
+    """What the score was made of, and held against, by name: see pipeline/recall."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

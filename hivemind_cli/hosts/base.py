@@ -137,6 +137,8 @@ class Host(Reader, Protocol):
     """As people call it: Claude Code."""
     EVENTS: dict[str, Moment | None]
     """Hook events we register -> the moment at which the host waits for text, or None."""
+    TEXT_CHARS_MAX: int
+    """What reaches the model of one text of ours; a longer one is not said."""
 
     def installed(self, home: Path, *, config_dir: Path | None = None) -> bool:
         """Is this host on the machine, by its own folder or program?"""

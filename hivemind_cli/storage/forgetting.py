@@ -32,7 +32,7 @@ OF_SESSION: tuple[type[Event | Correction | Judgement | Recall | TranscriptMark 
 """What names its host and session, and goes with them."""
 PRUNED = "a session it rested on was pruned"
 """`reason` of a revision that stands where others were deleted."""
-_SAID = ("injected", "held")
+_SAID = ("injected", "held", "named")
 """Decisions of a candidate whose words are in the recall's text."""
 
 

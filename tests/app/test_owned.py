@@ -77,6 +77,12 @@ class Agent:
             **fields,
         )
 
+    def reads_why(self, session: str, held: dict[str, Any], command: str, n: int = 1) -> None:
+        """The batch with the held call is over: the model is told why."""
+        told = f"PreToolUse:Bash hook error: [hook]: {held['permissionDecisionReason']}"
+        call = {"tool_name": "Bash", "tool_input": {"command": command}, "tool_use_id": f"{session}{n}"}
+        self.drop("PostToolBatch", session, tool_calls=[{**call, "tool_response": told}])
+
 
 @pytest.fixture
 def owner(tmp_path: Path, own_home: Path) -> Iterator[OwnedHivemind]:
@@ -170,18 +176,21 @@ def test_the_act_is_held_once_and_the_repeat_is_a_recurrence(agent: Agent, owner
     held = agent.calls("tuesday", "rsync -a site/ other:/srv", 1)
     assert held["permissionDecision"] == "deny"
     assert "make publish" in held["permissionDecisionReason"]
-    assert agent.calls("tuesday", "rsync -a site/ other:/srv", 2) == {}
+    twin = agent.calls("tuesday", "rsync -a site/ other:/srv", 2)
+    assert twin["permissionDecision"] == "deny", "of one batch: nobody has read why yet"
+    agent.reads_why("tuesday", held, "rsync -a site/ other:/srv")
+    assert agent.calls("tuesday", "rsync -a site/ other:/srv", 3) == {}
     agent.drop(
         "PostToolUse",
         "tuesday",
         tool_name="Bash",
         tool_input={"command": "rsync -a site/ other:/srv"},
-        tool_use_id="tuesday2",
+        tool_use_id="tuesday3",
         tool_response={"stdout": ""},
     )
     agent.drop("SessionEnd", "tuesday", reason="other")
     owner.settle()
-    assert [row.record.verdict for row in owner.store.find(Outcome)] == [Verdict.RECURRED]
+    assert {row.record.verdict for row in owner.store.find(Outcome)} == {Verdict.RECURRED}
 
 
 def test_work_done_the_corrected_way_is_held(agent: Agent, owner: OwnedHivemind) -> None:

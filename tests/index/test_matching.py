@@ -13,8 +13,10 @@ from hivemind_cli.core.records import Moment
 from hivemind_cli.index.base import Document, Scope
 from hivemind_cli.index.inmemory import InMemoryIndex
 from hivemind_cli.index.matching import BY_ACT, BY_WORDS, MATCHER, Matcher, about, call_query, fingerprint
+from hivemind_cli.index.ranking import Ranker
 from hivemind_cli.pipeline.recall import Ask, decide
 from hivemind_cli.pipeline.recall.acts import ActBook
+from hivemind_cli.pipeline.recall.finding import find
 
 WEIGHTS = Weights({"module": 0.4, "build": 0.2})
 DOCUMENTS = {
@@ -163,7 +165,10 @@ def test_it_fires_exactly_where_recall_would_inject(
         query=moment if isinstance(moment, str) else moment.short,
         act=act,
     )
-    decision = decide(ask, index, RecallConfig(), WEIGHTS, book=ActBook([document]), clean=lambda one: False)
+    book = ActBook([document])
+    decision = decide(
+        ask, find(ask, Ranker(index), WEIGHTS, book=book), RecallConfig(), book=book, tried=lambda one: None
+    )
     matcher = Matcher(document, WEIGHTS, RecallConfig().applies_min)
     fires = matcher.at_prompt(moment) if isinstance(moment, str) else matcher.at_call(moment)
     assert bool(fires) is bool(decision.given)

@@ -13,8 +13,10 @@ from hivemind_cli.core.match import Weights
 from hivemind_cli.core.records import Moment
 from hivemind_cli.index.base import Document, Scope
 from hivemind_cli.index.inmemory import InMemoryIndex
-from hivemind_cli.pipeline.recall import Ask, Decision, decide, late, said_before
+from hivemind_cli.index.ranking import Ranker
+from hivemind_cli.pipeline.recall import Ask, Decision, Tried, decide, late, said_before
 from hivemind_cli.pipeline.recall.acts import ActBook
+from hivemind_cli.pipeline.recall.finding import find
 
 HERE = Scope("default", "p1")
 PROMPT = "bring the module up on the test machine"
@@ -44,13 +46,14 @@ class Room:
         self.index.update(documents, [], cursor=1)
         self.config = RecallConfig(**settings)
         self.given: set[str] = set()
-        self.clean = True
+        self.tried = Tried(corrected=2, clean=1)
 
     def ask(self, query: str = PROMPT, **more: Any) -> Decision:
         fields: dict[str, Any] = {"moment": Moment.PROMPT, "scope": HERE, "query": query, "given": set(self.given)}
         ask = Ask(**{**fields, **more})
         book = ActBook(self.index.all())
-        decision = decide(ask, self.index, self.config, Weights(), book=book, clean=lambda one: self.clean)
+        found = find(ask, Ranker(self.index), Weights(), book=book)
+        decision = decide(ask, found, self.config, book=book, tried=lambda one: self.tried)
         self.given |= set(decision.given)
         return decision
 
@@ -246,7 +249,7 @@ class TestHold:
 
     def test_a_habit_that_went_uncorrected_is_not_held(self) -> None:
         room = Room(corrected())
-        room.clean = False
+        room.tried = Tried(corrected=1, clean=1)
         assert not room.call(BRING).held
 
     @pytest.mark.parametrize(

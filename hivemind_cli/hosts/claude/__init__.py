@@ -5,7 +5,7 @@ Source: its documentation of 2026-08-22, and what 2.1.329 was seen to send (test
 
 from pathlib import Path
 
-from hivemind_cli.hosts.claude.answer import EVENTS, encode_answer
+from hivemind_cli.hosts.claude.answer import EVENTS, TEXT_CHARS_MAX, encode_answer
 from hivemind_cli.hosts.claude.payload import decode
 from hivemind_cli.hosts.claude.settings import installed, notices, plan_install, plan_uninstall, wired
 from hivemind_cli.hosts.claude.transcript import find_sessions, read_tail, read_transcript, sessions_in, transcript_of
@@ -25,6 +25,7 @@ __all__ = [
     "EVENTS",
     "LABEL",
     "NAME",
+    "TEXT_CHARS_MAX",
     "decode",
     "encode_answer",
     "find_sessions",

@@ -10,7 +10,7 @@ from typing import Any
 from hivemind_cli.core.records import Moment
 from hivemind_cli.hosts.base import Answer
 
-CHARS_MAX = 9_000
+TEXT_CHARS_MAX = 9_000
 """The host moves strings over 10,000 characters into a file which the model does not read."""
 
 EVENTS: dict[str, Moment | None] = {
@@ -33,7 +33,7 @@ EVENTS: dict[str, Moment | None] = {
 
 def encode_answer(event: str, answer: Answer) -> bytes:
     """One line ending in a newline, or b"" for silence: nothing to say, no one waits, or too long to arrive whole."""
-    if EVENTS.get(event) is None or max(len(answer.text), len(answer.notice)) > CHARS_MAX:
+    if EVENTS.get(event) is None or max(len(answer.text), len(answer.notice)) > TEXT_CHARS_MAX:
         return b""
     said: dict[str, Any] = {}
     if answer.hold and event == "PreToolUse":
