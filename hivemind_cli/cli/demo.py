@@ -155,6 +155,8 @@ def _play(stage: _Stage, *, quiet: bool) -> dict[str, Any]:
     stage.hook("UserPromptSubmit", "wednesday", prompt=third["prompt"], prompt_id="p4")
     call = {"tool_name": "Bash", "tool_input": {"command": third["command"]}, "prompt_id": "p4"}
     held = stage.hook("PreToolUse", "wednesday", **call, tool_use_id="t2", permission_mode="bypassPermissions")
+    told = "PreToolUse:Bash hook error: " + str(held.get("hookSpecificOutput", {}).get("permissionDecisionReason", ""))
+    stage.hook("PostToolBatch", "wednesday", tool_calls=[{**call, "tool_use_id": "t2", "tool_response": told}])
     again = stage.hook("PreToolUse", "wednesday", **call, tool_use_id="t3", permission_mode="bypassPermissions")
     denied = held.get("hookSpecificOutput", {}).get("permissionDecision") == "deny"
     passes = again.get("hookSpecificOutput", {}).get("permissionDecision") != "deny"
