@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from hivemind_cli.core.acts import SHELL, Act
+from hivemind_cli.core.acts import OTHER, SHELL, Act
 from hivemind_cli.core.match import About, Weights, content
 from hivemind_cli.core.same import repeats
 from hivemind_cli.index.base import Document, Hit, Index, Scope
@@ -19,6 +19,8 @@ CANDIDATES_MAX = 20
 """Documents that BM25 brings up for closer scoring."""
 TOOL_APPLIES_MIN = 0.45
 """At a tool call words alone must fit better than at a prompt: its text is code and names more than intent."""
+MCP = "mcp__"
+"""How the names of such tools begin: mcp__server__tool."""
 CALL_CHARS_MAX = 4000
 """Of a call's text, compared by its words."""
 BY_ACT, BY_WORDS = "act", "words"
@@ -73,8 +75,9 @@ def act_keys(act: Act) -> tuple[str, ...]:
 
 
 def call_query(act: Act) -> str:
-    """A call's text, as it is compared by its words."""
-    return " ".join((act.command, act.path, act.text))[:CALL_CHARS_MAX]
+    """A call's text, as it is compared by its words; of a tool of another server its name, too."""
+    server = act.tool if act.kind == OTHER and act.tool.startswith(MCP) else ""
+    return " ".join((server, act.command, act.path, act.text))[:CALL_CHARS_MAX]
 
 
 def call_applies_min(applies_min: float) -> float:
