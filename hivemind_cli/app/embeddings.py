@@ -67,20 +67,32 @@ def status(setting: Setting) -> Embeddings:
     )
 
 
+def offered(setting: Setting) -> str:
+    """The model that could be exported here and now, and is not; "" if there is none, or it is not wanted."""
+    if setting.config.runtime not in ("auto", "onnx") or exported_folder(setting).is_dir() or missing():
+        return ""
+    found = source_model(setting)
+    return found.name if found else ""
+
+
+def check(setting: Setting) -> bool:
+    """Is the configured model still to be exported? False: it is. ModelError: it cannot be, and what to do first."""
+    if setting.config.runtime == "none":
+        raise ModelError("Embeddings are switched off.", why="`embedding.runtime` is none.", fix=advice(setting))
+    if choose(setting, in_worker=True).runtime == "onnx":
+        return False
+    if absent := missing():
+        what, _, command = absent.partition(": ")
+        raise ModelError("Sentence embeddings need packages that are not here.", why=f"{what}.", fix=f"Run: {command}")
+    _found(setting)
+    return True
+
+
 def export(
     setting: Setting, folder: Path | None = None, *, progress: Callable[[str], object] | None = None
 ) -> tuple[Manifest, Path]:
     """Export the configured model, or the one in `folder`; what was made, and where. ModelError."""
-    if folder is not None:
-        source, target = _given(setting, folder)
-    elif (found := source_model(setting)) is not None:
-        source, target = found, setting.models / found.name
-    else:
-        raise ModelError(
-            f"The model {setting.config.model} is not on this machine.",
-            why="It is neither in the Hugging Face cache nor in an installed package, and hivemind downloads nothing.",
-            fix=advice(setting),
-        )
+    source, target = _found(setting) if folder is None else _given(setting, folder)
     return export_model(source, target, env=setting.env, work=setting.work, progress=progress), target
 
 
@@ -92,6 +104,18 @@ def uninstall(setting: Setting) -> tuple[Path, int]:
     if not folder.is_dir():
         raise ModelError(f"{setting.config.model} is not exported: there is nothing to remove.")
     return folder, remove(folder)
+
+
+def _found(setting: Setting) -> tuple[ModelFolder, Path]:
+    """The configured model, and where its export goes."""
+    found = source_model(setting)
+    if found is None:
+        raise ModelError(
+            f"The model {setting.config.model} is not on this machine.",
+            why="It is neither in the Hugging Face cache nor in an installed package, and hivemind downloads nothing.",
+            fix=advice(setting),
+        )
+    return found, setting.models / found.name
 
 
 def _given(setting: Setting, folder: Path) -> tuple[ModelFolder, Path]:

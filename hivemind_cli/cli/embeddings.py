@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,7 +33,7 @@ def status(json: Json = False) -> None:
     """Say which model runs and how, where it is from, and what to do if there is none."""
     from hivemind_cli.app import embeddings
 
-    found = embeddings.status(_setting())
+    found = embeddings.status(setting_here())
     if json:
         print_json(found)
         return
@@ -58,27 +59,21 @@ def export(
     json: Json = False,
 ) -> None:
     """Make the quick form of the model (ONNX, 8 bits). Its vectors are compared with the model's before it is kept."""
-    _export(_setting(), model_folder, json=json)
+    export_now(setting_here(), model_folder, json=json)
 
 
 @app.command("install")
 def install(json: Json = False) -> None:
     """Set the model up: say what to install, or export the model that is on this machine."""
     from hivemind_cli.app import embeddings
-    from hivemind_cli.core.errors import ModelError
 
-    setting = _setting()
-    found = embeddings.status(setting)
-    if found.runtime == "onnx":
-        if json:
-            print_json(found)
-        else:
-            say(f"{quoted(found.name)} is set up already, in {quoted(found.folder, 300)}.")
-        return
-    if found.cannot_export:
-        what, _, command = found.cannot_export.partition(": ")
-        raise ModelError("Sentence embeddings need packages that are not here.", why=f"{what}.", fix=f"Run: {command}")
-    _export(setting, None, json=json)
+    setting = setting_here()
+    if embeddings.check(setting):
+        export_now(setting, json=json)
+    elif json:
+        print_json(embeddings.status(setting))
+    else:
+        tell_set_up(setting)
 
 
 @app.command("uninstall")
@@ -86,7 +81,7 @@ def uninstall(json: Json = False) -> None:
     """Remove the exported model. The model it was made from stays."""
     from hivemind_cli.app import embeddings
 
-    folder, size = embeddings.uninstall(_setting())
+    folder, size = embeddings.uninstall(setting_here())
     _renew_daemon()
     if json:
         print_json({"folder": folder, "bytes": size})
@@ -94,30 +89,52 @@ def uninstall(json: Json = False) -> None:
         say(f"{quoted(str(folder), 300)} is gone; {_megabytes(size)} are free.")
 
 
-def _setting() -> "Setting":
+def setting_here() -> "Setting":
+    """What embedders are made of, as this environment and its settings say."""
     from hivemind_cli.app import embedding_setting
 
     door = Door.open()
     return embedding_setting(door.paths, door.config, os.environ)
 
 
-def _export(setting: "Setting", folder: Path | None, *, json: bool) -> None:
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
+def tell_set_up(setting: "Setting") -> None:
+    """Say that there is nothing left to do."""
     from hivemind_cli.app import embeddings
 
+    found = embeddings.status(setting)
+    say(f"{quoted(found.name)} is set up already, in {quoted(found.folder, 300)}.")
+
+
+def export_now(setting: "Setting", folder: Path | None = None, *, json: bool) -> None:
+    """Export, renew the daemon, and tell what was made: on stdout, with `json` as one document. ModelError."""
     began = time.monotonic()
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=narration, transient=True, disable=json) as bar:
-        task = bar.add_task("starting", total=None)
-        manifest, target = embeddings.export(setting, folder, progress=lambda step: bar.update(task, description=step))
-    _renew_daemon()
+    manifest, target = export_quietly(setting, folder) if json else _export_with_bar(setting, folder)
     if json:
         print_json({"folder": target, "manifest": manifest})
         return
     _tell(manifest, target, time.monotonic() - began)
     if folder is not None:
         say(f"To use it: [bold]hivemind config set embedding.model {quoted(target.name)}[/]")
+
+
+def export_quietly(
+    setting: "Setting", folder: Path | None = None, progress: Callable[[str], object] | None = None
+) -> tuple["Manifest", Path]:
+    """Export and renew the daemon: it chooses its model when it opens. ModelError."""
+    from hivemind_cli.app import embeddings
+
+    made = embeddings.export(setting, folder, progress=progress)
+    _renew_daemon()
+    return made
+
+
+def _export_with_bar(setting: "Setting", folder: Path | None) -> tuple["Manifest", Path]:
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=narration, transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        return export_quietly(setting, folder, lambda step: bar.update(task, description=step))
 
 
 def _renew_daemon() -> None:

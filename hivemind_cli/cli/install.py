@@ -30,11 +30,15 @@ def install(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change, as a diff; write nothing.")
     ] = False,
+    with_embeddings: Annotated[
+        bool, typer.Option("--with-embeddings", help="Recall by meaning, too, with the local model on this machine.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
     """Wire the agents on this machine. Their sessions are captured, and skills reach them before they act."""
     from hivemind_cli.app import installing
+    from hivemind_cli.cli import install_model
     from hivemind_cli.hosts import known_host
     from hivemind_cli.hosts.apply import diff
 
@@ -45,8 +49,11 @@ def install(
     problems = [one.problem for one in planned if one.problem]
     if problems and len(problems) == len(planned):
         raise problems[0]
+    export = with_embeddings and install_model.to_export()
     if dry_run:
         _show_plan(planned, json)
+        if export:
+            note("The local model would be exported, so that recall goes by meaning, too.")
         if not planned:
             _none_found(door)
         return
@@ -54,31 +61,17 @@ def install(
         raise typer.Exit(1)
     from hivemind_cli.daemon.spawn import command
 
-    if planned and not yes and not json and _model_allowed(door):
-        door = Door(door.paths)  # reads the settings anew
-        door.client.stop()
+    if planned and not yes and not json:
+        door = _allowing_model(door)
+        export = export or (not with_embeddings and install_model.agreed(planned))
     left = installing.install(door.paths, door.config, planned, daemon=command(), env=os.environ, now=datetime.now(UTC))
     _keep_workspace(door, tell=note if json else say)
     if json:
         print_json([_as_json(one, diff([*one.edits, *one.skill_edits])) for one in planned])
-        return
-    for notice in left:
-        note(f"[yellow]![/] {quoted(notice, 400)}", indent=2)
-    for one in planned:
-        if one.problem:
-            note(f"[yellow]{one.host.LABEL} was left alone.[/] {quoted(str(one.problem), 400)}", indent=2)
-            continue
-        done = "wired" if one.edits else "was wired already"
-        say(f"[green]✓[/] {one.host.LABEL} {done}")
-        for notice in one.notices:
-            note(f"[yellow]![/] {quoted(notice, 400)}", indent=2)
-    if not planned:
-        _none_found(door)
-        return
-    say(
-        "Work as always; agents that are open take the hooks up when they are started anew. `hivemind status` shows "
-        "what was learned, `hivemind uninstall` takes everything back."
-    )
+    else:
+        _tell_wired(door, planned, left)
+    if with_embeddings or export:
+        install_model.set_up(export, quiet=json)
 
 
 def uninstall(
@@ -139,6 +132,26 @@ def uninstall(
                 indent=2,
             )
     _tell_projects(projects)
+
+
+def _tell_wired(door: Door, planned: "Sequence[Planned]", left: Sequence[str]) -> None:
+    for notice in left:
+        note(f"[yellow]![/] {quoted(notice, 400)}", indent=2)
+    for one in planned:
+        if one.problem:
+            note(f"[yellow]{one.host.LABEL} was left alone.[/] {quoted(str(one.problem), 400)}", indent=2)
+            continue
+        done = "wired" if one.edits else "was wired already"
+        say(f"[green]✓[/] {one.host.LABEL} {done}")
+        for notice in one.notices:
+            note(f"[yellow]![/] {quoted(notice, 400)}", indent=2)
+    if not planned:
+        _none_found(door)
+        return
+    say(
+        "Work as always; agents that are open take the hooks up when they are started anew. `hivemind status` shows "
+        "what was learned, `hivemind uninstall` takes everything back."
+    )
 
 
 def _tell_skills(skills: "Sequence[Withdrawn]") -> None:
@@ -218,6 +231,14 @@ def _agreed(planned: "Sequence[Planned]") -> bool:
         default=True,
         err=True,
     )
+
+
+def _allowing_model(door: Door) -> Door:
+    """The door with its settings read anew, if the person has just allowed a model."""
+    if not _model_allowed(door):
+        return door
+    door.client.stop()
+    return Door(door.paths)
 
 
 def _model_allowed(door: Door) -> bool:

@@ -356,7 +356,7 @@ def test_consent_to_a_model_is_asked_once_in_a_terminal(own_home: Path, answer: 
     programs.mkdir()
     (programs / "claude").write_text("#!/bin/sh\n")
     (programs / "claude").chmod(0o755)
-    env = {"PATH": f"{programs}:{os.environ['PATH']}"}
+    env = {"PATH": f"{programs}:{os.environ['PATH']}", "HIVEMIND_EMBEDDINGS": "false"}
     question = "May hivemind ask claude to draft skills, and to judge what may be a correction?"
     assert question not in run("install", **env).stderr  # no terminal: nobody is asked
     assert run("config", "get", "llm.allow").stdout == "false\n"
