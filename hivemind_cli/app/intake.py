@@ -2,13 +2,14 @@
 
 import errno
 import logging
+import re
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hivemind_cli.core.clock import Clock, from_ns
 from hivemind_cli.core.ids import derived_id
-from hivemind_cli.core.records import DEFAULT_WORKSPACE, Notice
+from hivemind_cli.core.records import DEFAULT_WORKSPACE, Notice, Record
 from hivemind_cli.hosts.base import Host
 from hivemind_cli.pipeline.capture import Capture
 from hivemind_cli.pipeline.spool import Delivery, Spool, SpoolFault
@@ -24,6 +25,8 @@ BATCH_BYTES_MAX = 16 << 20
 """Payload bytes captured in one commit."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
 """The machine's trouble, not the file's."""
+_SESSION = re.compile(rb'"session_id"\s*:\s*"([^"\\]*)"')
+"""Where nothing is inside a JSON string, whose quotes are escaped."""
 
 
 class Intake:
@@ -41,8 +44,9 @@ class Intake:
     ) -> None:
         self.recent: OrderedDict[str, Delivery] = OrderedDict()
         """Deliveries captured just now, by file name: their hooks may still ask about them."""
-        self.undetected = {ELSEWHERE}
-        """Names of deliveries that are stored, or about to be, and that detect and the index have not seen."""
+        self.undetected = {ELSEWHERE: ELSEWHERE}
+        """Deliveries that are stored, or about to be, and that detect and the index have not seen: name -> session, ""
+        where that does not show."""
         self._spool = spool
         self._capture = capture
         self._store = store
@@ -50,8 +54,8 @@ class Intake:
         self._clock = clock
         self._quarantine_days = quarantine_days
 
-    def take(self, files: Iterable[Path]) -> int:
-        """Capture these deliveries, in order; how many were taken, or set aside."""
+    def take(self, files: Iterable[Path], *, beside: Sequence[Record] = ()) -> int:
+        """Capture these deliveries, in order, and store `beside` with them; how many were taken, or set aside."""
         taken = 0
         batch: list[tuple[Path, Delivery]] = []
         size = 0
@@ -66,9 +70,13 @@ class Intake:
             batch.append((path, delivery))
             size += len(delivery.raw)
             if size >= BATCH_BYTES_MAX:
-                taken += self._commit(batch)
-                batch, size = [], 0
-        return taken + (self._commit(batch) if batch else 0)
+                taken += self._commit(batch, beside)
+                batch, size, beside = [], 0, ()
+        if batch:
+            return taken + self._commit(batch, beside)
+        if beside:
+            self._store.append(beside)
+        return taken
 
     def _unreadable(self, path: Path, fault: OSError | SpoolFault) -> int:
         """Set a file aside that no delivery can be read from; 1 if that could be done. The others go on."""
@@ -82,12 +90,13 @@ class Intake:
             return 0
         return 1
 
-    def _commit(self, batch: list[tuple[Path, Delivery]]) -> int:
+    def _commit(self, batch: list[tuple[Path, Delivery]], beside: Sequence[Record]) -> int:
         try:
-            self.undetected.update(path.name for path, _ in batch)
+            self.undetected.update((path.name, _session_of(delivery)) for path, delivery in batch)
             captured = self._capture.step([delivery for _, delivery in batch], self._store)
             start = self._store.cursor(Capture.name)
-            self._store.commit(Capture.name, captured.outputs, cursor_from=start, cursor_to=start + len(batch))
+            outputs = [*captured.outputs, *beside]
+            self._store.commit(Capture.name, outputs, cursor_from=start, cursor_to=start + len(batch))
         except BaseException:
             self._capture.reset()
             raise
@@ -122,3 +131,9 @@ class Intake:
                 )
             ]
         )
+
+
+def _session_of(delivery: Delivery) -> str:
+    """As its payload names it, seen without reading all of it; "" where it names none."""
+    found = _SESSION.search(delivery.raw)
+    return found[1].decode("utf-8", "replace") if found else ""

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from hivemind_cli.app.answering import Answering
 from hivemind_cli.app.backtest import Backtest
+from hivemind_cli.app.catching_up import CatchingUp
 from hivemind_cli.app.due import codify_due
 from hivemind_cli.app.installing import installed_dirs
 from hivemind_cli.app.intake import ELSEWHERE, Intake
@@ -29,7 +29,7 @@ from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.project import kept_workspaces
-from hivemind_cli.core.records import DEFAULT_WORKSPACE, Event, Moment, Notice, Project, Tombstone
+from hivemind_cli.core.records import DEFAULT_WORKSPACE, Event, Moment, Notice, Project
 from hivemind_cli.hosts import HOSTS
 from hivemind_cli.hosts.base import Host
 from hivemind_cli.index import snapshot
@@ -51,14 +51,6 @@ from hivemind_cli.storage.base import Store
 
 logger = logging.getLogger(__name__)
 
-CATCH_UP_ALL_MAX = 16
-"""So few deliveries that wait are taken before a recall, whatever session they are of: another may know better."""
-CATCH_UP_MAX = 200
-"""Of more, those a recall looks through for its own session."""
-CATCH_UP_EVENTS_MAX = 50
-"""Stored events a recall has detected before it answers; of a flood (an import) it does not wait for the end."""
-FLOOD_WAIT_S = 0.01
-"""A recall's for the lock while a flood is detected, whose batches take longer than a hook waits."""
 LET_IN_S = 0.005
 """Between two batches of a flood: who waits for the lock gets it, though the same thread would take it again."""
 CLOSE_WAIT_S = 2.0
@@ -115,12 +107,15 @@ class OwnedHivemind:
         self._intake = Intake(
             self._spool, self._capture, store, self._hosts, clock, quarantine_days=config.capture.quarantine_days
         )
-        self._answering = self._answerer(person, kept)
         self._flooded = False
         """Were there more stored events than one turn of detection took?"""
-        self._verbs = Verbs(self, self._answering)
         self._turning = threading.RLock()
         """Held while records move, so that two threads never take the same batch."""
+        self._catching_up = CatchingUp(
+            self._spool, self._intake, self._turning, detect=self._detect, flooded=lambda: self._flooded
+        )
+        self._answering = self._answerer(person, kept)
+        self._verbs = Verbs(self, self._answering)
         self._codifying: Future[None] | None = None
         self._one_codifies = threading.Lock()
         self._codify_after = datetime.min.replace(tzinfo=UTC)
@@ -165,7 +160,7 @@ class OwnedHivemind:
             hosts=self._hosts,
             person=person,
             backtest=self._backtest,
-            catch_up=self._catch_up,
+            catch_up=self._catching_up.before_answer,
             taken=self._intake.recent.get,
             announce=self._publishing.announce,
             clock=self._clock,
@@ -177,7 +172,7 @@ class OwnedHivemind:
     def drain(self, limit: int = 500) -> int:
         """Capture pending deliveries; how many."""
         with self._turning:
-            return self._intake.take(self._spool.pending()[:limit])
+            return self._catching_up.take(self._spool.pending()[:limit])
 
     def work(self) -> int:
         """Detect, index, feed back, publish; start codifying if it is due. How many records moved.
@@ -206,11 +201,9 @@ class OwnedHivemind:
     def after_answer(self, name: str, *, delivered: bool = True) -> None:
         """Store what was decided, and the event it was decided at."""
         recall = self._answering.after_answer(name, delivered=delivered)
-        with self._turning:
-            self._intake.take(self._until(name))
-            if recall and not self.store.count(Tombstone, host=recall.host, session_id=recall.session_id):
-                self.store.append([recall])
-            if recall and recall.moment is Moment.SESSION_START:
+        self._catching_up.after_answer(name, recall)
+        if recall and recall.moment is Moment.SESSION_START:
+            with self._turning:
                 begun = self.store.find(Event, id=recall.event_id, limit=1)
                 self._publishing.sync(begun[0].record.cwd if begun else "")
 
@@ -321,7 +314,7 @@ class OwnedHivemind:
 
     def touched(self) -> None:
         """Somebody may have stored records past us."""
-        self._intake.undetected.add(ELSEWHERE)
+        self._intake.undetected[ELSEWHERE] = ELSEWHERE
 
     def reindex(self) -> int:
         """Build the index anew from the store; how many documents it holds."""
@@ -382,45 +375,16 @@ class OwnedHivemind:
             )
             self.store.append([notice])
 
-    def _catch_up(self, session_id: str, before: str, seconds: float) -> bool:
-        """What the session delivered before file `before` is captured and detected, so that recall knows it.
-
-        False if that could not be done in so many seconds.
-        """
-        names = self._spool.pending()
-        earlier = names[: next((n for n, path in enumerate(names) if path.name == before), len(names))]
-        if len(earlier) > CATCH_UP_MAX:  # the last of a session must not be stored before its first
-            return False
-        if len(earlier) > CATCH_UP_ALL_MAX:  # a flood: what this session said counts, the rest can wait
-            earlier = [path for path in earlier if _mentions(path, session_id)]
-        if not earlier and self._intake.undetected <= {before}:
-            return True  # what may be worked on now is this very delivery: its answer needs nothing of it
-        wait_s = min(seconds, FLOOD_WAIT_S) if self._flooded else seconds
-        if not self._turning.acquire(timeout=wait_s):  # held: what was delivered is being worked on
-            return False
-        try:
-            self._intake.take(earlier)
-            if self._intake.undetected and not self._flooded:
-                self._detect(CATCH_UP_EVENTS_MAX)
-        finally:
-            self._turning.release()
-        return True
-
-    def _until(self, name: str) -> list[Path]:
-        """A delivery and those before it; none where that is too many at once, and `drain` takes them in order."""
-        names = self._spool.pending()
-        end = next((n for n, path in enumerate(names, 1) if path.name == name), 0)
-        return names[:end] if end <= CATCH_UP_MAX else []
-
     def _detect(self, events_max: int | None = None) -> int:
         """Under the lock: detect a batch, and once none is left index what was stored since the last time."""
-        before = set(self._intake.undetected)
+        before = tuple(self._intake.undetected)
         moved = run_once(self.detecting, self.store, limit=events_max)
         self._flooded = moved >= (events_max or self.detecting.batch_size)
         if self._flooded:
             return moved
         moved += self._index_new()
-        self._intake.undetected -= before
+        for name in before:
+            self._intake.undetected.pop(name, None)
         return moved
 
     def _index_new(self) -> int:
@@ -475,10 +439,3 @@ class OwnedHivemind:
         for path in self.paths.injected.iterdir():
             if path.stat().st_mtime < oldest:
                 path.unlink(missing_ok=True)
-
-
-def _mentions(path: Path, session_id: str) -> bool:
-    try:
-        return session_id.encode("utf-8", "surrogatepass") in path.read_bytes()
-    except OSError:
-        return False

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from hivemind_cli.core.clock import from_ns
@@ -105,6 +106,18 @@ class Spool:
             for ns, ulid in sorted(ours[boot])
         ]
         return [self._paths.spool_new / name for name in [*names, *sorted(others)]]
+
+    def more_than(self, count: int) -> bool:
+        """Do more than so many wait? It looks no further than it must."""
+        try:
+            with os.scandir(self._paths.spool_new) as entries:
+                return next(islice(entries, count, None), None) is not None
+        except FileNotFoundError:
+            return False
+
+    def waits(self, name: str) -> bool:
+        """Is that file still there?"""
+        return (self._paths.spool_new / name).exists()
 
     def read(self, path: Path) -> Delivery:
         """The delivery in a file. SpoolFault: it is not one. FileNotFoundError: it is gone."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hivemind_cli.app import OwnedHivemind
-from hivemind_cli.app.owned import CATCH_UP_MAX
+from hivemind_cli.app.catching_up import CATCH_UP_MAX
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Event, Notice
 from tests.app.talk import Talk

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hivemind_cli.app import Hivemind, OwnedHivemind
-from hivemind_cli.app.owned import CATCH_UP_EVENTS_MAX
+from hivemind_cli.app.catching_up import CATCH_UP_EVENTS_MAX
 from hivemind_cli.core.config import Config, RecallConfig
 from hivemind_cli.core.fence import OPEN
 from hivemind_cli.core.ids import new_id

@@ -1,0 +1,109 @@
+"""Around an answer: what was delivered before it is known to it, and what was decided is stored after it.
+
+Every commit costs the daemon milliseconds, so that those who come together share one: each leaves what it decided in a
+queue, and whoever holds the lock first stores all of it with the deliveries that wait.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from hivemind_cli.app.intake import ELSEWHERE, Intake
+from hivemind_cli.core.records import Recall
+from hivemind_cli.pipeline.spool import Spool
+
+CATCH_UP_ALL_MAX = 16
+"""So few deliveries that wait are taken before a recall, whatever session they are of: another may know better."""
+CATCH_UP_MAX = 200
+"""Of more, those a recall looks through for its own session."""
+CATCH_UP_EVENTS_MAX = 50
+"""Stored events a recall has detected before it answers; of a flood (an import) it does not wait for the end."""
+FLOOD_WAIT_S = 0.01
+"""A recall's for the lock while a flood is detected, whose batches take longer than a hook waits."""
+OTHERS_EVERY_S = 0.03
+"""Between two looks of recalls at what other sessions delivered; their own is always looked at."""
+
+
+class CatchingUp:
+    """Moves deliveries into the store for answers and for the loop. Threads may share it."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        intake: Intake,
+        turning: "threading.RLock",
+        *,
+        detect: Callable[[int], object],
+        flooded: Callable[[], bool],
+    ) -> None:
+        """`turning` is the owner's lock, which `detect(events_max)` expects to be held."""
+        self._spool, self._intake, self._turning = spool, intake, turning
+        self._detect, self._flooded = detect, flooded
+        self._decided: deque[Recall] = deque()
+        self._others_at = 0.0
+
+    def before_answer(self, session_id: str, before: str, seconds: float) -> bool:
+        """What the session delivered before file `before` is captured and detected, so that recall knows it.
+
+        False if that could not be done in so many seconds.
+        """
+        if self._spool.more_than(CATCH_UP_MAX + 1):  # the last of a session must not be stored before its first
+            return False
+        names = self._spool.pending()
+        earlier = names[: next((n for n, path in enumerate(names) if path.name == before), len(names))]
+        others = time.monotonic() - self._others_at >= OTHERS_EVERY_S
+        if earlier and (len(earlier) > CATCH_UP_ALL_MAX or not others):
+            earlier = [path for path in earlier if _mentions(path, session_id)]
+        if not earlier and not self._unread(session_id, before, others):
+            return True  # what may be worked on now is this very delivery: its answer needs nothing of it
+        wait_s = min(seconds, FLOOD_WAIT_S) if self._flooded() else seconds
+        if not self._turning.acquire(timeout=wait_s):  # held: what was delivered is being worked on
+            return False
+        try:
+            if others:
+                self._others_at = time.monotonic()
+            self.take(earlier)
+            if self._intake.undetected and not self._flooded():
+                self._detect(CATCH_UP_EVENTS_MAX)
+        finally:
+            self._turning.release()
+        return True
+
+    def after_answer(self, name: str, recall: Recall | None) -> None:
+        """Store the delivery `name` with those before it, and what was decided."""
+        if recall is not None:
+            self._decided.append(recall)
+        with self._turning:
+            self.take(self._until(name))
+
+    def take(self, files: list[Path]) -> int:
+        """Under the lock: capture these deliveries and store what was decided meanwhile; how many were captured."""
+        beside = [self._decided.popleft() for _ in range(len(self._decided))]
+        try:
+            return self._intake.take(files, beside=beside)
+        except BaseException:
+            self._decided.extendleft(reversed(beside))
+            raise
+
+    def _until(self, name: str) -> list[Path]:
+        """All that waits with a delivery; none where that is too many at once, and `drain` takes them in order."""
+        if not self._spool.waits(name) or self._spool.more_than(CATCH_UP_MAX):
+            return []
+        return self._spool.pending()
+
+    def _unread(self, session_id: str, before: str, others: bool) -> bool:
+        """Is anything stored, or about to be, that detect has not seen and this answer should know?"""
+        return any(
+            others or name == ELSEWHERE or session in ("", session_id)
+            for name, session in tuple(self._intake.undetected.items())
+            if name != before
+        )
+
+
+def _mentions(path: Path, session_id: str) -> bool:
+    try:
+        return session_id.encode("utf-8", "surrogatepass") in path.read_bytes()
+    except OSError:
+        return False
