@@ -93,12 +93,18 @@ _PATTERN = _compile()
 _GROUPS: dict[int, str] = {
     index: (name.decode() if isinstance(name, bytes) else name) for name, index in dict(_PATTERN.groupindex).items()
 }
+_INDICES = {kind: index for index, kind in _GROUPS.items()}
+_KEYED, _SPOKEN = _INDICES["keyed_head"], _INDICES["spoken_head"]
+_NAME_BYTES = bytes(sorted(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"))
+_CLEAN_CHARS_MAX = 200
+_CLEAN_MAX = 8192
+_clean: set[str] = set()
+"""Short texts without a secret: the same keys, paths and names come with every event."""
 _PRIVATE_TAG = re.compile(r"(?i)(?:<|\\+u003c|&lt;)(/?)\s*private\s*(?:>|\\+u003e|&gt;)")
 _PEM_END = re.compile(rb"-----END [A-Z0-9 ]{0,40}-----|---- END [A-Z0-9 ]{0,40} ----|Private-MAC: *[0-9a-f]+")
 _PEM_REST = re.compile(rb"(?:[\s>|+]|\\+[nr])*[A-Za-z0-9+/=]{16}(?:[A-Za-z0-9+/=:,\s>|-]|\\+[nr])*")
 _PEM_LINES = re.compile(rb"(?:[A-Za-z0-9+/=]{16,}(?:\\+[nr]|[\s>|+-])+)+\Z")
 _PEM_WINDOW = 16_384
-_NAME = re.compile(rb"[A-Za-z0-9_.-]*\Z")
 _COOKIE = re.compile(rb"[\w.%-]{1,64}=[^\s;,\"']{6,}")
 
 
@@ -202,6 +208,18 @@ def _string(value: str, name: str, kinds: list[str]) -> str:
 
 
 def _redact(value: str) -> tuple[str, list[str]]:
+    short = len(value) <= _CLEAN_CHARS_MAX
+    if short and value in _clean:
+        return value, []
+    redacted, kinds = _searched(value)
+    if short and not kinds:
+        if len(_clean) >= _CLEAN_MAX:
+            _clean.clear()
+        _clean.add(value)
+    return redacted, kinds
+
+
+def _searched(value: str) -> tuple[str, list[str]]:
     kinds: list[str] = []
     if "rivate" in value or "RIVATE" in value:
         value = _without_private(value, kinds)
@@ -245,7 +263,7 @@ def _spans(data: bytes) -> list[Span]:
     spans: list[Span] = []
     at = 0
     while (match := _PATTERN.search(data, at)) is not None:
-        index = match.lastindex
+        index = _index_of(match)
         start, end = match.span(index)
         name = _GROUPS[index]
         if name.endswith("_head"):
@@ -266,6 +284,15 @@ def _spans(data: bytes) -> list[Span]:
         if at >= len(data):
             break
     return spans
+
+
+def _index_of(match: Any) -> int:
+    """The group that matched; the two found most often are asked first, for there are many."""
+    for index in (_KEYED, _SPOKEN):
+        if match.start(index) >= 0:
+            return index
+    found: int = match.lastindex
+    return found
 
 
 def _word_before(data: bytes, start: int) -> bool:
@@ -344,8 +371,8 @@ def _curl(data: bytes, start: int, end: int, _after: int) -> Span | None:
 
 
 def _keyed(data: bytes, start: int, end: int, after: int) -> Span | None:
-    before = _NAME.search(data, max(after, start - _NAME_MAX), start)
-    name_at = before.start() if before else start
+    low = max(after, start - _NAME_MAX)
+    name_at = low + len(data[low:start].rstrip(_NAME_BYTES))
     while 0 < name_at < start and data[name_at - 1] == 0x5C and data[name_at] in b"nrtbf":
         name_at += 1  # the letter of an escape such as \n
     end -= data[end - 1] in b"\"'" and data[end - 2] in b" \t"  # PASSWORD '...': the quote belongs to the value
