@@ -181,13 +181,20 @@ def project_names(store: Store) -> dict[str, str]:
     return {row.record.project_id: row.record.name for row in store.find(Project)}
 
 
-def session_ids(store: Store, *, limit: int | None = None, now: datetime | None = None) -> list[tuple[str, str]]:
-    """(host, session_id), the last active first; all of them without a limit."""
+def session_ids(
+    store: Store,
+    *,
+    limit: int | None = None,
+    now: datetime | None = None,
+    since: datetime | None = None,
+    **equals: Any,
+) -> list[tuple[str, str]]:
+    """(host, session_id), the last active first; all of them without a limit. `equals` are an event's fields."""
     today = now or datetime.now(UTC)
     newest: dict[tuple[str, str], datetime] = {}
-    for days in (*WINDOWS_DAYS, None) if limit else (None,):
-        since = today - timedelta(days=days) if days else None
-        for row in store.find(Event, kind=_BEGINNINGS, since=since):
+    for days in (*WINDOWS_DAYS, None) if limit and not since else (None,):
+        begin = today - timedelta(days=days) if days else since
+        for row in store.find(Event, kind=_BEGINNINGS, since=begin, **equals):
             key = (row.record.host, row.record.session_id)
             newest[key] = max(newest.get(key, row.record.occurred_at), row.record.occurred_at)
         if limit and len(newest) >= limit:
@@ -213,10 +220,20 @@ def session_named(store: Store, name: str) -> tuple[str, str]:
     raise HivemindError(f"{len(found)} sessions begin with {name!r}.", fix=fix)
 
 
-def sessions(store: Store, *, limit: int = 50) -> list[SessionSummary]:
-    """Sessions, the last active first."""
+def sessions(
+    store: Store,
+    *,
+    limit: int = 50,
+    project_ids: Collection[str] = (),
+    hosts: Collection[str] = (),
+    since: datetime | None = None,
+) -> list[SessionSummary]:
+    """Sessions, the last active first; only of these projects and hosts, and active since then, if given."""
     names = project_names(store)
-    return [_summary(store, host, session_id, names) for host, session_id in session_ids(store, limit=limit)]
+    filters = {"project_id": sorted(project_ids), "host": sorted(hosts)}
+    equals: dict[str, Any] = {name: value for name, value in filters.items() if value}
+    found = session_ids(store, limit=limit, since=since, **equals)
+    return [_summary(store, host, session_id, names) for host, session_id in found]
 
 
 def _summary(store: Store, host: str, session_id: str, names: dict[str, str]) -> SessionSummary:

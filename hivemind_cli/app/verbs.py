@@ -6,7 +6,15 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hivemind_cli.app import estimating, judging, labelling, reading, replaying, skill_tests
+from hivemind_cli.app import (
+    estimating,
+    judging,
+    labelling,
+    reading,
+    replaying,
+    session_view,
+    skill_tests,
+)
 from hivemind_cli.app.answering import Answering
 from hivemind_cli.app.own_figures import own_figures
 from hivemind_cli.core.errors import DaemonError
@@ -44,6 +52,8 @@ class Verbs:
             "label.set": self._label_set,
             "label.report": self._label_report,
             "label.export": self._label_export,
+            "session.head": self._session_head,
+            "session.page": self._session_page,
         }
 
     def call(self, verb: str, args: dict[str, Any]) -> Any:
@@ -154,6 +164,20 @@ class Verbs:
             "told": skill_tests.worded(trial.revision.backtest),
             "doubts": [part for part in (trial.fault, trial.nuisance) if part],
         }
+
+    def _session_head(self, args: dict[str, Any]) -> dict[str, Any]:
+        return session_view.head(self._owner.store, str(args["host"]), str(args["session_id"]))
+
+    def _session_page(self, args: dict[str, Any]) -> dict[str, Any]:
+        turn, after = args.get("turn"), int(args.get("after", 0))
+        return session_view.page(
+            self._owner.store,
+            str(args["host"]),
+            str(args["session_id"]),
+            after=after,
+            turn=None if turn is None else int(turn),
+            full=bool(args.get("full")),
+        )
 
     def _label_queue(self, args: dict[str, Any]) -> dict[str, Any]:
         sample, all_turns = int(args.get("sample", labelling.SAMPLE)), bool(args.get("all_turns"))

@@ -1,12 +1,17 @@
 """`hivemind sessions`: what was captured, and forgetting it."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hivemind_cli.cli import when
+from hivemind_cli.cli.choices import hosts_known, known
 from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.output import ago, counted, note, print_json, quoted, row, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 app = typer.Typer(help="List captured sessions; show one, or forget it for good.", invoke_without_command=True)
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")]
@@ -15,6 +20,9 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout,
 @app.callback()
 def sessions(
     context: typer.Context,
+    project: Annotated[str, typer.Option("--project", help="Only of this project.")] = "",
+    host: Annotated[str, typer.Option("--host", help="Only of this agent.")] = "",
+    since: Annotated[str, typer.Option("--since", help="Only active since then: 7d, 2 weeks, 2026-11-01.")] = "",
     limit: Annotated[int, typer.Option("--limit", help="How many, newest first.", min=1)] = 20,
     json: Json = False,
 ) -> None:
@@ -23,7 +31,14 @@ def sessions(
         return
     from hivemind_cli.app import reading
 
-    found = reading.sessions(Door.open().store, limit=limit)
+    store = Door.open().store
+    found = reading.sessions(
+        store,
+        limit=limit,
+        project_ids=reading.projects_named(store, project) if project else (),
+        hosts=[known("agent", host, hosts_known())] if host else (),
+        since=when.since(since, datetime.now(UTC)) if since else None,
+    )
     if json:
         print_json(found)
         return
@@ -38,32 +53,49 @@ def sessions(
         )
     if not found:
         note(
-            "No session was captured yet. `hivemind install` wires your agents; `hivemind import --all` reads the past."
+            "No session there. `hivemind sessions` lists all."
+            if project or host or since
+            else "No session was captured yet. `hivemind install` wires your agents; "
+            "`hivemind import --all` reads the past."
         )
 
 
 @app.command("show")
 def show(
     session_id: Annotated[str, typer.Argument(help="Its id, or the beginning of it; AGENT:ID if several have it.")],
+    turn: Annotated[int | None, typer.Option("--turn", help="Only the turn of this prompt.", min=0)] = None,
+    full: Annotated[bool, typer.Option("--full", help="Nothing shortened, and what each call gave.")] = False,
     json: Json = False,
 ) -> None:
-    """List the events of one session, in order."""
-    from hivemind_cli.app import reading
-    from hivemind_cli.core.records import Event
+    """Read one session: what was said, done, put right, and what hivemind told the agent."""
+    from hivemind_cli.app import reading, session_view
 
     door = Door.open()
     host, whole = reading.session_named(door.store, session_id)
-    events = [row.record for row in door.store.find(Event, host=host, session_id=whole)]
     if json:
-        print_json(events)
+        told = {"session": session_view.head(door.store, host, whole)}
+        print_json(told | dict(session_view.records(door.store, host, whole, turn=turn)))
         return
-    for event in events:
-        payload = event.payload
-        said = payload.get("text") or payload.get("words") or payload.get("error") or payload.get("output") or ""
-        act = payload.get("act") or {}
-        did = act.get("command") or act.get("path") or ""
-        what = event.kind.value.replace("_", " ") + (f" {event.tool}" if event.tool else "")
-        row(f"{event.occurred_at.astimezone():%H:%M:%S}  {quoted(what, 24):<24}  {quoted(str(did or said), 300)}")
+    from hivemind_cli.cli.pager import paged
+    from hivemind_cli.cli.session_screen import Screen, joined
+
+    with paged() as console:
+        screen, shown = Screen(console, full=full), 0
+        screen.head(door.ask("session.head", host=host, session_id=whole))
+        for entry in joined(_entries(door, host, whole, turn, full)):
+            screen.show(entry)
+            shown += 1
+    if turn is not None and not shown:
+        note(f"It has no turn {turn}.")
+
+
+def _entries(door: Door, host: str, session_id: str, turn: int | None, full: bool) -> "Iterator[dict[str, Any]]":
+    """A page after the other, as they are read."""
+    after: int | None = 0
+    while after is not None:
+        page = door.ask("session.page", host=host, session_id=session_id, after=after, turn=turn, full=full)
+        yield from page["entries"]
+        after = page["next"]
 
 
 @app.command("prune")
