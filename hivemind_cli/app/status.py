@@ -77,10 +77,13 @@ class Status:
     outcomes: dict[str, int]
     waiting: dict[str, int]
     recall_tier: str
+    """hybrid, lexical or off, and why."""
     provider: str
     judge: str
     """Whether a model decides what the detector is unsure of, and why not."""
     embeddings: str
+    index: Mapping[str, object] = field(default_factory=dict)
+    """What the owner says of its indexes (its verb `index.state`)."""
     untracked: tuple[str, ...] = ()
     """Folders of live project skills that git does not know: they stay on this machine."""
     trouble: tuple[Notice, ...] = field(default=())
@@ -96,6 +99,7 @@ def status(
     provider: str,
     judge: str = "",
     embeddings: str = "",
+    index: Mapping[str, object] | None = None,
     now: datetime,
 ) -> Status:
     """Everything `hivemind status` shows, from the store and the hosts' own files."""
@@ -125,10 +129,11 @@ def status(
             "corrections to codify": len(_uncodified(store)),
             "skills to review": sum(revision.state in WAITING for revision in skills),
         },
-        recall_tier=_tier(config),
+        recall_tier=recall_tier(config, index or {}),
         provider=provider,
         judge=judge,
         embeddings=embeddings,
+        index=index or {},
         untracked=tuple(_untracked(store)),
         trouble=tuple(trouble(store, now)),
     )
@@ -180,10 +185,16 @@ def _changed(store: Store, names: set[str]) -> dict[str, datetime]:
     return {row.record.name: row.record.occurred_at for row in sorted(rows, key=lambda row: row.record.occurred_at)}
 
 
-def _tier(config: Config) -> str:
+def recall_tier(config: Config, index: Mapping[str, object]) -> str:
+    """One line: what recall goes by now, and why not by more. `index` is the owner's `index.state`."""
     if not config.recall.enabled:
         return "off. For recall: hivemind config set recall.enabled true"
-    return "by words (BM25). The next tier, by meaning with sentence embeddings, comes with a later version"
+    if index.get("tier") != "hybrid":
+        why = index.get("why") or "no model takes part"
+        return f"lexical: by words alone ({why})"
+    left = int(str(index["documents"])) - int(str(index["embedded"]))
+    waits = "the model is being loaded" if not index["ready"] else f"{left} more being embedded" if left > 0 else ""
+    return f"hybrid: by words and by meaning{f'; {waits}' if waits else ''}"
 
 
 def _host(host: Host, store: Store, paths: Paths, env: Mapping[str, str]) -> HostStatus:

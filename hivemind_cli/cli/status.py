@@ -3,7 +3,7 @@
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -41,6 +41,7 @@ def status(
         provider=drafting(models, door.store, now),
         judge=describe_judge(models, door.store, now),
         embeddings=describe_embeddings(embedding_setting(door.paths, door.config, os.environ)),
+        index=_index(door),
         now=now,
     )
     if json:
@@ -55,6 +56,16 @@ def status(
             note(f"    {quoted(notice.fix, 300)}", indent=4)
     if len(found.trouble) > TROUBLE_MAX:
         note(f"[yellow]![/] {len(found.trouble) - TROUBLE_MAX} more: `hivemind doctor`")
+
+
+def _index(door: Door) -> dict[str, Any]:
+    """What the daemon says of its indexes."""
+    from hivemind_cli.core.errors import DaemonError
+
+    try:
+        return dict(door.ask("index.state"))
+    except DaemonError:  # an older daemon: everything else can be told all the same
+        return {"why": "this daemon does not say: hivemind daemon restart"}
 
 
 def _host(host: "HostStatus", now: datetime) -> None:
