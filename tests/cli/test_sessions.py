@@ -69,7 +69,7 @@ def test_a_session_reads_as_it_went(door: Door) -> None:
     door.ask("settle")
     lines = show("abc").stdout.splitlines()
     assert lines[0].startswith("abc123  claude")
-    assert "3 prompts, 2 calls (1 failed), 2 corrections, 1 recall" in lines[1]
+    assert "3 prompts, 2 calls (1 failed), 1 correction, 1 recall" in lines[1]
     text = "\n".join(lines)
     assert "1. 2026-11-01" in text and "▌ install the parser" in text
     (failed,) = [line for line in lines if "pip install lark" in line and "failed" in line]
