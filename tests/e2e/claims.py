@@ -10,6 +10,9 @@ from tests.e2e.world import Played, Request, ToolResult
 
 FENCE = "<hivemind-recall>"
 FENCE_END = "</hivemind-recall>"
+BRIEF = "<hivemind-brief>"
+BRIEF_END = "</hivemind-brief>"
+BRIEF_LINES_MAX = 5
 
 
 def the_correction_became_a_valid_skill(story: Story, played: Played) -> None:
@@ -44,6 +47,19 @@ def the_rule_is_there_before_the_first_tool_call(story: Story, played: Played) -
     _claim(played, _says(story, first.text), f"the fence does not say {story.rule.pattern!r}", play.AGAIN)
     for request in requests[1:]:
         _claim(played, _fences(request) == 1, f"request {request.number} holds {_fences(request)} fences", play.AGAIN)
+
+
+def a_session_begins_with_the_news(story: Story, played: Played) -> None:
+    """What was learned is named once at the start of the next two sessions, in a few lines, and of no later one."""
+    briefs = {name: _requests(played, name)[0].text.count(BRIEF) for name in (play.AGAIN, play.HELD, play.NEVER)}
+    _claim(played, briefs == {play.AGAIN: 1, play.HELD: 1, play.NEVER: 0}, f"briefs: {briefs}", play.AGAIN)
+    brief = _requests(played, play.AGAIN)[0].text.partition(BRIEF)[2].partition(BRIEF_END)[0]
+    lines = brief.strip().splitlines()
+    _claim(played, len(lines) <= BRIEF_LINES_MAX, f"the brief has {len(lines)} lines: {brief}", play.AGAIN)
+    _claim(played, story.rule.search(brief) is not None, f"the brief does not say the rule: {brief}", play.AGAIN)
+    for name in (play.FIRST, play.TOLD, play.OFF, play.ELSEWHERE, play.UNRELATED):
+        for request in _requests(played, name):
+            _claim(played, BRIEF not in request.text, "a brief came where nothing is new", name)
 
 
 def the_act_is_held_once_with_the_rule(story: Story, played: Played) -> None:
@@ -107,6 +123,7 @@ ALL = (
     the_correction_became_a_valid_skill,
     the_words_are_not_told_back_at_once,
     the_rule_is_there_before_the_first_tool_call,
+    a_session_begins_with_the_news,
     the_act_is_held_once_with_the_rule,
     without_the_hold_the_rule_comes_with_the_result,
     it_is_silent_when_recall_is_off,

@@ -39,6 +39,10 @@ def test_a_new_session_holds_the_rule_before_its_first_tool_call(name: str, play
     claims.the_rule_is_there_before_the_first_tool_call(*plays(name))
 
 
+def test_a_session_begins_with_the_news_and_only_while_it_is_news(name: str, plays: Callable[[str], Story]) -> None:
+    claims.a_session_begins_with_the_news(*plays(name))
+
+
 def test_the_act_itself_is_held_once_with_the_rule_as_the_reason(name: str, plays: Callable[[str], Story]) -> None:
     claims.the_act_is_held_once_with_the_rule(*plays(name))
 

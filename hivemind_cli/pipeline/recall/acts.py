@@ -14,12 +14,18 @@ class ActBook:
     def __init__(self, documents: Iterable[Document] = ()) -> None:
         self._pages: dict[str, list[Document]] = {}
         self._memos: list[Document] = []
+        self._places: set[tuple[str, str]] = set()
         for document in documents:
+            self._places.add((document.workspace_id, document.project_id))
             if document.kind == "memo":
                 self._memos.append(document)
             for value in document.acts:
                 for key in act_keys(Act.of(value))[:1]:
                     self._pages.setdefault(key, []).append(document)
+
+    def speaks_in(self, scope: Scope) -> bool:
+        """Is there anything at all that `scope` may see?"""
+        return any((scope.workspace_id, project) in self._places for project in ("", scope.project_id))
 
     def near(self, act: Act, scope: Scope) -> list[Document]:
         """Documents in `scope` with an act of the same head, path class or tool."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from hivemind_cli.core.acts import READ
 from hivemind_cli.core.match import Weights
 from hivemind_cli.index.base import Document
 from hivemind_cli.index.matching import BY_ACT, BY_WORDS, by_act
@@ -39,6 +40,7 @@ def find(
         if same:
             return Found([Ranked(one.document, one.score) for one in same], BY_ACT)
     words = ask.words.strip()
-    vector = meaning(words) if meaning is not None and words else None
+    asked = bool(words) and book.speaks_in(ask.scope) and not (ask.act is not None and ask.act.kind == READ)
+    vector = meaning(words) if meaning is not None and asked else None  # a path that is read means nothing
     ranked = ranker.rank(words, ask.scope, weights, meaning=vector, limit=CANDIDATES_MAX)
     return Found(weighed(ranked, told, now), BY_WORDS, LEXICAL if vector is None else HYBRID)
