@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hivemind_cli.core.errors import StoreError
@@ -28,6 +28,7 @@ EVERY_KIND = pytest.mark.parametrize("kind", RECORD_TYPES, ids=lambda kind: kind
 
 
 @EVERY_KIND
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_every_record_comes_back_from_json_and_from_columns(kind: type[Any], data: st.DataObject) -> None:
     record = data.draw(records_of(kind))
@@ -36,6 +37,7 @@ def test_every_record_comes_back_from_json_and_from_columns(kind: type[Any], dat
 
 
 @EVERY_KIND
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_text_that_utf8_cannot_carry_is_replaced_once_and_for_all(kind: type[Any], data: st.DataObject) -> None:
     record = normalised(data.draw(records_of(kind, TEXT)))

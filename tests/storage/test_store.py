@@ -89,14 +89,16 @@ def test_records_come_back_as_they_were_in_order_from_seq_one(store: Store) -> N
 
 
 @pytest.mark.parametrize("kind", RECORD_TYPES, ids=lambda kind: kind.__name__)
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_record_comes_back_normalised(engine: str, kind: type[Any], data: st.DataObject) -> None:
-    record = data.draw(records_of(kind, TEXT))
-    with engines.opened(engine) as store:
-        assert store.append([record]) == 1
-        assert [row.record for row in store.find(kind)] == [normalised(record)]
-        assert [row.record for row in store.find(kind, id=record.id)] == [normalised(record)]
+    records = data.draw(st.lists(records_of(kind, TEXT), min_size=1, max_size=8))
+    with engines.opened(engine) as store:  # opening takes longer than storing
+        kept = [normalised(record) for record in records if store.append([record])]  # not what is there already
+        assert kept[0] == normalised(records[0])
+        assert [row.record for row in store.find(kind)] == kept
+        for record in kept:
+            assert [row.record for row in store.find(kind, id=record.id)] == [record]
 
 
 def test_an_id_is_stored_once(store: Store) -> None:
@@ -183,7 +185,7 @@ BATCHES = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=BATCHES)
 def test_replaying_any_appends_changes_nothing_and_all_engines_agree(engine: str, batches: list[list[Any]]) -> None:
     kinds: tuple[type[Any], ...] = (Event, Recall, Tombstone)
