@@ -7,16 +7,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hivemind_cli.app import (
+    errors_seen,
     estimating,
     judging,
     labelling,
     reading,
     replaying,
+    search,
     session_view,
     skill_tests,
 )
 from hivemind_cli.app.answering import Answering
 from hivemind_cli.app.own_figures import own_figures
+from hivemind_cli.core.acts import EDIT, OTHER, SHELL, Act
 from hivemind_cli.core.errors import DaemonError
 from hivemind_cli.core.project import identify, kept_workspaces, workspace_for
 from hivemind_cli.core.records import GateSkip, SaidKind, SkillRevision
@@ -42,6 +45,7 @@ class Verbs:
             "observe": self._observe,
             "codify": self._codify,
             "reindex": self._reindex,
+            "index.state": self._index_state,
             "forget": self._forget,
             "judge": self._judge,
             "skills.test": self._test_skills,
@@ -52,6 +56,8 @@ class Verbs:
             "label.set": self._label_set,
             "label.report": self._label_report,
             "label.export": self._label_export,
+            "search": lambda args: search.search(self._owner, args),
+            "search.error": lambda args: errors_seen.fixes(self._owner, args),
             "session.head": self._session_head,
             "session.page": self._session_page,
         }
@@ -84,9 +90,13 @@ class Verbs:
         paths, config = self._owner.paths, self._owner.config
         identity = identify(str(args.get("cwd", "")), paths.home)
         workspace = workspace_for(str(args.get("workspace", "")), identity, kept_workspaces(paths), config.workspace)
-        decision = self._answering.ask(str(args["query"]), Scope(workspace.id, identity.id))
+        query = str(args["query"])
+        act = _act(str(args.get("at", "")), query)
+        decision = self._answering.ask(query, Scope(workspace.id, identity.id), act)
         return {
             "text": decision.text,
+            "held": decision.held,
+            "tier": decision.tier,
             "candidates": [asdict(candidate) for candidate in decision.candidates],
             "workspace": workspace.id,
             "project": identity.name,
@@ -121,13 +131,17 @@ class Verbs:
         }
 
     def _reindex(self, args: dict[str, Any]) -> dict[str, Any]:
-        return {"documents": self._owner.reindex()}
+        return {"documents": self._owner.reindex(vectors=bool(args.get("vectors")))}
+
+    def _index_state(self, args: dict[str, Any]) -> dict[str, Any]:
+        return self._owner.sidecars.state()
 
     def _forget(self, args: dict[str, Any]) -> dict[str, Any]:
         self._owner.capture.forget(str(args["host"]), str(args["session_id"]))
         self._owner.detecting.forget()
         forget_quotes()
         self._owner.answers.forget()
+        self._owner.sidecars.forget(str(args["host"]), str(args["session_id"]))
         return {"documents": self._owner.reindex()}
 
     def _judge(self, args: dict[str, Any]) -> dict[str, Any]:
@@ -206,6 +220,15 @@ class Verbs:
 
     def _label_export(self, args: dict[str, Any]) -> dict[str, Any]:
         return {"rows": labelling.exported(self._owner.store, _scope(args))}
+
+
+def _act(at: str, query: str) -> Act | None:
+    """The call that `query` stands for; None where it is a prompt or a subagent's task."""
+    if at == "command":
+        return Act(SHELL, "Bash", command=query)
+    if at == "file":
+        return Act(EDIT, "Write", path=query)
+    return Act(OTHER, at, text=query) if at.startswith("mcp__") else None
 
 
 def _scope(args: dict[str, Any]) -> labelling.Scope:

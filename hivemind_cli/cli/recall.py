@@ -1,21 +1,48 @@
 """`hivemind recall`: what a prompt would bring up, and why an agent was told something or not."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import ago, note, print_json, quoted, row, say, show_text
+from hivemind_cli.cli.output import ago, counted, note, print_json, quoted, row, say, show_text
+
+MOMENTS = ("prompt", "task", "command", "file")
+"""What `--at` takes, besides the name of a tool of another server."""
+_REASONS = {
+    "injected": "said: {score} is at least the {needed} that is needed",
+    "named": "named in the session's brief; the skill itself comes at its moment",
+    "below threshold": "not said: {score} is below the {needed} that is needed",
+    "margin": "not said: too near the first one that there is no room for ({left_out})",
+    "repeated": "not said: this agent was given it before in this session",
+    "over budget": "not said: as many as may be said at once fit better",
+    "own correction": "not said: it is what the person said just there",
+    "same lesson": "not said: another one about the same mistake comes first",
+    "said otherwise since": "not said: a person asked for the opposite later",
+    "not the best match": "not said: the call was held for another one",
+    "timed out": "not said: it came too late, or the hook had hung up",
+}
+_BY_ACT = "the call is the act that was corrected"
 
 
 def recall(
     query: Annotated[list[str], typer.Argument(help="Words as in a prompt; or `explain ID`; or `log`.")],
+    at: Annotated[
+        str,
+        typer.Option(
+            "--at", help="What QUERY is: prompt, task (of a subagent), command, file (its path), or a tool's name."
+        ),
+    ] = "prompt",
     limit: Annotated[int, typer.Option("--limit", help="Of `log`: how many decisions.", min=1)] = 20,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")] = False,
 ) -> None:
     """See what a prompt would bring up in this folder. `log` lists decisions, `explain ID` tells one."""
     from hivemind_cli.core.errors import ConfigError
 
+    if at not in MOMENTS and not at.startswith("mcp__"):
+        known = ", ".join(MOMENTS)
+        raise ConfigError(f"There is no moment {at!r}.", why=f"It is one of {known}, or mcp__SERVER__TOOL.")
     door = Door.open()
     if query == ["explain"]:
         raise ConfigError("Explain which decision?", fix="`hivemind recall log` lists their ids.")
@@ -24,24 +51,29 @@ def recall(
     elif query == ["log"]:
         _log(door, limit, json)
     else:
-        _ask(door, " ".join(query), json)
+        _ask(door, " ".join(query), at, json)
 
 
-def _ask(door: Door, query: str, json: bool) -> None:
+def _ask(door: Door, query: str, at: str, json: bool) -> None:
     import os
 
-    answer = door.ask("recall", query=query, cwd=str(door.cwd), workspace=os.environ.get("HIVEMIND_WORKSPACE_ID", ""))
+    workspace = os.environ.get("HIVEMIND_WORKSPACE_ID", "")
+    answer = door.ask("recall", query=query, at=at, cwd=str(door.cwd), workspace=workspace)
     if json:
         print_json(answer)
         return
-    for candidate in answer["candidates"]:
-        colour = "green" if candidate["decision"] == "injected" else "dim"
+    if answer["candidates"]:
+        row(f"[dim]chance  words  meaning  bm25   {answer['tier']}[/]")
+    for one in answer["candidates"]:
+        said = one["decision"] in ("injected", "held")
+        meaning = "" if one["cosine"] is None else f"{one['cosine']:.2f}"
+        fit = one["figures"].get("fit")
         row(
-            f"[{colour}]{candidate['score']:.2f}  {quoted(candidate['name'], 60)}  "
-            f"({candidate['kind']}, {candidate['decision']})[/]"
+            f"[{'green' if said else 'dim'}]{one['score']:>6.2f}  {'' if fit is None else f'{fit:.2f}':>5}  "
+            f"{meaning:>7}  {one['bm25']:>4.1f}   {quoted(one['name'], 30)} ({one['kind']}): {one['decision']}[/]"
         )
     if answer["text"]:
-        say("An agent would read:")
+        say("The call would be held, and an agent would read:" if answer["held"] else "An agent would read:")
         show_text(answer["text"])
     else:
         where = quoted(answer["project"] or "this folder")
@@ -56,7 +88,8 @@ def _log(door: Door, limit: int, json: bool) -> None:
         print_json(found)
         return
     for one in found:
-        what = "held" if one.held else "gave" if one.text else "silent"
+        named = any(candidate.decision == "named" for candidate in one.candidates)
+        what = "held" if one.held else "named" if one.text and named else "gave" if one.text else "silent"
         moment = one.moment.value.replace("_", " ")
         row(f"{one.id}  {ago(one.occurred_at):<10} {moment:<13} [bold]{what:<6}[/] {quoted(one.query, 300)}")
     if found:
@@ -81,11 +114,17 @@ def _explain(door: Door, recall_id: str, json: bool) -> None:
     say(f"[bold]{moment}[/], {one.occurred_at.astimezone():%Y-%m-%d %H:%M:%S}, {one.tier}, {one.latency_ms:.1f} ms")
     say(f"  asked with  {quoted(one.query, 300) or '(nothing)'}", indent=14)
     for candidate in one.candidates:
-        say(
-            f"  {candidate.score:.2f}        [bold]{candidate.decision}[/]: {quoted(candidate.name, 60)} "
-            f"[dim](bm25 {candidate.bm25:.2f})[/]",
-            indent=14,
-        )
+        version = f" v{candidate.version}" if candidate.version else ""
+        about = f"({candidate.kind}{version})" if candidate.kind else ""
+        name = quoted(candidate.name, 60) or candidate.id
+        say(f"  {candidate.score:.2f}  [bold]{candidate.decision}[/]: {name} [dim]{about}[/]", indent=8)
+        figures: Mapping[str, Any] = candidate.figures
+        made_of = _made_of(candidate.bm25, candidate.cosine, figures)
+        if made_of:
+            say(f"        [dim]{made_of}[/]", indent=8)
+        reason = _reason(candidate.decision, candidate.score, figures, by_act=not made_of)
+        if reason:
+            say(f"        {reason}", indent=8)
     if not one.candidates:
         say("  nothing came near")
     for outcome in outcomes:
@@ -95,3 +134,34 @@ def _explain(door: Door, recall_id: str, json: bool) -> None:
         show_text(one.text)
     else:
         say("  the agent was told nothing")
+
+
+def _made_of(bm25: float, cosine: float | None, figures: Mapping[str, Any]) -> str:
+    """The numbers behind a score, in the order in which it was made; "" where the act itself decided."""
+    if "fused" not in figures:
+        return ""
+    last = ("fused", "outcomes", "held", "recurred", "scope", "fresh", "needed", "left_out", "corrected", "clean")
+    parts = [f"bm25 {bm25:.2f}", "no meaning" if cosine is None else f"cosine {cosine:.2f}"]
+    parts += [f"{name.replace('_', ' ')} {value:.2f}" for name, value in figures.items() if name not in last]
+    parts.append(f"together {figures['fused']:.2f}")
+    if "outcomes" in figures:
+        told = f" (held {figures.get('held', 0):.1f}, recurred {figures.get('recurred', 0):.1f})"
+        parts.append(f"outcomes {figures['outcomes']:+.2f}{told}")
+    parts += [
+        f"{words} {figures[name]:+.2f}" for name, words in (("scope", "scope"), ("fresh", "new")) if name in figures
+    ]
+    return ", ".join(parts)
+
+
+def _reason(decision: str, score: float, figures: Mapping[str, Any], *, by_act: bool) -> str:
+    """Why it was decided so, in words."""
+    history = ""
+    if "corrected" in figures:
+        history = f"; before, {counted(figures['corrected'], 'such call')} put right to {figures['clean']} not"
+    if decision == "held":
+        return f"held: {_BY_ACT}{history}"
+    if decision == "injected" and by_act:
+        return f"said: {_BY_ACT}{history}"
+    values = {name: f"{value:.2f}" for name, value in figures.items() if isinstance(value, int | float)}
+    words = {"needed": "score", "left_out": "next one", **values, "score": f"{score:.2f}"}
+    return _REASONS.get(decision, "").format(**words) + (history if by_act else "")

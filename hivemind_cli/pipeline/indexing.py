@@ -45,12 +45,29 @@ _BATCH = 500
 
 
 def weights(store: Store) -> Weights:
-    """What each term says in this person's prompts, as they are now."""
+    """What each term says in this person's prompts, as they are now. A prompt said again and again counts once."""
     rows = store.find(Event, kind=EventKind.PROMPT, newest_first=True, limit=PROMPTS_FOR_RARITY)
-    return Weights(rarity(str(row.record.payload.get("text", "")) for row in rows))
+    return Weights(rarity({" ".join(str(row.record.payload.get("text", "")).split()) for row in rows}))
 
 
-def refresh(store: Store, index: Index) -> int:
+class _Fresh:
+    """As much of an Index as `refresh` needs."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, Document] = {}
+        self._cursor = 0
+
+    def cursor(self) -> int:
+        return self._cursor
+
+    def update(self, put: Sequence[Document], drop: Sequence[str], *, cursor: int) -> None:
+        for id in drop:
+            self.documents.pop(id, None)
+        self.documents.update({document.id: document for document in put})
+        self._cursor = cursor
+
+
+def refresh(store: Store, index: Index | _Fresh) -> int:
     """Bring the index up to the store; how many records were read."""
     judgements_to, revisions_to, corrections_to = _parts(index.cursor())
     judgements = store.find(Judgement, after=judgements_to, limit=_BATCH)
@@ -81,6 +98,15 @@ def refresh(store: Store, index: Index) -> int:
         + _seq(corrections, corrections_to),
     )
     return len(revisions) + len(corrections) + len(judgements)
+
+
+def rebuild(store: Store, index: Index) -> None:
+    """Fill the index anew from the store, in one commit: whoever asks meanwhile finds what it held before."""
+    fresh = _Fresh()
+    while refresh(store, fresh):
+        pass
+    old = {document.id for document in index.all()} - set(fresh.documents)
+    index.update(list(fresh.documents.values()), sorted(old), cursor=fresh.cursor())
 
 
 def begin(store: Store, index: Index) -> bool:

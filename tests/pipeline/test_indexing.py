@@ -320,3 +320,15 @@ def test_an_index_that_knows_judgements_the_store_does_not_is_emptied() -> None:
     assert not indexing.begin(store, index)
     assert indexing.begin(other, index)
     assert index.all() == []
+
+
+def test_a_prompt_that_is_said_every_day_does_not_make_its_own_words_common() -> None:
+    store = InMemoryStore()
+    session = Session(store)
+    for n in range(30):
+        session.says(f"repair part {n} of the {'queue' if n % 2 else 'parser'}")
+    for _ in range(60):
+        session.says("publish the  docs site")
+    weights = indexing.weights(store)
+    assert weights.of("publis") == weights.of("archiv") == 1.0
+    assert weights.of("repair") < 0.5
