@@ -16,6 +16,8 @@ LONG_FACTOR = 0.6
 """A long prompt dilutes the cosine; covering the task's own terms still counts, by this much."""
 LONG_MATCH_MIN = 1.2
 """... if what is shared weighs at least this: one full word and a bit."""
+_KNOWN_MAX = 50_000
+"""Terms whose weight is remembered: the same few thousand come up at every recall."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,17 @@ class Weights:
 
     rarity: Mapping[str, float] = field(default_factory=dict)
     """Term -> 0..1; terms not in it are rare: 1."""
+    _known: dict[str, float] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def of(self, term: str) -> float:
         """0 for a function word, else 0..1."""
-        if term in STOPWORDS:
-            return 0.0
-        return weight(term) * self.rarity.get(term, 1.0)
+        known = self._known.get(term)
+        if known is None:
+            if len(self._known) >= _KNOWN_MAX:
+                self._known.clear()
+            known = 0.0 if term in STOPWORDS else weight(term) * self.rarity.get(term, 1.0)
+            self._known[term] = known
+        return known
 
 
 def content(text: str) -> frozenset[str]:
@@ -89,4 +96,4 @@ def _fit(query: frozenset[str], whole: float, subject: frozenset[str], own: floa
 
 
 def _sum(found: frozenset[str], weights: Weights) -> float:
-    return math.fsum(weights.of(term) for term in found)
+    return math.fsum(map(weights.of, found))
