@@ -58,6 +58,21 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Matched:
+    """One document beside a query: BM25 scores, scaled (index/fields.py) to compare between queries and collections."""
+
+    document: Document
+    words: float = 0.0
+    """Of whole words, over everything."""
+    named: float = 0.0
+    """Of whole words, over name, trigger and tasks."""
+    terms: float = 0.0
+    """Of terms, over everything."""
+    covered: float = 0.0
+    """How much of the query's terms, by their rarity, stands in name, trigger and tasks; 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """Which documents a session may see: its workspace; its project's and those without a project."""
 
@@ -76,6 +91,12 @@ class Index(Protocol):
 
     def search(self, query: str, scope: Scope, *, limit: int) -> list[Hit]:
         """Best first. Documents outside `scope` never appear. A reader sees its own writes."""
+
+    def match(self, query: str, scope: Scope, *, limit: int, ids: Collection[str] = ()) -> list[Matched]:
+        """What ranking looks at, in no order: the best `limit` by the sum of the BM25 scores, and `ids` with theirs.
+
+        Documents outside `scope` never appear. A reader sees its own writes.
+        """
 
     def all(self, scope: Scope | None = None) -> list[Document]:
         """Every document, or every one in `scope`."""
@@ -201,8 +222,12 @@ class Vectors(Protocol):
         drop: Sequence[str],
         *,
         cursor: int,
+        gone: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Replace all vectors of the ids in `put` (a row of `vectors` each), remove ids in `drop`; one commit."""
+        """Replace all vectors of the ids in `put` (a row of `vectors` each), remove ids in `drop`; one commit.
+
+        gone     (host, session_id) of sessions whose vectors are removed first
+        """
 
     def near(
         self, vector: "NDArray[np.float32]", where: Where, *, limit: int, ids: Collection[str] | None = None

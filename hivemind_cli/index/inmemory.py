@@ -1,13 +1,12 @@
 """The reference index: plain BM25 over a dict. What it finds is what `Index` means."""
 
-import math
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from hivemind_cli.index.base import Document, Hit, Scope
-from hivemind_cli.index.fields import Fields, query_terms
+from hivemind_cli.index.base import Document, Hit, Matched, Scope
+from hivemind_cli.index.fields import Asked, Fields, query_terms, rarity, scale
 
 _K1, _B = 1.2, 0.75
 """As in Lucene and tantivy."""
@@ -18,6 +17,13 @@ class _Entry:
     document: Document
     text: Counter[str]
     trigger: Counter[str]
+    words: Counter[str]
+    named: Counter[str]
+
+    @classmethod
+    def of(cls, document: Document) -> "_Entry":
+        fields = Fields.of(document)
+        return cls(document, *map(Counter, (fields.text, fields.trigger, fields.words, fields.named)))
 
 
 class InMemoryIndex:
@@ -41,8 +47,7 @@ class InMemoryIndex:
             for document_id in drop:
                 entries.pop(document_id, None)
             for document in put:
-                fields = Fields.of(document)
-                entries[document.id] = _Entry(document, Counter(fields.text), Counter(fields.trigger))
+                entries[document.id] = _Entry.of(document)
             self._entries, self._cursor = entries, cursor
 
     def search(self, query: str, scope: Scope, *, limit: int) -> list[Hit]:
@@ -58,6 +63,24 @@ class InMemoryIndex:
         ]
         hits.sort(key=lambda hit: (-(hit.bm25_text + hit.bm25_trigger), hit.document.id))
         return hits[: max(limit, 0)]
+
+    def match(self, query: str, scope: Scope, *, limit: int, ids: Collection[str] = ()) -> list[Matched]:
+        entries = list(self._entries.values())
+        asked = Asked.of(query)
+        by_field = [
+            (asked.words, [entry.words for entry in entries]),
+            (asked.words, [entry.named for entry in entries]),
+            (asked.terms, [entry.text for entry in entries]),
+        ]
+        scores = [_bm25(wanted, bags) for wanted, bags in by_field]
+        scales = [scale(_rarities(wanted, bags), len(entries)) for wanted, bags in by_field]
+        covered = _covered(asked.terms, [entry.trigger for entry in entries])
+        sums = [sum(of) for of in zip(*scores, strict=True)]
+        inside = [n for n, entry in enumerate(entries) if _visible(entry.document, scope)]
+        best = sorted((n for n in inside if sums[n] > 0), key=lambda n: (-sums[n], entries[n].document.id))
+        chosen = {*best[: max(limit, 0)], *(n for n in inside if entries[n].document.id in ids)}
+        words, named, terms = ([score / by for score in of] for of, by in zip(scores, scales, strict=True))
+        return [Matched(entries[n].document, words[n], named[n], terms[n], covered[n]) for n in sorted(chosen)]
 
     def all(self, scope: Scope | None = None) -> list[Document]:
         documents = [entry.document for entry in self._entries.values()]
@@ -78,8 +101,18 @@ def _bm25(wanted: Sequence[str], bags: Sequence[Counter[str]]) -> list[float]:
     scores = [0.0] * len(bags)
     for term in wanted:
         having = [i for i, bag in enumerate(bags) if term in bag]
-        idf = math.log(1 + (len(bags) - len(having) + 0.5) / (len(having) + 0.5))
+        idf = rarity(len(having), len(bags))
         for i in having:
             count = bags[i][term]
             scores[i] += idf * count * (_K1 + 1) / (count + _K1 * (1 - _B + _B * lengths[i] / mean))
     return scores
+
+
+def _rarities(wanted: Sequence[str], bags: Sequence[Counter[str]]) -> float:
+    return sum(rarity(sum(term in bag for bag in bags), len(bags)) for term in wanted)
+
+
+def _covered(wanted: Sequence[str], bags: Sequence[Counter[str]]) -> list[float]:
+    weights = {term: rarity(sum(term in bag for bag in bags), len(bags)) for term in wanted}
+    whole = sum(weights.values()) or 1.0
+    return [sum(weight for term, weight in weights.items() if term in bag) / whole for bag in bags]

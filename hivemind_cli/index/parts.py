@@ -3,23 +3,59 @@
 import hashlib
 from collections.abc import Iterator
 
+from hivemind_cli.index import occasions
 from hivemind_cli.index.base import Document, Text
 
-TRIGGER, TASK, BODY = "trigger", "task", "body"
+TRIGGER, TASK, BODY, NOT = "trigger", "task", "body", "not"
+"""When it applies; under which prompt the mistake happened; what it says; when it does not apply."""
+CHUNK_CHARS = 800
+"""About 200 word pieces, which a model of 256 reads whole."""
+CHUNKS_MAX = 3
+"""Of a body. More cost as much each and ranked no better (tests/measure/fit_recall.py, with 4, 6 and 12)."""
+TASKS_MAX = 8
 
 
 def of_document(document: Document) -> Iterator[tuple[str, str]]:
-    """(part, text) of a skill or memo."""
-    if document.trigger:
-        yield TRIGGER, f"{document.name.replace('-', ' ')}. {document.trigger}"
-    for task in document.tasks:
-        yield TASK, task
-    yield BODY, document.rule or document.text
+    """(part, text) of a skill or memo; at most 2 + TASKS_MAX + CHUNKS_MAX of them, none blank."""
+    when, when_not = occasions.of_description(document.trigger)
+    name = document.name.replace("-", " ").strip()
+    if document.trigger or not document.tasks:
+        text = f"{name}. {when}" if name and when else name or when
+        if text.strip():
+            yield TRIGGER, text
+    if when_not.strip():
+        yield NOT, when_not
+    for task in document.tasks[:TASKS_MAX]:
+        if task.strip():
+            yield TASK, task
+    body = document.rule or occasions.of_body(document.text)
+    for chunk in chunks(body, chars=CHUNK_CHARS, limit=CHUNKS_MAX):
+        yield BODY, chunk
 
 
 def of_text(text: Text) -> Iterator[tuple[str, str]]:
     """(part, text) of what can be searched."""
     yield BODY, f"{text.title}\n{text.text}" if text.title else text.text
+
+
+def chunks(text: str, *, chars: int, limit: int) -> list[str]:
+    """The first `limit` pieces of `text` of at most `chars` characters, cut between lines where that can be."""
+    found: list[str] = []
+    piece = ""
+    for line in text.split("\n"):
+        line = line.strip()
+        while line:
+            room = chars - len(piece) - 1 if piece else chars
+            if len(line) <= room:
+                piece, line = f"{piece}\n{line}" if piece else line, ""
+            elif piece:
+                found.append(piece)
+                piece = ""
+            else:
+                piece, line = line[:chars], line[chars:]
+            if len(found) == limit:
+                return found
+    return [*found, piece] if piece else found
 
 
 def digest(part: str, text: str) -> str:

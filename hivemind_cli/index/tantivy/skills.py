@@ -1,17 +1,19 @@
 """BM25 over skills and memos. Terms are made by core/terms.py; tantivy only splits them at spaces again."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import tantivy
 
-from hivemind_cli.index.base import Document, Hit, Scope
-from hivemind_cli.index.fields import Fields, from_json, query_terms, to_json
+from hivemind_cli.index.base import Document, Hit, Matched, Scope
+from hivemind_cli.index.fields import Asked, Fields, from_json, query_terms, rarity, scale, to_json
 from hivemind_cli.index.tantivy.folder import Folder, key, schema_builder
 
-FORMAT = 2
+FORMAT = 3
 """Raise it when fields or terms change: every older folder is then rebuilt."""
 _TOKENIZER = "terms"
+Addresses = list[tantivy.DocAddress]
 
 
 class TantivyIndex:
@@ -23,6 +25,8 @@ class TantivyIndex:
     def __init__(self, folder: Path) -> None:
         analyzer = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
         self._schema = _schema()
+        self._known: dict[int, Document] = {}
+        """By `_number` of the id, as of the last commit: none is read twice. Only ever replaced, or added to."""
         self._folder = Folder(folder, self._schema, format=FORMAT, analyzers={_TOKENIZER: analyzer})
 
     def __repr__(self) -> str:
@@ -45,6 +49,9 @@ class TantivyIndex:
                 writer.add_document(_indexed(document))
 
         self._folder.commit(change, cursor)
+        gone = {_number(id) for id in (*drop, *(document.id for document in put))}
+        known = {number: document for number, document in self._known.items() if number not in gone}
+        self._known = known if self._folder.cursor == cursor else {}
 
     def search(self, query: str, scope: Scope, *, limit: int) -> list[Hit]:
         """Ordered by the sum of both scores, then by id."""
@@ -52,6 +59,10 @@ class TantivyIndex:
         if not wanted or limit <= 0:
             return []
         return self._folder.read(lambda searcher: self._search(searcher, wanted, scope, limit), [])
+
+    def match(self, query: str, scope: Scope, *, limit: int, ids: Collection[str] = ()) -> list[Matched]:
+        asked, known = Asked.of(query), self._known
+        return self._folder.read(lambda searcher: self._match(searcher, asked, scope, limit, ids, known), [])
 
     def all(self, scope: Scope | None = None) -> list[Document]:
         query = self._visible(scope) if scope else self._folder.term("role", "document")
@@ -85,6 +96,60 @@ class TantivyIndex:
         ]
         return sorted(hits, key=lambda hit: (-(hit.bm25_text + hit.bm25_trigger), hit.document.id))
 
+    def _match(
+        self,
+        searcher: tantivy.Searcher,
+        asked: Asked,
+        scope: Scope,
+        limit: int,
+        ids: Collection[str],
+        known: dict[int, Document],
+    ) -> list[Matched]:
+        fields = (("words", asked.words), ("named", asked.words), ("text", asked.terms))
+        queries = [self._any_of((field,), wanted) for field, wanted in fields]
+        should = [(tantivy.Occur.Should, query) for query in queries]
+        places: Addresses = []
+        if limit > 0:
+            places += self._within(searcher, tantivy.Query.boolean_query(should), self._visible(scope), limit)
+        if ids:
+            places += self._within(searcher, self._these(ids), self._visible(scope), len(ids))
+        documents = {_place(place): one for place, one in zip(places, _known(searcher, places, known), strict=True)}
+        these = self._these({document.id for document in documents.values()})
+        frequencies = {term: searcher.doc_freq("trigger", term) for term in asked.terms}
+        scores = []
+        for query, (field, wanted) in zip(queries, fields, strict=True):
+            by = scale(self._rarities(searcher, field, wanted), searcher.num_docs)
+            scores.append({place: score / by for place, score in _scored(searcher, query, these, len(documents))})
+        covered = dict(_scored(searcher, self._covered(frequencies, searcher.num_docs), these, len(documents)))
+        words, named, terms = scores
+        return [
+            Matched(one, *(of.get(place, 0.0) for of in (words, named, terms, covered)))
+            for place, one in documents.items()
+        ]
+
+    def _within(self, searcher: tantivy.Searcher, query: tantivy.Query, inside: tantivy.Query, limit: int) -> Addresses:
+        must = tantivy.Occur.Must
+        both = tantivy.Query.boolean_query([(must, query), (must, inside)])
+        return [address for _, address in searcher.search(both, limit, count=False).hits]
+
+    def _these(self, ids: Iterable[str]) -> tantivy.Query:
+        wanted = tantivy.Query.term_set_query(self._schema, "id", [key(id) for id in ids])
+        return tantivy.Query.const_score_query(wanted, 0.0)
+
+    def _rarities(self, searcher: tantivy.Searcher, field: str, wanted: Sequence[str]) -> float:
+        return sum(rarity(searcher.doc_freq(field, term), searcher.num_docs) for term in wanted)
+
+    def _covered(self, frequencies: dict[str, int], documents: int) -> tantivy.Query:
+        """Scores a document by the share of the terms that its trigger has, each by its rarity."""
+        rarities = {term: rarity(having, documents) for term, having in frequencies.items()}
+        whole = sum(rarities.values()) or 1.0
+        parts = [
+            tantivy.Query.const_score_query(self._folder.term("trigger", term), rarities[term] / whole)
+            for term, having in frequencies.items()
+            if having
+        ]
+        return tantivy.Query.boolean_query([(tantivy.Occur.Should, part) for part in parts])
+
     def _any_of(self, fields: Sequence[str], wanted: Sequence[str]) -> tantivy.Query:
         should = tantivy.Occur.Should
         return tantivy.Query.boolean_query(
@@ -103,10 +168,11 @@ class TantivyIndex:
 
 def _schema() -> tantivy.Schema:
     builder = schema_builder()
-    for name in ("text", "trigger"):
+    for name in ("text", "trigger", "words", "named"):
         builder.add_text_field(name, tokenizer_name=_TOKENIZER, index_option="freq")
     for name in ("workspace_id", "project_id"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    builder.add_unsigned_field("number", fast=True)
     return builder.build()
 
 
@@ -119,6 +185,9 @@ def _indexed(document: Document) -> tantivy.Document:
     indexed.add_text("project_id", key(document.project_id))
     indexed.add_text("text", " ".join(fields.text))
     indexed.add_text("trigger", " ".join(fields.trigger))
+    indexed.add_text("words", " ".join(fields.words))
+    indexed.add_text("named", " ".join(fields.named))
+    indexed.add_unsigned("number", _number(document.id))
     indexed.add_bytes("stored", to_json(document).encode())
     return indexed
 
@@ -129,3 +198,30 @@ def _document(searcher: tantivy.Searcher, address: tantivy.DocAddress) -> Docume
 
 def _place(address: tantivy.DocAddress) -> tuple[int, int]:
     return address.segment_ord, address.doc
+
+
+def _scored(
+    searcher: tantivy.Searcher, query: tantivy.Query, these: tantivy.Query, count: int
+) -> list[tuple[tuple[int, int], float]]:
+    """(place, score) of those of `these` that `query` finds."""
+    must = tantivy.Occur.Must
+    both = tantivy.Query.boolean_query([(must, query), (must, these)])
+    found = searcher.search(both, max(count, 1), count=False).hits
+    return [(_place(address), score) for score, address in found]
+
+
+def _known(searcher: tantivy.Searcher, places: Addresses, known: dict[int, Document]) -> list[Document]:
+    """The documents at `places`, read once each."""
+    found = []
+    for place, number in zip(places, searcher.fast_field_values("number", places), strict=True):
+        document = known.get(number) if isinstance(number, int) else None
+        if document is None:
+            document = _document(searcher, place)
+            known[_number(document.id)] = document
+        found.append(document)
+    return found
+
+
+def _number(id: str) -> int:
+    """Tells documents apart without reading them."""
+    return int.from_bytes(hashlib.blake2b(key(id).encode(), digest_size=8).digest(), "big")
