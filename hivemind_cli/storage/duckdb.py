@@ -23,7 +23,7 @@ from hivemind_cli.core.records import RECORD_TYPES, Record
 from hivemind_cli.storage.admission import checked_tombstone
 from hivemind_cli.storage.base import Row
 from hivemind_cli.storage.migrate import migrate, migrations
-from hivemind_cli.storage.schema import Table, from_values, normalised, table_of
+from hivemind_cli.storage.schema import Table, comparable, from_values, normalised, table_of
 from hivemind_cli.storage.sql import names_of, where
 from hivemind_cli.storage.transaction import Transaction
 
@@ -81,11 +81,11 @@ class DuckDBStore:
         self.close()
 
     def append(self, records: Sequence[Record]) -> int:
-        plain = [normalised(record) for record in records]
+        plain = [comparable(record) for record in records]
         return self._write(lambda tx: tx.append(plain)) if plain else 0
 
     def commit(self, stage: str, outputs: Sequence[Record], *, cursor_from: int, cursor_to: int) -> int:
-        plain = [normalised(record) for record in outputs]
+        plain = [comparable(record) for record in outputs]
 
         def work(tx: Transaction) -> int:
             tx.move_cursor(stage, cursor_from, cursor_to)

@@ -25,6 +25,7 @@ R = TypeVar("R", bound=Record)
 Plain = Any
 """str, int, float, bool, None, or lists and str-keyed dicts of these."""
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
 
 
@@ -47,6 +48,8 @@ class _Codec:
     encode: Callable[[Any], Plain]
     decode: Callable[[Plain], Any]
     nullable: bool = False
+    plain: bool = False
+    """What an engine gives back is the value as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +70,7 @@ class Column:
 
     def value(self, field: Any) -> Any:
         """What an engine stores for `field`: str, int, float, bool, naive UTC datetime or None."""
-        plain = self.codec.encode(field)
-        if self.type is ColumnType.JSON:
-            return json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return naive_utc(field) if self.type is ColumnType.TIMESTAMP else plain
-
-    def field(self, value: Any) -> Any:
-        """What `value` was made from."""
-        if self.type is ColumnType.JSON:
-            value = json.loads(value)
-        elif self.type is ColumnType.TIMESTAMP:
-            return value.replace(tzinfo=UTC)
-        return self.codec.decode(value)
+        return _writer(self.codec)(field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +81,10 @@ class Table:
     name: str
     """snake_case of the dataclass: `skill_revision`."""
     columns: Mapping[str, Column]
+    writers: tuple[tuple[str, Callable[[Any], Any]], ...]
+    """Field -> what makes of it the value that an engine stores, in order."""
+    readers: tuple[tuple[str, Callable[[Any], Any] | None], ...]
+    """Field -> what makes it of such a value again; None: it is the value."""
 
     def column(self, name: str) -> Column:
         """StoreError for a field the record does not have, or that no engine compares."""
@@ -143,20 +139,26 @@ def from_json(kind_name: str, value: Mapping[str, Plain]) -> Record:
 def to_values(record: Record) -> tuple[Any, ...]:
     """One value a column, in the table's order."""
     try:
-        return tuple(column.value(getattr(record, name)) for name, column in table_of(type(record)).columns.items())
+        return tuple([write(getattr(record, name)) for name, write in table_of(type(record)).writers])
     except (TypeError, ValueError, OverflowError, AttributeError, RecursionError) as exc:
         raise _unfit(type(record).__name__, exc) from exc
 
 
 def from_values(kind: type[R], values: tuple[Any, ...]) -> R:
     """The record whose `to_values` are `values`."""
-    columns = table_of(kind).columns
-    return kind(**{name: column.field(value) for (name, column), value in zip(columns.items(), values, strict=True)})
+    readers = table_of(kind).readers
+    return kind(**{name: read(value) if read else value for (name, read), value in zip(readers, values, strict=True)})
 
 
 def normalised(record: R) -> R:
     """`record` as any engine gives it back."""
     return from_json(type(record).__name__, to_json(record))  # type: ignore[return-value]
+
+
+def comparable(record: R) -> R:
+    """`record` itself if its texts are as an engine gives them back, else `normalised(record)`."""
+    texts = [getattr(record, name) for name in _text_names(type(record).__name__)]
+    return record if all(isinstance(one, str) and one.isascii() for one in texts) else normalised(record)
 
 
 def accepted(kind: type[Any], name: str, wanted: Any) -> list[Any]:
@@ -169,6 +171,8 @@ def accepted(kind: type[Any], name: str, wanted: Any) -> list[Any]:
 
 def naive_utc(moment: datetime) -> datetime:
     """`moment` in UTC without its zone. StoreError if it has none: nobody could say when that was."""
+    if moment.tzinfo is UTC:
+        return moment.replace(tzinfo=None)
     if moment.tzinfo is None:
         raise StoreError(f"{moment.isoformat()} has no time zone.", fix="Pass aware datetimes.")
     return moment.astimezone(UTC).replace(tzinfo=None)
@@ -214,7 +218,40 @@ def _table(kind: type[Record]) -> Table:
         )
         for field in dataclasses.fields(kind)
     }
-    return Table(kind, re.sub(r"(?<=[a-zA-Z])(?=[A-Z][a-z])", "_", kind.__name__).lower(), columns)
+    return Table(
+        kind,
+        re.sub(r"(?<=[a-zA-Z])(?=[A-Z][a-z])", "_", kind.__name__).lower(),
+        columns,
+        tuple((name, _writer(column.codec)) for name, column in columns.items()),
+        tuple((name, _reader(column.codec)) for name, column in columns.items()),
+    )
+
+
+@cache
+def _text_names(kind_name: str) -> tuple[str, ...]:
+    """Fields whose texts tell one record from another: short ones, which are compared."""
+    columns = table_named(kind_name).columns
+    return tuple(name for name, column in columns.items() if column.type is ColumnType.TEXT and not column.nullable)
+
+
+def _writer(codec: _Codec) -> Callable[[Any], Any]:
+    """Makes what an engine stores: str, int, float, bool, naive UTC datetime or None."""
+    if codec.type is ColumnType.JSON:
+        return lambda field: _JSON.encode(codec.encode(field))
+    return naive_utc if codec.type is ColumnType.TIMESTAMP and not codec.nullable else codec.encode
+
+
+def _reader(codec: _Codec) -> Callable[[Any], Any] | None:
+    """Undoes `_writer`; None: nothing is to be done."""
+    if codec.type is ColumnType.TIMESTAMP:
+        return _aware
+    if codec.type is ColumnType.JSON:
+        return json.loads if codec.plain else lambda value: codec.decode(json.loads(value))
+    return None if codec.plain else codec.decode
+
+
+def _aware(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC)
 
 
 def _codec(annotation: Any) -> _Codec:
@@ -225,7 +262,7 @@ def _codec(annotation: Any) -> _Codec:
     if origin is tuple:
         return _sequence(_codec(args[0]))
     if origin is not None and issubclass(origin, Mapping):
-        return _Codec(ColumnType.JSON, _json_object, _json_object)
+        return _Codec(ColumnType.JSON, _json_object, _json_object, plain=True)
     if dataclasses.is_dataclass(annotation):
         return _nested(annotation)
     if issubclass(annotation, StrEnum):
@@ -317,9 +354,9 @@ _COMPARABLE: dict[ColumnType, tuple[type, ...]] = {
     ColumnType.TIMESTAMP: (datetime,),
 }
 _PLAIN: dict[Any, _Codec] = {
-    str: _Codec(ColumnType.TEXT, _text, _text),
-    int: _Codec(ColumnType.INTEGER, _integer, _integer),
-    float: _Codec(ColumnType.DOUBLE, _number, _number),
-    bool: _Codec(ColumnType.BOOLEAN, _boolean, _boolean),
+    str: _Codec(ColumnType.TEXT, _text, _text, plain=True),
+    int: _Codec(ColumnType.INTEGER, _integer, _integer, plain=True),
+    float: _Codec(ColumnType.DOUBLE, _number, _number, plain=True),
+    bool: _Codec(ColumnType.BOOLEAN, _boolean, _boolean, plain=True),
     datetime: _Codec(ColumnType.TIMESTAMP, _moment, _parsed_moment),
 }
