@@ -160,9 +160,9 @@ class TantivyCorpus:
         return tantivy.Query.term_set_query(self._schema, field, [key(value) for value in values])
 
     def _between(self, field: str, low: int | None, high: int | None) -> tantivy.Query:
-        """`low` is included, `high` is not."""
+        """`low` is included, `high` is not. An end without a bound must be called included."""
         return tantivy.Query.range_query(
-            self._schema, field, tantivy.FieldType.Integer, low, high, include_lower=True, include_upper=False
+            self._schema, field, tantivy.FieldType.Integer, low, high, include_lower=True, include_upper=high is None
         )
 
 
