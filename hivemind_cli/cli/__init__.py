@@ -22,6 +22,7 @@ from hivemind_cli.cli import (
     importing,
     install,
     recall,
+    search,
     sessions,
     skillify,
     status,
@@ -41,6 +42,7 @@ _ORDER = (
     "skillify",
     "why",
     "recall",
+    "search",
     "sessions",
     "cost",
     "embeddings",
@@ -76,6 +78,7 @@ app.add_typer(skillify.app, name="skillify")
 app.command("why")(why.why)
 app.add_typer(corrections.app, name="corrections")
 app.command("recall")(recall.recall)
+app.command("search")(search.search)
 app.add_typer(sessions.app, name="sessions")
 app.command("cost")(cost.cost)
 app.add_typer(embeddings.app, name="embeddings")

@@ -43,7 +43,7 @@ CALL_CHARS_MAX = 300
 
 PASSED, OTHERWISE, CHANGED, GONE, TURN, SAID = "passed", "otherwise", "changed", "gone", "turn", "said"
 HOW = {
-    PASSED: "the same command then worked",
+    PASSED: "the same call then worked",
     OTHERWISE: "called otherwise, it worked",
     CHANGED: "this error was gone; it then failed otherwise",
     GONE: "the output no longer showed the error",
@@ -57,6 +57,8 @@ _PER_TURN = 0.8
 _CALLED_OTHERWISE = 0.7
 """It failed otherwise, but it was not the same call either."""
 _MANY_FILES = 0.5
+_OF_OTHER_TOOLS = 0.7
+"""What a page or a service answers may be otherwise the next time by itself."""
 _SAID_CALLS_MAX = 3
 """After an error nobody saw go: so soon the person must have spoken to have spoken of it."""
 _ALIKE_MIN = 0.6
@@ -92,11 +94,8 @@ class Fix:
     event_id: str
     """Where it was seen to be gone."""
 
-    @property
-    def key(self) -> tuple[str, ...]:
-        """Equal for two fixes that did the same."""
-        done = [f"{step.kind} {' '.join(step.text.split())}" for step in self.steps if step.kind != "said"]
-        return tuple(done or ["", " ".join(self.worked.split())])
+    key: tuple[str, ...]
+    """Equal for two fixes that did the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +197,12 @@ class _Walk:
                 if words and ends <= _SAID_CALLS_MAX and self._about(event, words[0].text):
                     steps = (*(said.steps if said else ()), *words)
                     said = Fix(
-                        steps=steps, worked="", how=SAID, sure=_SURE[SAID], event_id=said.event_id if said else event.id
+                        steps=steps,
+                        worked="",
+                        how=SAID,
+                        sure=_SURE[SAID],
+                        event_id=said.event_id if said else event.id,
+                        key=(SAID,),
                     )
             elif event.kind in _ENDS and (act := act_of(event)):
                 ends += 1
@@ -217,7 +221,8 @@ class _Walk:
             return ""
         failed = event.kind is EventKind.TOOL_FAILURE or call_failed(event, act)
         if tried.kind != SHELL:
-            return "" if failed or not self._same_call(tried, act) else PASSED
+            otherwise = tried.path == act.path and _input(tried, act) and tried.kind != EDIT
+            return "" if failed or not self._same_call(tried, act) else OTHERWISE if otherwise else PASSED
         if act.kind != SHELL or not act.heads or not tried.heads:
             return ""
         again = same_job(tried, act)
@@ -259,19 +264,37 @@ class _Walk:
         return self._tried is not None and self._tried.kind in kinds
 
     def _made(self, how: str, tried: Act, act: Act, event: Event) -> Fix:
-        many = len(self._files) > FILES_MAX
-        sure = _SURE[how] * _PER_TURN**self._turns * (_MANY_FILES if many else 1.0)
-        called_otherwise = _input(tried, act)
-        if how == CHANGED and called_otherwise:
-            sure *= _CALLED_OTHERWISE
-        if not self._steps and not called_otherwise:
-            sure *= _BY_CHANCE
-        steps = _together([step for step in self._steps if _same_file(self._reads.get(step.text, act.path), act.path)])
-        if many:
-            steps = [replace(step, diff=()) for step in steps]
         call = self._calls.get(event.payload.get("call_id"))
         worked = _call(act, call.payload.get("input") if call else None)
-        return Fix(steps=tuple(steps), worked=worked, how=how, sure=round(sure, 2), event_id=event.id)
+        steps = [step for step in self._steps if _same_file(self._reads.get(step.text, act.path), act.path)]
+        about = content(" ".join([self._shown, worked, *(step.text for step in steps if step.kind != "said")]))
+        steps = _together([step for step in steps if step.kind != "said" or about & content(step.text)])
+        if len(self._files) > FILES_MAX:
+            steps = [replace(step, diff=()) for step in steps]
+        return Fix(
+            steps=tuple(steps),
+            worked=worked,
+            how=how,
+            sure=round(self._sure(how, tried, act), 2),
+            event_id=event.id,
+            key=_key(steps, worked, names_only=tried.kind in (EDIT, READ)),
+        )
+
+    def _sure(self, how: str, tried: Act, act: Act) -> float:
+        sure = _SURE[how] * _PER_TURN**self._turns
+        if len(self._files) > FILES_MAX:
+            sure *= _MANY_FILES
+        if tried.kind == OTHER:
+            sure *= _OF_OTHER_TOOLS
+        if how == CHANGED and _input(tried, act):
+            sure *= _CALLED_OTHERWISE
+        return sure if self._steps or _input(tried, act) else sure * _BY_CHANCE
+
+
+def _key(steps: Sequence[Step], worked: str, *, names_only: bool = False) -> tuple[str, ...]:
+    """What was done, else what worked; of edits and reads only the tools: their files differ from time to time."""
+    done = [step.text for step in steps if step.kind != "said"] or [worked]
+    return tuple(text.split(" ")[0] if names_only else " ".join(text.split()) for text in done)
 
 
 def _same_file(one: str, other: str) -> bool:
@@ -315,7 +338,12 @@ def _fix_of_words(store: Store, after: Sequence[Event]) -> Fix | None:
                 sure = _SURE[TURN] * _PER_TURN ** (turns - 1) + (0.2 if green else 0.0)
                 sure *= _MANY_FILES if len(files) > FILES_MAX else 1.0
                 return Fix(
-                    steps=tuple(_together(steps)), worked=green, how=TURN, sure=round(sure, 2), event_id=event.id
+                    steps=tuple(_together(steps)),
+                    worked=green,
+                    how=TURN,
+                    sure=round(sure, 2),
+                    event_id=event.id,
+                    key=_key(steps, green),
                 )
             if turns > TURNS_MAX:
                 return None
