@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hivemind_cli.core.child import NICE
 from hivemind_cli.core.clock import Clock, system_clock
 from hivemind_cli.core.config import Config, LLMConfig
 from hivemind_cli.core.errors import ConfigError
@@ -25,6 +26,13 @@ from hivemind_cli.llm import Setting, choose
 if TYPE_CHECKING:
     from hivemind_cli.app.meaning import WhenLoaded
     from hivemind_cli.app.owned import OwnedHivemind
+    from hivemind_cli.app.sidecars import Sidecars
+    from hivemind_cli.index.base import Index
+
+SERVED_IDLE_S = 3600.0
+"""The model that answers queries stays as long as the daemon is in use: its first answer would come too late."""
+BULK_IDLE_S = 20.0
+"""The process that embeds in bulk leaves soon after it is done."""
 
 __all__ = ["Hivemind", "OwnedHivemind", "embedding_setting", "llm_setting"]
 
@@ -38,7 +46,6 @@ class Hivemind:
     ) -> "OwnedHivemind":
         """The owner, over the configured engine. StoreLocked, StoreDamaged, ConfigError."""
         from hivemind_cli.app.owned import OwnedHivemind
-        from hivemind_cli.app.sidecars import Sidecars
         from hivemind_cli.index.tantivy import TantivyIndex
         from hivemind_cli.llm.kept import Answers
         from hivemind_cli.llm.meter import Metered
@@ -70,7 +77,7 @@ class Hivemind:
                 paths=paths,
                 config=config,
                 store=store,
-                sidecars=Sidecars(index, embedder=_when_loaded(paths, config, environment)),
+                sidecars=_sidecars(paths, config, environment, index, opened),
                 provider=provider,
                 answers=answers,
                 hosts=HOSTS,
@@ -80,20 +87,46 @@ class Hivemind:
             return owner
 
 
-def _when_loaded(paths: Paths, config: Config, env: Mapping[str, str]) -> "WhenLoaded | None":
-    """The exported model in a worker; None without an export: torch is too dear for a daemon's whole life."""
-    from hivemind_cli.app.meaning import WhenLoaded
+def _sidecars(paths: Paths, config: Config, env: Mapping[str, str], index: "Index", opened: ExitStack) -> "Sidecars":
+    """All that is derived; without an embedder no vectors: those that stand on disk stay as they are."""
+    from hivemind_cli.app.sidecars import Sidecars
+    from hivemind_cli.embedding.pipe import child_env
+    from hivemind_cli.index.tantivy.texts import TantivyCorpus
+
+    corpus = TantivyCorpus(paths.index / "texts")
+    opened.callback(corpus.close)
+    embedder, without = _when_loaded(paths, config, env)
+    if embedder is None:
+        return Sidecars(index, corpus=corpus, without=without)
+    from hivemind_cli.index.usearch import UsearchVectors
+
+    vectors, text_vectors = (
+        UsearchVectors(folder, model=embedder.name, dim=embedder.dim, env=child_env(env), work=paths.work)
+        for folder in (paths.vectors / "skills", paths.vectors / "texts")
+    )
+    return Sidecars(index, corpus=corpus, vectors=vectors, text_vectors=text_vectors, embedder=embedder)
+
+
+def _when_loaded(paths: Paths, config: Config, env: Mapping[str, str]) -> tuple["WhenLoaded | None", str]:
+    """The exported model in workers, or why not: torch is too dear for a daemon's whole life."""
+    from hivemind_cli.app.meaning import AtHand, WhenLoaded
     from hivemind_cli.embedding import choose as choose_embedder
     from hivemind_cli.embedding import exported_folder
     from hivemind_cli.embedding.worker import InWorker
 
     setting = embedding_setting(paths, config, env)
-    if config.embedding.runtime not in ("auto", "onnx") or not exported_folder(setting).is_dir():
-        return None
+    runtime = config.embedding.runtime
+    if runtime in ("auto", "onnx") and not exported_folder(setting).is_dir():
+        return None, f"{config.embedding.model} is not exported: hivemind embeddings install"
+    if runtime == "sentence_transformers":
+        return None, "`embedding.runtime` is sentence_transformers, which is too slow while somebody waits"
     choice = choose_embedder(setting, in_worker=True)
+    if choice.runtime == "hashing" and choice.embedder is not None:
+        return WhenLoaded(AtHand(choice.embedder)), ""
     if choice.runtime != "onnx" or not isinstance(choice.embedder, InWorker):
-        return None
-    return WhenLoaded(choice.embedder)
+        return None, choice.reason
+    served = choice.embedder.twin(nice=0, idle_s=max(config.daemon.idle_minutes * 120, SERVED_IDLE_S))
+    return WhenLoaded(served, choice.embedder.twin(nice=NICE, idle_s=BULK_IDLE_S)), ""
 
 
 def _llm_reader(paths: Paths, config: Config, env: Mapping[str, str]) -> Callable[[], LLMConfig] | None:

@@ -112,7 +112,12 @@ class OwnedHivemind:
         self._turning = threading.RLock()
         """Held while records move, so that two threads never take the same batch."""
         self._catching_up = CatchingUp(
-            self._spool, self._intake, self._turning, detect=self._detect, flooded=lambda: self._flooded
+            self._spool,
+            self._intake,
+            self._turning,
+            detect=self._detect,
+            flooded=lambda: self._flooded,
+            asked=self._precedence.asked,
         )
         self._answering = self._answerer(person, kept)
         self._verbs = Verbs(self, self._answering)
@@ -130,6 +135,7 @@ class OwnedHivemind:
         self._refresh_standing()
         self._detect()
         self._index_changed()
+        sidecars.follow(store, self._precedence.give_way)
 
     def _codifier(self, *, history: bool) -> Codify:
         return Codify(
@@ -172,7 +178,10 @@ class OwnedHivemind:
     def drain(self, limit: int = 500) -> int:
         """Capture pending deliveries; how many."""
         with self._turning:
-            return self._catching_up.take(self._spool.pending()[:limit])
+            taken = self._catching_up.take(self._spool.pending()[:limit])
+        if taken:
+            self.sidecars.wake()
+        return taken
 
     def work(self) -> int:
         """Detect, index, feed back, publish; start codifying if it is due. How many records moved.
@@ -212,8 +221,8 @@ class OwnedHivemind:
         return self._verbs.call(verb, args)
 
     def busy(self) -> bool:
-        """Is a codification under way or soon due?"""
-        running = self._codifying is not None and not self._codifying.done()
+        """Is a codification under way or soon due, or is what is derived behind?"""
+        running = self.sidecars.busy() or (self._codifying is not None and not self._codifying.done())
         due = codify_due(self.store, self.config, self._clock())
         return running or due.waiting or due.now or due.passing or self._judge_due()
 
@@ -315,15 +324,20 @@ class OwnedHivemind:
     def touched(self) -> None:
         """Somebody may have stored records past us."""
         self._intake.undetected[ELSEWHERE] = ELSEWHERE
+        self.sidecars.wake()
 
-    def reindex(self) -> int:
-        """Build the index anew from the store; how many documents it holds."""
+    def reindex(self, *, vectors: bool = False) -> int:
+        """Build the index anew from the store; how many documents it holds. The corpus follows in the background.
+
+        vectors  these are begun anew, too
+        """
         with self._turning:
             self._answering.standing.forget()
-            self.index.update([], [document.id for document in self.index.all()], cursor=0)
-            self._index_new()
+            indexing.rebuild(self.store, self.index)
             self._index_changed()
-            return len(self.index.all())
+            count = len(self.index.all())
+        self.sidecars.rebuild(vectors=vectors)
+        return count
 
     @property
     def spool(self) -> Spool:
@@ -400,6 +414,7 @@ class OwnedHivemind:
         documents = self.index.all()
         self._answering.book = ActBook(documents)
         self._cold = documents
+        self.sidecars.wake(documents=True)
         self._snapshot_stale = True
 
     def _refresh_weights(self) -> None:

@@ -31,10 +31,11 @@ _lock = threading.Lock()
 _stops = 0
 
 
-def start(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> subprocess.Popen[bytes]:
+def start(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, nice: int = NICE) -> subprocess.Popen[bytes]:
     """Start `argv` with pipes for stdin, stdout, stderr: no shell, no inherited files, in a new process group, niced.
 
-    It dies with us, as does all of its group. Give it to `end` when it is no longer needed.
+    It dies with us, as does all of its group. Give it to `end` when it is no longer needed. `nice` 0: somebody waits
+    for what it does.
     OSError, ValueError: it cannot be started.
     """
     cwd.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -63,8 +64,9 @@ def start(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> subproce
         raise
     with _lock:
         _live[child] = keeper
-    with contextlib.suppress(OSError):  # already gone, or not allowed: then it runs at normal priority
-        os.setpriority(os.PRIO_PGRP, keeper.pid, NICE)
+    if nice:
+        with contextlib.suppress(OSError):  # already gone, or not allowed: then it runs at normal priority
+            os.setpriority(os.PRIO_PGRP, keeper.pid, nice)
     return child
 
 

@@ -88,6 +88,11 @@ class Paths:
         return self.root / "index"
 
     @property
+    def vectors(self) -> Path:
+        """Of skills and memos, and of texts: a folder each."""
+        return self.root / "index" / "vectors"
+
+    @property
     def snapshot(self) -> Path:
         """Read-only SQLite file for recall without a daemon."""
         return self.root / "index" / "snapshot.sqlite"

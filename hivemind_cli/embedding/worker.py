@@ -7,10 +7,11 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hivemind_cli.core.child import bound, start, stops
+from hivemind_cli.core.child import NICE, bound, start, stops
 from hivemind_cli.core.errors import ModelError
 from hivemind_cli.embedding.base import TOKENS_MAX, Embedder, readable
 from hivemind_cli.embedding.pipe import ChildEnd, Pipe, child_env
@@ -48,8 +49,15 @@ class InWorker:
         threads: int = 1,
         batch_s: float = BATCH_S,
         idle_s: float = IDLE_S,
+        nice: int = NICE,
     ) -> None:
-        """`runtime`: onnx or sentence_transformers. `batch_s` and `idle_s`: seconds for 64 texts, and without any."""
+        """`runtime`: onnx or sentence_transformers. `batch_s` and `idle_s`: seconds for 64 texts, and without any.
+
+        `nice` 0: somebody waits for its answers.
+        """
+        self.fault: Exception | None = None
+        """Why the last `warm` brought no model up."""
+        self._nice = nice
         self.name, self.dim = name, dim
         self._opening = {
             "runtime": runtime,
@@ -66,6 +74,13 @@ class InWorker:
 
     def __repr__(self) -> str:
         return f"InWorker({self.name!r})"
+
+    def twin(self, *, nice: int, idle_s: float) -> "InWorker":
+        """Another process of the same model, not started yet."""
+        twin = copy(self)
+        twin._opening = {**self._opening, "idle_s": idle_s}
+        twin._nice, twin._lock, twin._pipe, twin._open, twin._closed = nice, threading.Lock(), None, False, False
+        return twin
 
     def embed(self, texts: Sequence[str], *, tokens_max: int = TOKENS_MAX) -> "NDArray[np.float32]":
         """See Embedder. ModelError also: it was closed, gave no answer in time, or died twice."""
@@ -104,7 +119,9 @@ class InWorker:
         with self._lock:
             try:
                 self._running()
-            except (ModelError, EOFError, TimeoutError):
+                self.fault = None
+            except (ModelError, EOFError, TimeoutError) as exc:
+                self.fault = exc
                 self._drop()
 
     def _ask(self, texts: list[str], tokens_max: int) -> bytes:
@@ -142,7 +159,8 @@ class InWorker:
             return self._pipe
         self._drop()
         try:
-            child = start([sys.executable, "-P", "-m", "hivemind_cli.embedding.worker"], env=self._env, cwd=self._work)
+            argv = [sys.executable, "-P", "-m", "hivemind_cli.embedding.worker"]
+            child = start(argv, env=self._env, cwd=self._work, nice=self._nice)
         except (OSError, ValueError) as exc:
             raise ModelError(f"A process for {self.name} cannot be started.", why=str(exc)) from exc
         self._pipe = Pipe(child)

@@ -30,11 +30,23 @@ class InMemoryVectors:
     def cursor(self) -> int:
         return self._cursor
 
-    def update(self, put: Sequence[Place], vectors: "NDArray[np.float32]", drop: Sequence[str], *, cursor: int) -> None:
+    def update(
+        self,
+        put: Sequence[Place],
+        vectors: "NDArray[np.float32]",
+        drop: Sequence[str],
+        *,
+        cursor: int,
+        gone: Sequence[tuple[str, str]] = (),
+    ) -> None:
         """Drops first, then puts: what is in both is there."""
         with self._lock:
-            gone = {*drop, *(place.id for place in put)}
-            kept = [n for n, place in enumerate(self._places) if place.id not in gone]
+            ids = {*drop, *(place.id for place in put)}
+            kept = [
+                n
+                for n, place in enumerate(self._places)
+                if place.id not in ids and (place.host, place.session_id) not in gone
+            ]
             added = np.asarray(vectors, np.float32).reshape(len(put), -1 if put else 0)
             places = [*(self._places[n] for n in kept), *put]
             rows = (

@@ -134,6 +134,12 @@ class State:
             passes &= self.columns["number"][at] < where.before
         return passes
 
+    def of_session(self, host: str, session_id: str) -> RowNumbers:
+        """Numbers of the living rows of a session, ascending."""
+        hosts, sessions = self.names.known([host]), self.names.known([session_id])
+        of_it = np.isin(self.column("host"), hosts) & np.isin(self.column("session_id"), sessions)
+        return np.flatnonzero(of_it & self.live)
+
     def strings(self, rows: RowNumbers) -> Iterator[tuple[str, str, str]]:
         """(id, digest, part) of each row. Damaged."""
         with self.path("places").open("rb") as places, self.path("strings").open("rb") as strings:

@@ -95,10 +95,21 @@ class UsearchVectors:
     def cursor(self) -> int:
         return self._rows.state.cursor
 
-    def update(self, put: Sequence[Place], vectors: NDArray[np.float32], drop: Sequence[str], *, cursor: int) -> None:
+    def update(
+        self,
+        put: Sequence[Place],
+        vectors: NDArray[np.float32],
+        drop: Sequence[str],
+        *,
+        cursor: int,
+        gone: Sequence[tuple[str, str]] = (),
+    ) -> None:
         """Drops first, then puts: what is in both is there."""
         with self._rows.lock:
-            dead = self._rows.of_ids({place.id for place in put} | set(drop), self._rows.state)
+            state = self._rows.state
+            dead = self._rows.of_ids({place.id for place in put} | set(drop), state)
+            if gone:
+                dead = np.unique(np.concatenate([dead, *(state.of_session(*one) for one in gone)]))
             self._rows.append(put, vectors, dead, cursor=cursor)
 
     def near(

@@ -120,7 +120,7 @@ def check_owner(wired: Wired, tree: Path) -> None:
     finally:
         owner.close()
     assert [path.name for path in published(tree).parent.iterdir()] == ["SKILL.md"]
-    assert not [path for path in wired.paths.index.iterdir() if path.name not in ("skills", "snapshot.sqlite")]
+    assert not [path for path in wired.paths.index.iterdir() if path.name not in ("skills", "texts", "snapshot.sqlite")]
     assert not list(wired.paths.spool_tmp.iterdir())
 
 

@@ -68,6 +68,7 @@ updates = st.lists(
     st.tuples(
         st.lists(st.tuples(st.integers(0, 30), st.integers(1, 3)), max_size=12, unique_by=lambda one: one[0]),
         st.sets(st.integers(0, 30), max_size=4),
+        st.sampled_from([(), (), (("claude", "s1"),), (("claude", "s2"), ("codex", "s3"), ("codex", "unknown"))]),
     ),
     min_size=1,
     max_size=5,
@@ -80,7 +81,7 @@ updates = st.lists(
 def test_what_is_on_disk_finds_what_the_reference_finds(
     tmp_path_factory: pytest.TempPathFactory,
     hot: bool,
-    updates: list[tuple[list[tuple[int, int]], set[int]]],
+    updates: list[tuple[list[tuple[int, int]], set[int], tuple[tuple[str, str], ...]]],
     where: Where,
     limit: int,
     among: set[int] | None,
@@ -90,7 +91,7 @@ def test_what_is_on_disk_finds_what_the_reference_finds(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(usearch, "HOT_MAX", 8192 if hot else 0)
         patch.setattr(usearch, "BLOCK", 5)
-        for cursor, (put, drop) in enumerate(updates, 1):
+        for cursor, (put, drop, gone) in enumerate(updates, 1):
             places = [
                 place(f"id{n}", ("body", "task")[part % 2], workspace="wv"[n % 7 == 0], number=n)
                 for n, parts in put
@@ -98,7 +99,7 @@ def test_what_is_on_disk_finds_what_the_reference_finds(
             ]
             vectors = units(len(places), cursor)
             for one in (kept, reference):
-                one.update(places, vectors, [f"id{n}" for n in drop], cursor=cursor)
+                one.update(places, vectors, [f"id{n}" for n in drop], cursor=cursor, gone=gone)
         ids = None if among is None else {f"id{n}" for n in among}
         for vectors_of in (kept, on_disk(folder)):  # opened again, it is the same
             assert vectors_of.cursor() == reference.cursor()
