@@ -18,6 +18,7 @@ from hivemind_cli.app import (
     skill_tests,
 )
 from hivemind_cli.app.answering import Answering
+from hivemind_cli.app.backtest import look_up
 from hivemind_cli.app.own_figures import own_figures
 from hivemind_cli.core.acts import EDIT, OTHER, SHELL, Act
 from hivemind_cli.core.errors import DaemonError
@@ -41,6 +42,7 @@ class Verbs:
         self._answering = answering
         self._verbs: dict[str, Callable[[dict[str, Any]], Any]] = {
             "recall": self._recall,
+            "recall.hold": self._hold,
             "settle": self._settle,
             "observe": self._observe,
             "codify": self._codify,
@@ -101,6 +103,15 @@ class Verbs:
             "workspace": workspace.id,
             "project": identity.name,
         }
+
+    def _hold(self, args: dict[str, Any]) -> dict[str, Any] | None:
+        """What holding calls for a live skill would have done before; None where no call can be held for it."""
+        live = (one for one in self._owner.index.all() if one.id == args["skill_id"])
+        document = next((one for one in live if one.holds and one.acts), None)
+        if document is None:
+            return None
+        tried = look_up(self._owner.store, [document])[document.id]
+        return {**asdict(tried), "arms": tried.arms}
 
     def _settle(self, args: dict[str, Any]) -> dict[str, Any]:
         seconds = args.get("seconds")

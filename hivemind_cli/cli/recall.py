@@ -157,7 +157,8 @@ def _reason(decision: str, score: float, figures: Mapping[str, Any], *, by_act: 
     """Why it was decided so, in words."""
     history = ""
     if "corrected" in figures:
-        history = f"; before, {counted(figures['corrected'], 'such call')} put right to {figures['clean']} not"
+        calls = counted(figures["corrected"], "such call")
+        history = f"; until it was learned, {calls} put right, {figures['clean']} not"
     if decision == "held":
         return f"held: {_BY_ACT}{history}"
     if decision == "injected" and by_act:

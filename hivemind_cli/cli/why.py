@@ -1,11 +1,11 @@
 """`hivemind why NAME[:line]`: the quote, the act and the date behind a line."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import print_json, quoted, say
+from hivemind_cli.cli.output import counted, print_json, quoted, say
 
 
 def why(
@@ -24,14 +24,18 @@ def why(
     door = Door.open().up_to_date()
     revision = reading.skill_named(door.store, skill)
     found = reading.why(door.store, revision, int(number) if number else None)
+    hold = door.ask("recall.hold", skill_id=revision.skill_id)
     if json:
-        print_json({"skill": revision.name, "version": revision.version, "state": revision.state, "lines": found})
+        about = {"skill": revision.name, "version": revision.version, "state": revision.state}
+        print_json({**about, "lines": found, "hold": hold})
         return
     say(
         f"[bold]{quoted(revision.title)}[/]  [dim]{revision.name} v{revision.version}, {revision.state.value}, "
         f"drafter: {quoted(revision.drafter)}[/]",
         indent=2,
     )
+    if hold:
+        say(f"  [dim]{_held(hold)}[/]", indent=2)
     told: dict[str, int] = {}
     for one in found:
         say(f"[bold]{one.line_number:>3}[/] {quoted(one.text, 200)}", indent=4)
@@ -51,3 +55,11 @@ def why(
                 f"[dim]{correction.host}, session {quoted(correction.session_id[:8])}[/]",
                 indent=6,
             )
+
+
+def _held(hold: dict[str, Any]) -> str:
+    """What the person's history says about holding the act."""
+    history = f"until it was learned, {counted(hold['corrected'], 'such call')} put right, {hold['clean']} not"
+    if hold["arms"]:
+        return f"The act is held once a session: {history}."
+    return f"The act is not held, for that is no clear mistake: {history}; two for each one are needed."
