@@ -151,6 +151,8 @@ class Found:
 
     text: Text
     bm25: float
+    share: float = 0.0
+    """Of what a text of average length with each of the query's words once would score: comparable between queries."""
 
 
 class Corpus(Protocol):

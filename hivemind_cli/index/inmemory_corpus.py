@@ -60,8 +60,8 @@ class InMemoryCorpus:
             return []
         entries = list(self._entries.values())
         found = [
-            Found(entry.text, score)
-            for entry, score in zip(entries, _scores(wanted, entries), strict=True)
+            Found(entry.text, score, share)
+            for entry, (score, share) in zip(entries, _scores(wanted, entries), strict=True)
             if score > 0 and inside(entry.text, where) and (ids is None or entry.text.id in ids)
         ]
         return sorted(found, key=lambda one: (-one.bm25, one.text.id))[: max(limit, 0)]
@@ -101,22 +101,22 @@ def inside(text: Text, where: Where) -> bool:
     )
 
 
-def _scores(wanted: Wanted, entries: Sequence[_Entry]) -> list[float]:
-    """BM25 of each entry: its body, its head, and what the query wrote as one word (as rare as its parts together)."""
+def _scores(wanted: Wanted, entries: Sequence[_Entry]) -> list[tuple[float, float]]:
+    """BM25 and its share of each entry: body, head, and what the query wrote as one word (as rare as its parts)."""
     bodies, heads = [Counter(entry.body) for entry in entries], [entry.head for entry in entries]
     in_bodies, in_heads = _frequencies(bodies), _frequencies(heads)
     body_chars, head_chars = _norms(bodies), _norms(heads)
-    terms = wanted.rarest(len(entries), lambda term: in_bodies[term])
+    asked = wanted.asked(len(entries), in_bodies.__getitem__, in_heads.__getitem__)
     scores = []
     for entry, body, head, long, short in zip(entries, bodies, heads, body_chars, head_chars, strict=True):
         score = 0.0
-        for term, weight in terms.items():
+        for term, weight in asked.terms.items():
             score += weight * _rarity(len(entries), in_bodies[term]) * _often(body[term], long)
             score += HEAD_OF_BODY * weight * _rarity(len(entries), in_heads[term]) * _often(head[term], short)
         for parts in wanted.compounds:
             rarity = sum(_rarity(len(entries), in_bodies[part]) for part in parts)
             score += BODY_OF_COMPOUND * rarity * _often(_side_by_side(entry.body, parts), long)
-        scores.append(score)
+        scores.append((score, asked.share(score)))
     return scores
 
 

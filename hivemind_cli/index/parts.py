@@ -13,6 +13,9 @@ CHUNK_CHARS = 800
 CHUNKS_MAX = 3
 """Of a body. More cost as much each and ranked no better (tests/measure/fit_recall.py, with 4, 6 and 12)."""
 TASKS_MAX = 8
+TEXT_CHUNK_CHARS, TEXT_CHUNKS_MAX, TEXT_HEAD_CHARS = 1000, 3, 120
+"""Of what can be searched: a log says at its end what went wrong, and a piece says under which head it stands."""
+TEXT_PIECES_MAX = 100
 
 
 def of_document(document: Document) -> Iterator[tuple[str, str]]:
@@ -34,8 +37,13 @@ def of_document(document: Document) -> Iterator[tuple[str, str]]:
 
 
 def of_text(text: Text) -> Iterator[tuple[str, str]]:
-    """(part, text) of what can be searched."""
-    yield BODY, f"{text.title}\n{text.text}" if text.title else text.text
+    """(part, text) of what can be searched; of a long one its first pieces and its last, each under its head."""
+    whole = f"{text.title}\n{text.text}" if text.title else text.text
+    pieces = chunks(whole, chars=TEXT_CHUNK_CHARS, limit=TEXT_PIECES_MAX)
+    head = whole.lstrip().partition("\n")[0][:TEXT_HEAD_CHARS]
+    kept = pieces if len(pieces) <= TEXT_CHUNKS_MAX else [*pieces[: TEXT_CHUNKS_MAX - 1], pieces[-1]]
+    for number, piece in enumerate(kept):
+        yield BODY, f"{head}\n{piece}" if number else piece
 
 
 def chunks(text: str, *, chars: int, limit: int) -> list[str]:

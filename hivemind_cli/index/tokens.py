@@ -71,6 +71,24 @@ def compounds(text: str) -> Iterator[list[str]]:
             yield parts[:_PARTS_MAX]
 
 
+def identifiers(text: str) -> float:
+    """The share of what `text` writes as one word that has several parts, or is of a script without spaces; 0 for "".
+
+    Of such a script each two characters count as a word.
+    """
+    prose = special = 0.0
+    for match in _WRITTEN_AS_ONE.finditer(text):
+        parts = words(match.group())
+        unspaced = sum(is_unspaced(part[0]) for part in parts)
+        if unspaced:
+            special += unspaced / 2
+        elif len(parts) > 1 or not match.group().isalpha():
+            special += 1
+        else:
+            prose += 1
+    return special / (prose + special) if special else 0.0
+
+
 def _breaks(classes: "NDArray[np.uint8]", chars: "NDArray[Any]") -> "NDArray[np.intp]":
     """Where a word begins inside what is written as one."""
     import numpy as np

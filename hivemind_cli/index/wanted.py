@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hivemind_cli.core.stopwords import STOPWORDS
 from hivemind_cli.core.terms import stem
 from hivemind_cli.index.base import Text
-from hivemind_cli.index.tokens import compounds, words
+from hivemind_cli.index.tokens import compounds, identifiers, words
 
 HEAD_OF_BODY = 0.5
 """A word counts this much more where it stands in a title or first line."""
@@ -31,13 +31,34 @@ class Wanted:
 
     terms: dict[str, float]
     compounds: tuple[tuple[str, ...], ...]
+    identifiers: float
+    """The share of what the query wrote that is looked for as it is written: identifiers, paths, versions, hashes, and
+    words of scripts without spaces."""
 
-    def rarest(self, texts: int, frequency: Callable[[str], int]) -> dict[str, float]:
-        """The TERMS_MAX that tell most, by weight and rarity; `frequency` is in how many of `texts` one is."""
-        if len(self.terms) <= TERMS_MAX:
-            return self.terms
-        told = {term: weight * _rarity(texts, frequency(term)) for term, weight in self.terms.items()}
-        return {term: self.terms[term] for term in sorted(told, key=lambda one: (-told[one], one))[:TERMS_MAX]}
+    def asked(self, texts: int, in_body: Callable[[str], int], in_head: Callable[[str], int]) -> "Asked":
+        """The words that tell most; `in_body` and `in_head` say in how many of `texts` one is."""
+        rarity = {term: _rarity(texts, in_body(term)) for term in self.terms}
+        first = sorted(self.terms, key=lambda term: (-self.terms[term] * rarity[term], term))[:TERMS_MAX]
+        terms = {term: self.terms[term] for term in first}
+        most = sum(
+            weight * (rarity[term] + HEAD_OF_BODY * _rarity(texts, in_head(term))) for term, weight in terms.items()
+        )
+        together = sum(_rarity(texts, in_body(part)) for parts in self.compounds for part in parts)
+        return Asked(terms, most + BODY_OF_COMPOUND * together)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of a corpus for a query."""
+
+    terms: dict[str, float]
+    """Word -> weight, at most TERMS_MAX."""
+    most: float
+    """What a text of average length would score that has each word once in head and body."""
+
+    def share(self, score: float) -> float:
+        """See Found.share."""
+        return score / self.most if self.most else 0.0
 
 
 def said(query: str) -> Wanted | None:
@@ -49,7 +70,7 @@ def said(query: str) -> Wanted | None:
         return None
     telling = {word: weight for word, weight in weights.items() if _tells(word)}
     together = dict.fromkeys(tuple(parts) for parts in compounds(query))
-    return Wanted(telling or weights, tuple(together)[:COMPOUNDS_MAX])
+    return Wanted(telling or weights, tuple(together)[:COMPOUNDS_MAX], identifiers(query))
 
 
 def head_of(text: Text) -> str:

@@ -15,7 +15,16 @@ import tantivy
 from hivemind_cli.index.base import Found, Text, Where
 from hivemind_cli.index.tantivy.folder import Folder, key, schema_builder
 from hivemind_cli.index.tokens import spaced
-from hivemind_cli.index.wanted import BODY_OF_COMPOUND, HEAD_OF_BODY, Wanted, head_of, path_ends, said, whole_path
+from hivemind_cli.index.wanted import (
+    BODY_OF_COMPOUND,
+    HEAD_OF_BODY,
+    Asked,
+    Wanted,
+    head_of,
+    path_ends,
+    said,
+    whole_path,
+)
 
 FORMAT = 1
 """Raise it when fields or words change: every older folder is then rebuilt."""
@@ -79,9 +88,14 @@ class TantivyCorpus:
             return []
 
         def read(searcher: tantivy.Searcher) -> list[Found]:
-            asked = self._asked(wanted, searcher)
-            hits = searcher.search(self._inside(asked, where, ids), limit, count=False).hits
-            found = [Found(_text(searcher, address), score) for score, address in hits]
+            asked = wanted.asked(
+                searcher.num_docs,
+                lambda word: searcher.doc_freq("body", word),
+                lambda word: searcher.doc_freq("head", word),
+            )
+            query = self._inside(self._bm25(wanted, asked), where, ids)
+            hits = searcher.search(query, limit, count=False).hits
+            found = [Found(_text(searcher, address), score, asked.share(score)) for score, address in hits]
             return sorted(found, key=lambda one: (-one.bm25, one.text.id))
 
         return self._folder.read(read, [])
@@ -116,11 +130,10 @@ class TantivyCorpus:
 
     # -- queries
 
-    def _asked(self, wanted: Wanted, searcher: tantivy.Searcher) -> tantivy.Query:
-        """BM25 of the rarest words in head and body, and of what was written as one word."""
-        terms = wanted.rarest(searcher.num_docs, lambda term: searcher.doc_freq("body", term))
+    def _bm25(self, wanted: Wanted, asked: Asked) -> tantivy.Query:
+        """Of the words in head and body, and of what was written as one word."""
         should = []
-        for term, weight in terms.items():
+        for term, weight in asked.terms.items():
             should.append(_weighed(self._folder.term("body", term, "position"), weight))
             should.append(_weighed(self._folder.term("head", term, "freq"), weight * HEAD_OF_BODY))
         for parts in wanted.compounds:
@@ -128,11 +141,11 @@ class TantivyCorpus:
             should.append(_weighed(phrase, BODY_OF_COMPOUND))
         return tantivy.Query.boolean_query([(tantivy.Occur.Should, one) for one in should])
 
-    def _inside(self, asked: tantivy.Query | None, where: Where, ids: Collection[str] | None) -> tantivy.Query:
-        """`asked`, of what is inside `where`, and of `ids`; without `asked` all of it."""
+    def _inside(self, query: tantivy.Query | None, where: Where, ids: Collection[str] | None) -> tantivy.Query:
+        """`query`, of what is inside `where`, and of `ids`; without `query` all of it."""
         must = [tantivy.Query.const_score_query(one, 0.0) for one in self._filters(where, ids)]
-        if asked is not None:
-            must.append(asked)
+        if query is not None:
+            must.append(query)
         return tantivy.Query.boolean_query([(tantivy.Occur.Must, one) for one in must])
 
     def _filters(self, where: Where, ids: Collection[str] | None) -> Iterator[tantivy.Query]:
