@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hivemind_cli.app.intake import ELSEWHERE, Intake
-from hivemind_cli.core.records import Recall
+from hivemind_cli.core.records import Moment, Recall
 from hivemind_cli.pipeline.spool import Spool
 
 CATCH_UP_ALL_MAX = 16
@@ -22,8 +22,10 @@ CATCH_UP_EVENTS_MAX = 50
 """Stored events a recall has detected before it answers; of a flood (an import) it does not wait for the end."""
 FLOOD_WAIT_S = 0.01
 """A recall's for the lock while a flood is detected, whose batches take longer than a hook waits."""
-OTHERS_EVERY_S = 0.03
-"""Between two looks of recalls at what other sessions delivered; their own is always looked at."""
+LOOKED_S = 0.05
+"""So long after a whole turn of the loop a recall leaves it to the next turn to read what other sessions delivered."""
+DECIDED_MAX = 64
+"""So many decisions wait for a common commit."""
 
 
 class CatchingUp:
@@ -37,12 +39,13 @@ class CatchingUp:
         *,
         detect: Callable[[int], object],
         flooded: Callable[[], bool],
+        asked: Callable[[], bool],
     ) -> None:
-        """`turning` is the owner's lock, which `detect(events_max)` expects to be held."""
+        """`turning` is the owner's lock, which `detect(events_max)` expects to be held; `asked`: does anybody wait?"""
         self._spool, self._intake, self._turning = spool, intake, turning
-        self._detect, self._flooded = detect, flooded
+        self._detect, self._flooded, self._asked = detect, flooded, asked
         self._decided: deque[Recall] = deque()
-        self._others_at = 0.0
+        self._looked_at = 0.0
 
     def before_answer(self, session_id: str, before: str, seconds: float) -> bool:
         """What the session delivered before file `before` is captured and detected, so that recall knows it.
@@ -53,7 +56,7 @@ class CatchingUp:
             return False
         names = self._spool.pending()
         earlier = names[: next((n for n, path in enumerate(names) if path.name == before), len(names))]
-        others = time.monotonic() - self._others_at >= OTHERS_EVERY_S
+        others = time.monotonic() - self._looked_at >= LOOKED_S
         if earlier and (len(earlier) > CATCH_UP_ALL_MAX or not others):
             earlier = [path for path in earlier if _mentions(path, session_id)]
         if not earlier and not self._unread(session_id, before, others):
@@ -62,8 +65,6 @@ class CatchingUp:
         if not self._turning.acquire(timeout=wait_s):  # held: what was delivered is being worked on
             return False
         try:
-            if others:
-                self._others_at = time.monotonic()
             self.take(earlier)
             if self._intake.undetected and not self._flooded():
                 self._detect(CATCH_UP_EVENTS_MAX)
@@ -72,11 +73,21 @@ class CatchingUp:
         return True
 
     def after_answer(self, name: str, recall: Recall | None) -> None:
-        """Store the delivery `name` with those before it, and what was decided."""
+        """Store the delivery `name` with those before it, and what was decided.
+
+        While others wait for their answers that is left to the last of them, or to the loop's next turn.
+        """
         if recall is not None:
             self._decided.append(recall)
+        begins = recall is not None and recall.moment is Moment.SESSION_START  # its event is read at once
+        if self._asked() and not begins and len(self._decided) < DECIDED_MAX:
+            return
         with self._turning:
             self.take(self._until(name))
+
+    def looked(self) -> None:
+        """The loop has taken and detected everything there was."""
+        self._looked_at = time.monotonic()
 
     def take(self, files: list[Path]) -> int:
         """Under the lock: capture these deliveries and store what was decided meanwhile; how many were captured."""

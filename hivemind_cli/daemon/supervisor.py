@@ -38,6 +38,8 @@ TICK_S = 30.0
 DUE_MIN_S = 0.5
 """What is due and due again must not become a busy loop."""
 DRAIN_FILES = 500
+GATHER_S = 0.01
+"""After a waking: what is delivered together shares a commit, which costs the daemon as much as ten answers."""
 FAREWELL_S = 5.0
 """For the last drain, before the store is closed."""
 FORMER_OWNER_S = 10.0
@@ -151,6 +153,8 @@ class Supervisor:
                 logger.info("idle for %g minutes; it leaves", self._config.daemon.idle_minutes)
                 return
             self._woken = self._wake.wait(self._patience(now))
+            if self._woken and not self._stop:
+                time.sleep(GATHER_S)
 
     def _must_look(self, now: float) -> bool:
         """Is there a reason for a round, or would it only read what it read before?"""
