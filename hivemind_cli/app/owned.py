@@ -191,6 +191,7 @@ class OwnedHivemind:
         with self._turning:
             moved, flooded = self._detect(), self._flooded
             if not flooded:
+                self._catching_up.looked()
                 moved += run_once(Withdraw(), self.store) + run_once(Feedback(), self.store)
                 self._refresh_standing()
                 moved += self._publishing.run()
