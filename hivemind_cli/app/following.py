@@ -1,6 +1,5 @@
-"""What is dear follows the store on a thread of its own: vectors of skills and memos, the corpus, vectors of texts.
+"""What is dear follows the store on a thread of its own: vectors of skills and memos, the corpus, texts' vectors.
 
-Small steps, and before each it gives way to hooks. What fails is logged and tried again later; what was done stays done.
 """
 
 import logging

@@ -22,6 +22,7 @@ from hivemind_cli.cli import (
     importing,
     install,
     recall,
+    reindex,
     search,
     sessions,
     skillify,
@@ -46,6 +47,7 @@ _ORDER = (
     "sessions",
     "cost",
     "embeddings",
+    "reindex",
     "config",
     "daemon",
     "bench",
@@ -82,6 +84,7 @@ app.command("search")(search.search)
 app.add_typer(sessions.app, name="sessions")
 app.command("cost")(cost.cost)
 app.add_typer(embeddings.app, name="embeddings")
+app.command("reindex")(reindex.reindex)
 app.add_typer(config.app, name="config")
 app.add_typer(daemon.app, name="daemon")
 app.add_typer(bench.app, name="bench")

@@ -68,6 +68,7 @@ COMMANDS = [
     "embeddings export",
     "embeddings install",
     "embeddings uninstall",
+    "reindex",
     "config",
     "config show",
     "config get",
