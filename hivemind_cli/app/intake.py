@@ -81,6 +81,7 @@ class Intake:
     def _unreadable(self, path: Path, fault: OSError | SpoolFault) -> int:
         """Set a file aside that no delivery can be read from; 1 if that could be done. The others go on."""
         if isinstance(fault, OSError) and fault.errno in _FULL:
+            self._spool.relist()
             raise fault
         reason = fault.reason if isinstance(fault, SpoolFault) else f"it cannot be read ({fault.strerror})"
         try:
@@ -99,6 +100,7 @@ class Intake:
             self._store.commit(Capture.name, outputs, cursor_from=start, cursor_to=start + len(batch))
         except BaseException:
             self._capture.reset()
+            self._spool.relist()
             raise
         faults = {delivery.id: reason for delivery, reason in captured.faults}
         for path, delivery in batch:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ LEFT_ASIDE_MINUTES = 10
 """No hook lives so long: what is older in `spool/tmp` was left by one that died."""
 BYTES_MAX = 1 << 28
 """More than any host sends; reading it would cost the daemon its memory."""
+LISTED_MAX = 20_000
+"""Names kept in memory, of a flood: listing 100,000 files anew for every batch took as long as all the rest."""
 WHY = ".why"
 DAYS = CaptureConfig().quarantine_days
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -89,9 +92,29 @@ class Spool:
     def __init__(self, paths: Paths, *, quarantine_days: int = DAYS) -> None:
         self._paths = paths
         self._quarantine_days = quarantine_days
+        self._listed: deque[str] = deque()
+        """Names of a flood, in order, that `first` has not given yet."""
 
     def pending(self) -> list[Path]:
         """What waits in `spool/new`, in the order in which the hooks ran; names that are not ours come last."""
+        return [self._paths.spool_new / name for name in self._names()]
+
+    def first(self, count: int) -> list[Path]:
+        """The next `count` of `pending`. A flood is listed once: what comes after that is given after it.
+
+        Each is given once for a list, and some may be gone meanwhile; [] only where nothing waits. `relist` after a
+        failure: what was given and still waits comes again, before all that came later.
+        """
+        folder = self._paths.spool_new
+        if not self._listed:
+            self._listed.extend(islice(self._names(), LISTED_MAX))
+        return [folder / self._listed.popleft() for _ in range(min(count, len(self._listed)))]
+
+    def relist(self) -> None:
+        """Let `first` look at the folder again."""
+        self._listed.clear()
+
+    def _names(self) -> list[str]:
         ours: dict[str, list[tuple[str, str]]] = {}
         others = []
         for name in _files(self._paths.spool_new):
@@ -105,7 +128,7 @@ class Spool:
             for boot in sorted(ours, key=lambda boot: (first[boot], boot))
             for ns, ulid in sorted(ours[boot])
         ]
-        return [self._paths.spool_new / name for name in [*names, *sorted(others)]]
+        return [*names, *sorted(others)]
 
     def more_than(self, count: int) -> bool:
         """Do more than so many wait? It looks no further than it must."""
@@ -121,13 +144,16 @@ class Spool:
 
     def read(self, path: Path) -> Delivery:
         """The delivery in a file. SpoolFault: it is not one. FileNotFoundError: it is gone."""
-        if path.stat().st_size > BYTES_MAX:
-            raise SpoolFault("too large")
-        return _parse(path.read_bytes(), path.name)
+        with path.open("rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > BYTES_MAX:
+                raise SpoolFault("too large")
+            return _parse(file.readall(), path.name)
 
     def done(self, path: Path) -> None:
         """The store has it: forget the file. Idempotent."""
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            path.unlink()
 
     def set_aside(self, path: Path, reason: str) -> Path:
         """Move a file to quarantine, beside it `<name>.why`; where it stands now. Nothing is overwritten."""
@@ -201,7 +227,7 @@ def _parse(content: bytes, name: str) -> Delivery:
     if not content:
         raise SpoolFault("empty")
     head, blank, raw = content.partition(b"\n\n")
-    fields = dict(_field(line) for line in head.split(b"\n")) if blank else {}
+    fields = _fields(head) if blank else {}
     if fields.get("v", VERSION) != VERSION:
         raise SpoolFault("version")
     if not fields.keys() >= {"v", "host", "event"}:
@@ -221,6 +247,14 @@ def _parse(content: bytes, name: str) -> Delivery:
         workspace=fields.get("workspace", ""),
         name=name,
     )
+
+
+def _fields(head: bytes) -> dict[str, str]:
+    if b"\\" not in head and b"\0" not in head and head.isascii():
+        pairs = [line.partition("=") for line in head.decode().split("\n")]
+        if all(equals for _, equals, _ in pairs):
+            return {key: value for key, _, value in pairs}
+    return dict(_field(line) for line in head.split(b"\n"))
 
 
 def _field(line: bytes) -> tuple[str, str]:

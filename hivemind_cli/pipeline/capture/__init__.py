@@ -19,7 +19,7 @@ from hivemind_cli.core.config import Config
 from hivemind_cli.core.errors import StoreError
 from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.paths import Paths
-from hivemind_cli.core.project import identify, workspace_for
+from hivemind_cli.core.project import ProjectIdentity, identify, workspace_for
 from hivemind_cli.core.records import (
     Candidate,
     Event,
@@ -94,17 +94,21 @@ class Capture:
         """`config_dirs`: host -> where the person's environment has moved its folder."""
         self._config_dirs = config_dirs
         self._paths = paths
-        self._work = {paths.work, Path(os.path.realpath(paths.work))}  # a program is told its folder behind all links
+        works = {str(paths.work), os.path.realpath(paths.work)}  # a program is told its folder behind all links
+        self._work = tuple(f"{work}/" for work in works)
         self._config = config
         self._hosts = hosts
         self._person = person
         self._kept = kept_workspaces
         self._hands = Hands(key)
         self._sessions = Sessions()
+        self._places: dict[tuple[str, str], tuple[Where, ProjectIdentity]] = {}
+        """Of one batch: (folder, workspace asked for) -> where that is."""
 
     def step(self, deliveries: Sequence[Delivery], store: Store) -> Captured:
         """Events, marks and notices of `deliveries`, in order; nothing is written."""
         captured = Captured()
+        self._places.clear()  # a project may be given a remote, or a workspace, while a session runs
         for delivery in deliveries:
             try:
                 captured.outputs.extend(self._deliver(delivery, store))
@@ -117,6 +121,7 @@ class Capture:
 
     def read(self, host: Reader, seen: Iterable[Seen], store: Store, *, workspace: str) -> Iterable[Record]:
         """Events of a whole transcript, for an import; keys are counted from its beginning."""
+        self._places.clear()
         counts: dict[str, int] = {}
         turns: dict[str, int] = {}
         places: dict[str, Where] = {}
@@ -171,7 +176,7 @@ class Capture:
 
     def _is_ours(self, cwd: str) -> bool:
         """Is this a session that a provider of ours runs in our own work folder?"""
-        return bool(cwd) and any(Path(cwd).is_relative_to(work) for work in self._work)
+        return bool(cwd) and f"{os.path.normpath(cwd)}/".startswith(self._work)
 
     def _own(
         self,
@@ -296,9 +301,13 @@ class Capture:
         )
 
     def _where(self, cwd: str, workspace: str, store: Store, at: datetime) -> tuple[Where, Project | None]:
-        identity = identify(cwd, self._paths.home)
-        workspace_id = workspace_for(workspace, identity, self._kept, self._config.workspace).id
-        where = Where(workspace_id, identity.id, identity.root)
+        place = self._places.get((cwd, workspace))
+        if place is None:
+            identity = identify(cwd, self._paths.home)
+            workspace_id = workspace_for(workspace, identity, self._kept, self._config.workspace).id
+            place = self._places[cwd, workspace] = Where(workspace_id, identity.id, identity.root), identity
+        where, identity = place
+        workspace_id = where.workspace_id
         if not identity.id:
             return where, None
         row = Project(

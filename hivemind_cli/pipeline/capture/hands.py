@@ -120,7 +120,7 @@ class Hands:
 
     def _left_by_agent(self, session: Session, at: datetime) -> Iterator[dict[str, Any]]:
         for watched in list(session.watched.values()):
-            look = _look(Path(watched.path))
+            look = _look(watched.path)
             if look is None:
                 yield {"path": watched.path, "gone": True}
             elif look.sign != watched.seen and look.time <= at.timestamp() + SLACK_S:
@@ -312,10 +312,10 @@ class _Look:
     size: int
 
 
-def _look(path: Path) -> _Look | None:
+def _look(path: str | Path) -> _Look | None:
     """None if nothing is there, or nothing that can be looked at."""
     try:
-        stat = path.stat()
+        stat = os.stat(path)  # noqa: PTH116  a Path costs more than what it is asked
     except (OSError, ValueError):
         return None
     return _Look(stat.st_mtime, (stat.st_mtime_ns, stat.st_size, stat.st_ino), stat.st_size)

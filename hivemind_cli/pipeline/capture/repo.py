@@ -57,10 +57,12 @@ class Repo:
     root: Path
     folder: Path
     """The tree's own git folder; of a worktree or a submodule, that one."""
+    logs: tuple[Path, Path]
+    """Of HEAD and of the stash, which all worktrees share."""
 
     def mark(self) -> Mark:
         """Two stats."""
-        return Mark(_size(self.folder / "logs" / "HEAD"), _size(common_dir(self.folder) / "logs" / "refs" / "stash"))
+        return Mark(*map(_size, self.logs))
 
     def moves(self, mark: Mark | None, since: float) -> list[Move]:
         """HEAD's log after `mark`, or without one from the second `since` (Unix time); oldest first."""
@@ -135,7 +137,8 @@ def repo_of(path: Path) -> Repo | None:
     for folder in path.parents:
         found = git_dir(folder)
         if found:
-            return Repo(folder, found)
+            stash = common_dir(found) / "logs" / "refs" / "stash"
+            return Repo(folder, found, (found / "logs" / "HEAD", stash))
     return None
 
 

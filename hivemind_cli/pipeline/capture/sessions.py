@@ -72,7 +72,7 @@ class Session:
         """Path -> what the agent wrote there in the last turns; the newest last."""
         self.marks: dict[str, Mark] = {}
         """Working tree -> how long git's logs were when the agent last moved; empty after a restart."""
-        self._repos: dict[Path, Repo | None] = {}
+        self._repos: dict[str, Repo | None] = {}
         self.person_ran: tuple[datetime, str] | None = None
         """The command a person last ran within the session, and when."""
         self.agent_at: datetime | None = None
@@ -137,7 +137,7 @@ class Session:
 
     def repo(self, path: str) -> Repo | None:
         """The repository that holds a watched file; looked for once a folder."""
-        folder = Path(path).parent
+        folder = path.rpartition("/")[0]
         if folder not in self._repos:
             self._repos[folder] = repo_of(Path(path))
         return self._repos[folder]
