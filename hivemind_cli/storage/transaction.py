@@ -18,7 +18,7 @@ from hivemind_cli.core.records import (
     SkillRevision,
     Tombstone,
 )
-from hivemind_cli.storage.admission import BURIED_WITH, Known, admit, cursor_moved, native_key
+from hivemind_cli.storage.admission import BURIED_WITH, Known, admit, native_key
 from hivemind_cli.storage.forgetting import OF_SESSION, fallout, silenced
 from hivemind_cli.storage.schema import Table, from_values, table_of, to_values
 from hivemind_cli.storage.sql import SQL_TYPES, any_of, names_of, native_hash
@@ -55,16 +55,11 @@ class Transaction:
                 self._insert(table_of(kind), group[start : start + _INSERT_ROWS])
         return len(fresh)
 
-    def move_cursor(self, stage: str, expected: int, to: int) -> None:
-        """CursorMoved if the cursor of `stage` is not at `expected`."""
-        row = self._connection.execute("SELECT position FROM cursors WHERE stage = ?", [stage]).fetchone()
-        current = int(row[0]) if row else 0
-        if current != expected:
-            raise cursor_moved(stage, expected=expected, current=current)
-        self._connection.execute(
-            "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (stage) DO UPDATE SET position = excluded.position",
-            [stage, to],
-        )
+    def move_cursor(self, stage: str, to: int) -> None:
+        """Its store knows where it stood."""
+        row = self._connection.execute("UPDATE cursors SET position = ? WHERE stage = ?", [to, stage]).fetchone()
+        if not row or not row[0]:
+            self._connection.execute("INSERT INTO cursors VALUES (?, ?)", [stage, to])
 
     def prune(self, host: str, session_id: str, tombstone: Tombstone, *, bury: bool) -> int:
         """As Store.prune."""
