@@ -1,12 +1,13 @@
 """Errors that were seen here before, and what fixed them: the likest first, each with its fixes, the surest first."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hivemind_cli.app import reading, search
 from hivemind_cli.core.errors import ConfigError
-from hivemind_cli.index.base import Where
+from hivemind_cli.index.base import Text, Where
 from hivemind_cli.index.searching import Searcher
 from hivemind_cli.pipeline.fixes import ERROR_KINDS, HOW, SAME_MIN, Fix, Seen, Signature, seen
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 LIMIT = 5
 FOUND_MAX = 60
 """Events looked at for likeness, failures first."""
-WALKS_MAX = 16
+WALKS_MAX = 10
 """Of them, those whose end is looked for."""
 ONE_MIN = 0.9
 """Likeness of two errors that are told as one."""
@@ -44,8 +45,8 @@ def fixes(owner: "OwnedHivemind", args: Mapping[str, Any]) -> dict[str, Any]:
     searcher = search.opened(owner)
     search.settle(owner)
     place = search.here(owner, args)
-    ids = _candidates(owner, searcher, signature, search.narrowed(owner.store, args, place, tuple(ERROR_KINDS)))
-    found = seen(owner.store, signature, ids, walks_max=WALKS_MAX)
+    texts = _candidates(owner, searcher, signature, search.narrowed(owner.store, args, place, tuple(ERROR_KINDS)))
+    found = seen(owner.store, signature, texts, walks_max=WALKS_MAX)
     names = reading.project_names(owner.store)
     known = _ordered(_grouped(found), place.project.id)[: min(max(int(args.get("limit", LIMIT)), 1), FOUND_MAX)]
     return {
@@ -55,19 +56,15 @@ def fixes(owner: "OwnedHivemind", args: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _candidates(owner: "OwnedHivemind", searcher: Searcher, signature: Signature, where: Where) -> list[str]:
-    """Ids of events that may show it. Calls that failed are few among all output: they are asked for apart."""
+def _candidates(owner: "OwnedHivemind", searcher: Searcher, signature: Signature, where: Where) -> list[Text]:
+    """Events that may show it. Calls that failed are few among all output: they are asked for apart."""
     query = signature.query[: search.QUERY_CHARS_MAX]
     failures, *others = ERROR_KINDS
     found = []
     for kinds in ((failures,), tuple(others)):
-        part = Where(**{**_fields(where), "kinds": tuple(kind.value for kind in kinds)})
+        part = replace(where, kinds=tuple(kind.value for kind in kinds))
         found += searcher.search(query, part, limit=FOUND_MAX // 2)
-    return [one.text.id for one in search.still_there(owner.store, found)]
-
-
-def _fields(where: Where) -> dict[str, Any]:
-    return {name: getattr(where, name) for name in Where.__dataclass_fields__}
+    return [one.text for one in search.still_there(owner.store, found)]
 
 
 def _grouped(found: Sequence[Seen]) -> list[_Known]:
@@ -85,14 +82,14 @@ def _ordered(known: Sequence[_Known], project_id: str) -> list[_Known]:
     """The same error before what is only like it, what was fixed before what was not."""
 
     def order(one: _Known) -> tuple[bool, bool, float]:
-        likeness = max(each.likeness * (HERE if each.event.project_id == project_id else 1.0) for each in one.seen)
+        likeness = max(each.likeness * (HERE if each.text.project_id == project_id else 1.0) for each in one.seen)
         return likeness < SAME_MIN, not any(each.fix for each in one.seen), -likeness
 
     return sorted(known, key=order)
 
 
 def _told(one: _Known, names: Mapping[str, str]) -> dict[str, Any]:
-    last = max(one.seen, key=lambda each: each.event.occurred_at)
+    last = max(one.seen, key=lambda each: each.text.at_ms)
     fixed: dict[tuple[str, ...], list[tuple[Seen, Fix]]] = {}
     for each in one.seen:
         if each.fix:
@@ -114,7 +111,7 @@ def _fix(group: Sequence[tuple[Seen, Fix]], names: Mapping[str, str]) -> dict[st
     unsure = 1.0
     for _, fix in group:
         unsure *= 1.0 - fix.sure
-    newest, fix = max(group, key=lambda pair: pair[0].event.occurred_at)
+    newest, fix = max(group, key=lambda pair: pair[0].text.at_ms)
     return {
         "steps": [asdict(step) for step in fix.steps],
         "worked": fix.worked,
@@ -128,11 +125,11 @@ def _fix(group: Sequence[tuple[Seen, Fix]], names: Mapping[str, str]) -> dict[st
 
 
 def _where(one: Seen, names: Mapping[str, str]) -> dict[str, str]:
-    event = one.event
+    text = one.text
     return {
-        "host": event.host,
-        "project": names.get(event.project_id, ""),
-        "project_id": event.project_id,
-        "session_id": event.session_id,
-        "occurred_at": event.occurred_at.isoformat(),
+        "host": text.host,
+        "project": names.get(text.project_id, ""),
+        "project_id": text.project_id,
+        "session_id": text.session_id,
+        "occurred_at": datetime.fromtimestamp(text.at_ms / 1000, UTC).isoformat(),
     }

@@ -13,7 +13,7 @@ PAGE_EVENTS = 400
 LINES_MAX = {EventKind.PROMPT: 20, EventKind.STEER: 20, EventKind.REPLY: 14}
 """Lines of words that are given; of everything else OTHER_LINES_MAX."""
 OTHER_LINES_MAX = 3
-LINE_CHARS_MAX = 2000
+LINE_CHARS_MAX, OTHER_LINE_CHARS_MAX = 4000, 300
 CALL_CHARS_MAX = 400
 WHOLE_LINES_MAX = 20_000
 """Of one text, where all of it was asked for."""
@@ -116,13 +116,14 @@ def _entry(event: Event, full: bool) -> dict[str, Any]:
     act = Act.of(value) if isinstance(value, dict) and value else None
     said = next((str(payload[name]) for name in _TELLING if payload.get(name)), "")
     lines_max = WHOLE_LINES_MAX if full else LINES_MAX.get(event.kind, OTHER_LINES_MAX)
+    chars_max = None if full else LINE_CHARS_MAX if event.kind in LINES_MAX else OTHER_LINE_CHARS_MAX
     lines = said.strip("\n").splitlines()
     entry: dict[str, Any] = {
         "kind": event.kind.value,
         "id": event.id,
         "at": event.occurred_at.isoformat(),
         "turn": event.turn,
-        "text": "\n".join(line[: None if full else LINE_CHARS_MAX] for line in lines[:lines_max]),
+        "text": "\n".join(_cut(line, chars_max) for line in lines[:lines_max]),
         "more_lines": max(len(lines) - lines_max, 0),
     }
     if payload.get("agent_id"):
@@ -133,6 +134,10 @@ def _entry(event: Event, full: bool) -> dict[str, Any]:
         if payload.get(name):
             entry[name] = payload[name]
     return entry
+
+
+def _cut(line: str, chars_max: int | None) -> str:
+    return line if chars_max is None or len(line) <= chars_max else f"{line[:chars_max]}…"
 
 
 def _did(act: Act | None, full: bool) -> str:

@@ -5,6 +5,7 @@ import pytest
 from hivemind_cli.core.acts import EDIT, READ, SHELL, Act
 from hivemind_cli.core.records import Event, EventKind
 from hivemind_cli.pipeline.fixes import ERROR_KINDS, LIKE_MIN, SAME_MIN, Seen, Signature, seen
+from hivemind_cli.pipeline.texts import of_event
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.pipeline.session import Session
 
@@ -20,8 +21,8 @@ def store() -> InMemoryStore:
 
 
 def ask(store: InMemoryStore, error: str) -> list[Seen]:
-    ids = [row.record.id for row in store.find(Event, kind=list(ERROR_KINDS))]
-    return seen(store, Signature.of(error), ids, walks_max=10)
+    events = [row.record for row in store.find(Event, kind=list(ERROR_KINDS))]
+    return seen(store, Signature.of(error), [text for one in events if (text := of_event(one))], walks_max=10)
 
 
 def steps(one: Seen) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 A person's words are evidence as they stand; a tool's output only tells that an error was there, or had gone.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
@@ -10,6 +11,7 @@ from difflib import SequenceMatcher
 from hivemind_cli.core.acts import EDIT, OTHER, READ, SHELL, Act
 from hivemind_cli.core.match import content
 from hivemind_cli.core.records import Correction, Event, EventKind
+from hivemind_cli.index.base import Text
 from hivemind_cli.pipeline.detect.checks import red
 from hivemind_cli.pipeline.detect.errors import TELLS
 from hivemind_cli.pipeline.detect.finding import act_of, edited
@@ -93,7 +95,6 @@ class Fix:
     """0..1"""
     event_id: str
     """Where it was seen to be gone."""
-
     key: tuple[str, ...]
     """Equal for two fixes that did the same."""
 
@@ -102,7 +103,8 @@ class Fix:
 class Seen:
     """An error as it once was, and what fixed it then."""
 
-    event: Event
+    text: Text
+    """Of its event: where and when."""
     likeness: float
     """0..1, to what was asked for."""
     error: str
@@ -112,36 +114,61 @@ class Seen:
     fix: Fix | None
 
 
-def seen(store: Store, signature: Signature, event_ids: Sequence[str], *, walks_max: int) -> list[Seen]:
-    """Those of these events that show the error, the likest first, each with what fixed it.
+def seen(store: Store, signature: Signature, texts: Sequence[Text], *, walks_max: int) -> list[Seen]:
+    """Those of these texts of events that show the error, the likest first, with what fixed it.
 
-    Errors that one fix ended are one: the likest of them. At most `walks_max` are followed.
+    At most `walks_max` are followed, of each session its likest first; of the rest only calls that failed are told.
+    Errors that one fix ended are one: the likest of them.
     """
-    rows = store.find(Event, id=list(event_ids)) if event_ids else []
-    order = {id: n for n, id in enumerate(event_ids)}
-    likes = [(one, row) for row in rows if (one := _like(row.record, signature))]
-    likes.sort(key=lambda pair: (-round(pair[0].likeness, 2), order.get(pair[0].event.id, 0)))
+    likes = sorted(((signature.likeness(text.text)[0], -n) for n, text in enumerate(texts)), reverse=True)
+    alike = [texts[-n] for likeness, n in likes if likeness >= LIKE_MIN]
+    walked = _spread(alike)[:walks_max]
+    rows = {row.record.id: row for row in store.find(Event, id=[text.id for text in walked])} if walked else {}
     found: dict[str, Seen] = {}
-    for one, row in likes[:walks_max]:
-        fixed = replace(one, fix=_fix(store, row, one))
-        end = fixed.fix.event_id if fixed.fix else one.event.id
-        found.setdefault(end, fixed)
-    return list(found.values())
+    for text in walked:
+        row = rows.get(text.id)
+        one = _like(row.record, text, signature) if row else None
+        if row and one:
+            fixed = replace(one, fix=_fix(store, row, one))
+            found.setdefault(fixed.fix.event_id if fixed.fix else text.id, fixed)
+    for text in alike:
+        if text.kind == EventKind.TOOL_FAILURE and text not in walked:
+            found.setdefault(f"{text.host}:{text.session_id}", _told(text, signature))
+    followed = {(one.text.host, one.text.session_id) for one in found.values() if one.text in walked}
+    kept = [one for one in found.values() if one.text in walked or (one.text.host, one.text.session_id) not in followed]
+    return sorted(kept, key=lambda one: -round(one.likeness, 2))
 
 
-def _like(event: Event, signature: Signature) -> Seen | None:
+def _spread(texts: Sequence[Text]) -> list[Text]:
+    """The first of each session, then the second of each, and so on."""
+    nth: Counter[tuple[str, str]] = Counter()
+    places: list[tuple[int, int]] = []
+    for n, text in enumerate(texts):
+        places.append((nth[text.host, text.session_id], n))
+        nth[text.host, text.session_id] += 1
+    return [texts[n] for _, n in sorted(places)]
+
+
+def _told(text: Text, signature: Signature) -> Seen:
+    """One that is not followed."""
+    likeness, lines = signature.likeness(text.text)
+    error = "\n".join(dict.fromkeys(lines[:ERROR_LINES_MAX]))
+    return Seen(text=text, likeness=likeness, error=error, tried=text.title, fix=None)
+
+
+def _like(event: Event, text: Text, signature: Signature) -> Seen | None:
     """The event as one that shows the error; None if it does not."""
     act = act_of(event)
-    text = _shown(event)
-    if not text or (event.kind is EventKind.TOOL_RESULT and (act is None or act.kind in (READ, EDIT))):
+    shown = _shown(event)
+    if not shown or (event.kind is EventKind.TOOL_RESULT and (act is None or act.kind in (READ, EDIT))):
         return None
-    likeness, lines = signature.likeness(text)
-    if likeness < LIKE_MIN or (event.kind is not EventKind.TOOL_FAILURE and not _tells(lines, act, text)):
+    likeness, lines = signature.likeness(shown)
+    if likeness < LIKE_MIN or (event.kind is not EventKind.TOOL_FAILURE and not _tells(lines, act, shown)):
         return None
     if event.kind is EventKind.TOOL_RESULT and act and act.kind == SHELL and only_looks(act):
         likeness *= 0.9  # a log is shown, or a text about an error: a call that failed says more
     error = "\n".join(dict.fromkeys(lines[:ERROR_LINES_MAX]))
-    return Seen(event=event, likeness=likeness, error=error, tried=_call(act) if act else "", fix=None)
+    return Seen(text=text, likeness=likeness, error=error, tried=_call(act) if act else "", fix=None)
 
 
 def _tells(lines: Sequence[str], act: Act | None, text: str) -> bool:
@@ -163,16 +190,16 @@ def _fix(store: Store, row: Row[Event], one: Seen) -> Fix | None:
     after = [each.record for each in rows if each.record.payload.get("agent_id") == agent or each.record.kind in _WORDS]
     if event.kind in _WORDS:
         return _fix_of_words(store, after)
-    return _Walk(one, after).fix()
+    return _Walk(event, one, after).fix()
 
 
 class _Walk:
     """Goes on from a call that showed an error."""
 
-    def __init__(self, one: Seen, after: Sequence[Event]) -> None:
-        self._event, self._after = one.event, after
+    def __init__(self, event: Event, one: Seen, after: Sequence[Event]) -> None:
+        self._event, self._after = event, after
         self._shown, self._error = one.error, Signature.of(one.error)
-        self._tried = act_of(one.event)
+        self._tried = act_of(event)
         self._calls = {e.payload.get("call_id"): e for e in after if e.kind is EventKind.TOOL_CALL}
         self._told = one.tried
         self._steps: list[Step] = []
