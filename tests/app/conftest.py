@@ -10,12 +10,15 @@ import pytest
 from hivemind_cli.app import Hivemind, OwnedHivemind
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.paths import Paths
+from tests import databases
 
 
 @pytest.fixture
 def paths() -> Paths:
+    """A home that was used before, and holds no records."""
     paths = Paths.from_env(os.environ)
     paths.make()
+    databases.place(paths.database)
     return paths
 
 

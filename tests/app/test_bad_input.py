@@ -187,9 +187,9 @@ def _read_only(path: Path) -> None:
     ("break_it", "says"),
     [
         (_broken, "Correct the file"),
-        (_array, "Correct the file"),
-        (_dangling, "Point the link at a file of your own"),
-        (_to_folder, "Point the link at a file of your own"),
+        pytest.param(_array, "Correct the file", marks=pytest.mark.thorough),
+        pytest.param(_dangling, "Point the link at a file of your own", marks=pytest.mark.thorough),
+        pytest.param(_to_folder, "Point the link at a file of your own", marks=pytest.mark.thorough),
         (_read_only, "chmod u+w"),
     ],
 )
@@ -273,6 +273,7 @@ def _empty(path: Path) -> None:
     os.truncate(path, 0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("damage", [_garbage, _truncated, _empty])
 def test_a_damaged_database_is_left_alone_and_the_advice_mends_it(
     wired: Wired, own_home: Path, damage: Callable[[Path], None]
@@ -364,7 +365,10 @@ def test_a_damaged_snapshot_is_told_while_no_daemon_mends_it(wired: Wired, own_h
     assert not any("snapshot" in one for one in wired.doctor())
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\0" * 300, b"recall=1\nwait=claude"])
+SOME = [pytest.param(content, marks=pytest.mark.thorough) for content in (b"", b"recall=1\nwait=claude")]
+
+
+@pytest.mark.parametrize("content", [b"\xff\0" * 300, *SOME])
 def test_damaged_hook_settings_mean_capture_and_a_loud_doctor(wired: Wired, content: bytes) -> None:
     wired.paths.hook_settings.write_bytes(content)
     assert wired.hook(PROMPT, prompt()) == SILENCE

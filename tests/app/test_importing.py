@@ -273,11 +273,11 @@ def dry_run(*arguments: str) -> list[dict[str, Any]]:
 
 
 def test_a_dry_run_tells_each_session_in_a_line_and_stores_nothing(paths: Paths) -> None:
-    main = subagents(paths.home / "past")
+    main, before = subagents(paths.home / "past"), paths.database.read_bytes()
     (told,) = dry_run(str(main.parent))
     counts = {"prompts": 1, "interrupts": 0, "tool_rejections": 0, "tool_uses": 1, "tool_errors": 0, "edits": 0}
     assert told == {"path": str(main), "host": "claude", **counts, "new": 0, "fault": ""}
-    assert not paths.database.exists()
+    assert paths.database.read_bytes() == before
     assert not paths.lock.exists()  # nor was a daemon started
 
 

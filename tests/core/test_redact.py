@@ -192,18 +192,18 @@ def test_any_unicode_passes(value: str) -> None:
 )
 def test_hostile_text_takes_linear_time(piece: str) -> None:
     text = piece * (262_144 // len(piece))
-    start = time.perf_counter()
+    start = time.process_time()  # not the clock: the machine may be busy with other tests
     redact.text(text)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_ten_thousand_events_a_second() -> None:
     prose = "The build is green, 42 tests pass and src/app/main.py:17 reads the file twice; please look again.\n"
     lines = "\n".join((*ORDINARY[:6], ORDINARY[8], CORPUS[0].text))
     event = (prose * 10 + lines + prose * 40)[:4096]
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(1000):
         redact.text(event)
-    per_second = 1000 / (time.perf_counter() - start)
+    per_second = 1000 / (time.process_time() - start)
     print(f"{per_second:.0f} events a second")
-    assert per_second > 1_500  # more than 10,000 on a quiet machine; this one may be shared by many tests
+    assert per_second > 3_000  # more than 10,000 on a quiet machine; this one may be shared by many tests

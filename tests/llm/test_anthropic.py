@@ -125,6 +125,7 @@ print(worker.complete(Request(purpose="p", system="s", prompt="q", schema=schema
     assert done.stdout.strip() == "{'name': 'it'} False"
 
 
+@pytest.mark.thorough
 def test_the_worker_passes_on_what_may_succeed_later(api: Api, request_: Request, tmp_path: Path) -> None:
     api.status = 529
     worker = InWorker("anthropic", options={"key": KEY, "base_url": api.url}, env=dict(os.environ), work=tmp_path)
@@ -150,7 +151,10 @@ def test_the_key_reaches_neither_the_workers_arguments_nor_its_environment(tmp_p
     assert not {"ANTHROPIC_API_KEY", "OTHER_SECRET"} & set(worker._env)
 
 
-@pytest.mark.parametrize("in_worker", [False, True], ids=["here", "in the worker"])
+IN_WORKER = pytest.param(True, marks=pytest.mark.thorough, id="in the worker")
+
+
+@pytest.mark.parametrize("in_worker", [pytest.param(False, id="here"), IN_WORKER])
 def test_a_429_tells_how_long_to_stay_away(api: Api, request_: Request, tmp_path: Path, in_worker: bool) -> None:
     api.status, api.more_headers = 429, {"retry-after": "120"}
     with pytest.raises(Busy, match="busy") as caught:

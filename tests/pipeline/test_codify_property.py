@@ -307,7 +307,7 @@ def _histories(store: InMemoryStore) -> None:
 
 
 @settings(
-    max_examples=50, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.data_too_large]
+    max_examples=30, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.data_too_large]
 )
 @given(st.data(), corrections_, others_, st.booleans())
 def test_whatever_a_model_answers_every_line_rests_on_a_persons_word_and_every_file_is_valid(

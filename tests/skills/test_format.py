@@ -129,7 +129,7 @@ lines = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(lines=lines, title=words, trigger=words, drafter=words, body=st.sampled_from(["", "# x\n- y\n"]))
 def test_whatever_a_revision_holds_validates_and_reads_back(
     lines: list[SkillLine], title: str, trigger: str, drafter: str, body: str
@@ -156,7 +156,7 @@ def test_fitting_twice_changes_nothing(text: str) -> None:
     assert fit_description(fit_description(text)) == fit_description(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(text=st.text(alphabet=st.sampled_from(list("-#: \n\"'\\xu<!>|hmname{}[]\t\r`*1.é")), max_size=120))
 def test_no_edit_makes_reading_crash(text: str) -> None:
     for broken in (text, f"---\n{text}\n---\n{text}", f"---\nname: a\ndescription: b\n{text}\n---\n{text}"):
@@ -296,7 +296,7 @@ def test_names_are_unique_and_fit() -> None:
     assert skill_name("字", (), "語") == "skill"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(words=st.text(max_size=120), fallback=st.text(max_size=20))
 def test_every_name_is_valid(words: str, fallback: str) -> None:
     name = skill_name(words, (), fallback)

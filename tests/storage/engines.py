@@ -16,6 +16,7 @@ from hivemind_cli.storage.daemon import DaemonStore
 from hivemind_cli.storage.duckdb import DuckDBStore
 from hivemind_cli.storage.inmemory import InMemoryStore
 from hivemind_cli.storage.wire import error_from_json, error_to_json, handle
+from tests import databases
 
 NAMES = ("inmemory", "duckdb", "daemon")
 
@@ -28,7 +29,7 @@ def opened(name: str) -> Iterator[Store]:
             with InMemoryStore() as owned, _served(owned, Path(folder) / "s") as path, DaemonStore(_Caller(path)) as db:
                 yield db
         elif name == "duckdb":
-            with DuckDBStore(Path(folder) / "db" / "x.duckdb", memory_mb=64) as store:
+            with DuckDBStore(databases.place(Path(folder) / "db" / "x.duckdb"), memory_mb=64) as store:
                 yield store
         else:
             with InMemoryStore() as store:
