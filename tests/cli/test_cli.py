@@ -59,6 +59,7 @@ COMMANDS = [
     "skillify promote",
     "why",
     "recall",
+    "search",
     "sessions",
     "sessions show",
     "sessions prune",
