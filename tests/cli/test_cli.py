@@ -193,7 +193,7 @@ def test_every_setting_is_documented() -> None:
         (["config", "set", "recall.hold", "nevr"], 2, "never"),
         (["corrections", "--kind", "sayd"], 2, "'said'"),
         (["corrections", "label"], 1, "label --json"),
-        (["corrections", "label", "--since", "yesterday"], 2, "4w"),
+        (["corrections", "label", "--since", "soon"], 2, "yesterday"),
         (["corrections", "label", "--project", "none"], 1, "hivemind sessions"),
         (["corrections", "label", "--export", "/nowhere/labels.jsonl"], 1, "/nowhere"),
         (["corrections", "judge"], 5, "llm.allow true"),
