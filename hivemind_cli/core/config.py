@@ -50,9 +50,9 @@ class RecallConfig:
     """Skills put in front of one prompt or call, at most."""
     tokens_max: int = 400
     """For each skill."""
-    applies_min: float = 0.30
-    """Score, 0..1, below which a skill stays silent."""
-    margin_min: float = 0.05
+    applies_min: float = 0.5
+    """Probability that it applies, below which a skill stays silent."""
+    margin_min: float = 0.01
     """A skill must lead the first one left out by this much, or all stay silent."""
     hold: str = "once"
     """once: a call that repeats a corrected act is denied once with the rule as the reason. never: only inject."""

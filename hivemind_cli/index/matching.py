@@ -1,7 +1,10 @@
 """The matcher: does a document apply at a moment? Recall asks it, and so do a skill's tests and its backtest.
 
-prompt      its terms fit the document's tasks and rule (core/match.py)
+prompt      its terms fit the document's tasks and rule (core/match.py), so that it probably applies (weighing.py)
 tool call   it is the very act that was corrected (core/same.py); or else its terms fit, better than at a prompt
+
+Words alone count here, also where recall has a model: a backtest asks a hundred thousand moments, and what a skill's
+own tests say must not change with what is installed.
 """
 
 from collections.abc import Sequence
@@ -11,14 +14,14 @@ from functools import lru_cache
 from hivemind_cli.core.acts import OTHER, SHELL, Act
 from hivemind_cli.core.match import About, Weights, content
 from hivemind_cli.core.same import repeats
-from hivemind_cli.index.base import Document, Hit, Index, Scope
+from hivemind_cli.index.base import Document
+from hivemind_cli.index.weighing import of_fit
 
-MATCHER = 1
+MATCHER = 2
 """Raised by one whenever the same document and moment may give another score: live skills are then tested anew."""
-CANDIDATES_MAX = 20
-"""Documents that BM25 brings up for closer scoring."""
-TOOL_APPLIES_MIN = 0.45
-"""At a tool call words alone must fit better than at a prompt: its text is code and names more than intent."""
+TOOL_APPLIES_MIN = 0.85
+"""At a tool call words must fit better than at a prompt (.45 of a fit instead of .3): its text is code and names more
+than intent."""
 MCP = "mcp__"
 """How the names of such tools begin: mcp__server__tool."""
 CALL_CHARS_MAX = 4000
@@ -36,17 +39,6 @@ class Scored:
     bm25: float
     score: float
     """0..1."""
-
-
-def candidate_documents(index: Index, query: str, scope: Scope) -> list[Hit]:
-    """What BM25 finds for `query`, best first."""
-    return index.search(query, scope, limit=CANDIDATES_MAX)
-
-
-def by_words(query: frozenset[str], hits: Sequence[Hit], weights: Weights) -> list[Scored]:
-    """Hits by their fit to the query's terms, best first; BM25 breaks ties."""
-    scored = [Scored(hit.document, hit.bm25_text, about(hit.document, weights).fit(query)) for hit in hits]
-    return sorted(scored, key=lambda one: (-one.score, -one.bm25, one.document.id))
 
 
 def by_act(act: Act, documents: Sequence[Document]) -> list[Scored]:
@@ -91,8 +83,9 @@ def fingerprint(applies_min: float, model: str = "") -> str:
 
 
 class Matcher:
-    """One document against many moments; what it says at each is what recall would say of it there.
+    """One document against many moments; what it says at each is what recall would say of it there, by words alone.
 
+    That holds for documents with tasks. One without recall weighs beside the whole collection; here its fit counts.
     Recall also weighs a document against others of the same moment, and says each once a session: not asked here.
     """
 
@@ -108,13 +101,18 @@ class Matcher:
 
     def at_prompt(self, text: str) -> str:
         """BY_WORDS if it applies, "" if not."""
-        return BY_WORDS if self._about.fit(content(text)) >= self._applies_min else ""
+        return BY_WORDS if self._applies(text) >= self._applies_min else ""
 
     def at_call(self, act: Act) -> str:
         """BY_ACT if the call is the corrected act again, BY_WORDS if its words alone fit, "" if neither."""
         if self._may_repeat(act) and not self._keys.isdisjoint(act_keys(act)) and by_act(act, self._alone):
             return BY_ACT
-        return BY_WORDS if self._about.fit(content(call_query(act))) >= self._call_min else ""
+        return BY_WORDS if self._applies(call_query(act)) >= self._call_min else ""
+
+    def _applies(self, text: str) -> float:
+        """Probability, by words alone; 0 where no word is shared, so that nothing need be weighed."""
+        fit = self._about.fit(content(text))
+        return of_fit(fit) if fit else 0.0
 
     def _may_repeat(self, act: Act) -> bool:
         """False if no corrected act is of its kind, or no corrected head can stand in the command.

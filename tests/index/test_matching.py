@@ -62,7 +62,7 @@ MOMENTS: dict[str, str | Act] = {
     "read": Act(READ, "Read", path="tests/lamps/one.py"),
 }
 FROZEN: dict[int, dict[str, tuple[float, str]]] = {
-    1: {
+    2: {
         "task prompt": (0.9107, "words"),
         "task near": (0.8944, "words"),
         "task far": (0.0, ""),
@@ -101,7 +101,7 @@ FROZEN: dict[int, dict[str, tuple[float, str]]] = {
 def table() -> dict[str, tuple[float, str]]:
     found = {}
     for name, document in DOCUMENTS.items():
-        matcher = Matcher(document, WEIGHTS, 0.3)
+        matcher = Matcher(document, WEIGHTS, 0.5)
         for moment, said in MOMENTS.items():
             query = said if isinstance(said, str) else call_query(said)
             fires = matcher.at_prompt(said) if isinstance(said, str) else matcher.at_call(said)
@@ -149,7 +149,9 @@ ACT = st.one_of(
 
 
 @settings(max_examples=200, deadline=None)
-@given(rule=TEXT, tasks=st.lists(TEXT, max_size=3), acts=st.lists(ACT, max_size=3), moment=st.one_of(TEXT, ACT))
+@given(
+    rule=TEXT, tasks=st.lists(TEXT, min_size=1, max_size=3), acts=st.lists(ACT, max_size=3), moment=st.one_of(TEXT, ACT)
+)
 def test_it_fires_exactly_where_recall_would_inject(
     rule: str, tasks: list[str], acts: list[Act], moment: str | Act
 ) -> None:
