@@ -1,6 +1,7 @@
 """What the benches of rankings share: reading JSON lines, writing answers, and how right a ranking is.
 
-A query is {"qid", "query"} a line, or {"qid", "title", "text"}; `before` and `gold` may stand there. An answer is
+A query is {"qid" or "id", "query"} a line, or {"qid", "title", "text"}; `before`, and `gold` (or `gold_expanded`, which
+counts where both stand), may stand there. An answer is
 {"qid", "ranked": [[id, score], …]} a line, best first.
 """
 
@@ -97,16 +98,17 @@ def queries(file: IO[bytes]) -> Iterator[Query]:
     """The queries in `file`, in order. ConfigError: a bad line, or a qid that comes twice."""
     seen: set[str] = set()
     for number, value in objects(file):
-        qid = id_of(value, "qid", number)
+        name = "qid" if "qid" in value or "id" not in value else "id"
+        qid = id_of(value, name, number)
         if qid in seen:
             raise ConfigError(f"Line {number} has the qid {qid!r} again.", fix="Give each query a qid of its own.")
         seen.add(qid)
         yield Query(
-            qid=value["qid"],
+            qid=value[name],
             title=text_of(value, "title", number),
             text=text_of(value, "query", number) or text_of(value, "text", number),
             before=whole_of(value, "before", number),
-            gold=_gold(value, number),
+            gold=ids_of(value, "gold_expanded", number) or ids_of(value, "gold", number),
             line=value,
         )
 
@@ -138,13 +140,14 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def _gold(value: Mapping[str, Any], number: int) -> frozenset[str]:
-    gold = value.get("gold")
-    if gold is None:
+def ids_of(value: Mapping[str, Any], name: str, number: int) -> frozenset[str]:
+    """A field's ids; empty where it is missing or null. ConfigError: it is no list of ids."""
+    found = value.get(name)
+    if found is None:
         return frozenset()
-    if not isinstance(gold, list) or not all(isinstance(one, str | int) for one in gold):
-        raise ConfigError(f"In line {number} `gold` is no list of ids.", fix='Give a list: "gold": ["a", "b"].')
-    return frozenset(map(str, gold))
+    if not isinstance(found, list) or not all(isinstance(one, str | int) for one in found):
+        raise ConfigError(f"In line {number} `{name}` is no list of ids.", fix=f'Give a list: "{name}": ["a", "b"].')
+    return frozenset(map(str, found))
 
 
 def _plain(file: IO[bytes]) -> Iterator[bytes]:

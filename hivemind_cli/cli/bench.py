@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from hivemind_cli.cli import bench_speed
+from hivemind_cli.cli import bench_recall, bench_search, bench_speed
 from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.output import console, note, print_json
 
@@ -32,6 +32,8 @@ def bench() -> None:
 
 
 app.command("speed")(bench_speed.speed)
+app.command("recall")(bench_recall.recall)
+app.command("search")(bench_search.search)
 
 
 @app.command("detect")

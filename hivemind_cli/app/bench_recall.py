@@ -1,0 +1,236 @@
+"""`hivemind bench recall`: recall's own ranking and silence over skills and queries from files.
+
+The skills stand in an index of their own, which is gone afterwards; the vectors of their texts are kept between runs
+(a file in the data folder's cache, safe to delete). Nothing else is stored, and nothing sent.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from hivemind_cli.app.bench_ranking import DEPTH, Figures, Interval, Query, figures, first_rank, id_of, ids_of, objects
+from hivemind_cli.app.bench_ranking import text_of as field_of
+from hivemind_cli.core.config import RecallConfig
+from hivemind_cli.core.errors import ConfigError
+from hivemind_cli.core.intervals import wilson
+from hivemind_cli.core.match import Weights
+from hivemind_cli.core.paths import FOLDER_MODE
+from hivemind_cli.index.base import Document, Place, Scope
+from hivemind_cli.index.inmemory_vectors import InMemoryVectors
+from hivemind_cli.index.parts import digest, of_document
+from hivemind_cli.index.ranking import Ranked, Ranker
+from hivemind_cli.index.tantivy import TantivyIndex
+from hivemind_cli.pipeline.recall.abstain import spoken
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hivemind_cli.embedding.base import Embedder
+
+SCOPE = Scope("bench")
+KEPT_MAX = 4
+"""Files of vectors that are kept: the last used."""
+_BATCH = 64
+Progress = Callable[[int, int], object]
+"""Told how many of how many texts are embedded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What recall makes of one query."""
+
+    query: Query
+    ranked: tuple[tuple[str, float], ...]
+    """(id, probability that it applies), best first; all that was looked at, DEPTH at most."""
+    said: bool
+    """Would recall say any of it?"""
+    by_words: tuple[tuple[str, float], ...]
+    """By BM25 over the whole skill alone."""
+    by_meaning: tuple[tuple[str, float], ...] | None
+    """By cosine alone; None without a model."""
+
+    def shown(self, *, abstain: bool) -> tuple[tuple[str, float], ...]:
+        """`ranked`, or nothing where recall would be silent."""
+        return self.ranked if self.said or not abstain else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """How often recall speaks at its threshold, and how often rightly; intervals are of 95 %."""
+
+    applies_min: float
+    precision: tuple[float, Interval]
+    """Right first answers, of all answers to queries with a right one, and of forbidden first answers."""
+    answered: tuple[float, Interval]
+    """Of the queries with a right answer."""
+    must_not: tuple[float, Interval] | None
+    """Of the queries with forbidden answers, those where one comes first and is said; None: there are none."""
+
+
+def skills(file: IO[bytes]) -> list[Document]:
+    """The skills in `file`. ConfigError: a bad line, or an id that comes twice."""
+    found: dict[str, Document] = {}
+    for number, value in objects(file):
+        id = id_of(value, "id", number)
+        if id in found:
+            raise ConfigError(f"Line {number} has the id {id!r} again.", fix="Give each skill an id of its own.")
+        found[id] = Document(
+            id=id,
+            kind="skill",
+            version=1,
+            name=field_of(value, "name", number),
+            workspace_id=SCOPE.workspace_id,
+            project_id="",
+            trigger=field_of(value, "description", number),
+            text=field_of(value, "body", number),
+        )
+    if not found:
+        raise ConfigError("There are no skills in the file.", fix='Give {"id", "name", "description", "body"} a line.')
+    return list(found.values())
+
+
+class Bench:
+    """Recall over these skills."""
+
+    def __init__(self, index: TantivyIndex, vectors: InMemoryVectors | None, embedder: "Embedder | None") -> None:
+        self._ranker = Ranker(index, vectors)
+        self._embedder = embedder
+        self.config = RecallConfig()
+
+    def answers(self, queries: Iterable[Query]) -> Iterator[Answered]:
+        """One for each query, as it comes."""
+        for query in queries:
+            text = "\n".join(part for part in (query.title, query.text) if part)
+            meaning = self._embedder.embed([text])[0] if self._embedder is not None and text.strip() else None
+            found = self._ranker.rank(text, SCOPE, Weights(), meaning=meaning, limit=10**6) if text.strip() else []
+            yield Answered(
+                query,
+                _pairs(found, lambda one: one.score),
+                self._said([one.score for one in found]),
+                _pairs([one for one in found if one.bm25 > 0], lambda one: one.bm25),
+                _pairs(found, lambda one: one.cosine or 0.0) if self._embedder is not None else None,
+            )
+
+    def _said(self, scores: Sequence[float]) -> bool:
+        config = self.config
+        said = spoken(scores, applies_min=config.applies_min, margin_min=config.margin_min, limit=config.limit)
+        return said > 0
+
+
+@contextmanager
+def opened(
+    documents: Sequence[Document], embedder: "Embedder | None", cache: Path, progress: Progress
+) -> Iterator[Bench]:
+    """A bench of these skills; `cache` is a folder that is ours."""
+    with tempfile.TemporaryDirectory(prefix="hivemind-bench-") as folder:
+        index = TantivyIndex(Path(folder) / "index")
+        try:
+            index.update(documents, [], cursor=1)
+            vectors = _vectors(documents, embedder, cache, progress) if embedder is not None else None
+            yield Bench(index, vectors, embedder)
+        finally:
+            index.close()
+
+
+def rows(answered: Sequence[Answered]) -> dict[str, Figures]:
+    """hit@k and MRR of recall's ranking and of its halves alone, silence left aside. ConfigError: no query has gold."""
+    labelled = [one for one in answered if one.query.gold]
+    if not labelled:
+        raise ConfigError("No query says what is right.", fix='Give queries "gold": [ids], or leave --labels out.')
+    found = {"recall": [one.ranked for one in labelled], "BM25 alone": [one.by_words for one in labelled]}
+    if labelled[0].by_meaning is not None:
+        found["vector alone"] = [one.by_meaning or () for one in labelled]
+    return {
+        way: figures([first_rank(ranked, one.query.gold) for one, ranked in zip(labelled, rankings, strict=True)])
+        for way, rankings in found.items()
+    }
+
+
+def silence(answered: Sequence[Answered], applies_min: float) -> Silence:
+    """What recall's threshold makes of the labelled queries."""
+    labelled = [one for one in answered if one.query.gold]
+    said = [one for one in labelled if one.said]
+    right = sum(first_rank(one.ranked[:1], one.query.gold) == 1 for one in said)
+    bad = [(one, _forbidden(one.query)) for one in answered]
+    missable = [(one, ids) for one, ids in bad if ids]
+    fired = sum(one.said and one.ranked[0][0] in ids for one, ids in missable)
+    spoke = len(said) + fired
+    return Silence(
+        applies_min,
+        (right / spoke if spoke else 0.0, wilson(right, spoke)),
+        (len(said) / len(labelled) if labelled else 0.0, wilson(len(said), len(labelled))),
+        (fired / len(missable), wilson(fired, len(missable))) if missable else None,
+    )
+
+
+def _forbidden(query: Query) -> frozenset[str]:
+    return ids_of(query.line, "must_not", 0)
+
+
+def _pairs(found: Sequence[Ranked], score: Callable[[Ranked], float]) -> tuple[tuple[str, float], ...]:
+    pairs = sorted(((one.document.id, score(one)) for one in found), key=lambda one: (-one[1], one[0]))
+    return tuple(pairs[:DEPTH])
+
+
+def _vectors(documents: Sequence[Document], embedder: "Embedder", cache: Path, progress: Progress) -> InMemoryVectors:
+    parts = [(document.id, part, text) for document in documents for part, text in of_document(document)]
+    places = [
+        Place(id=id, part=part, digest=digest(part, text), workspace_id=SCOPE.workspace_id, kind="skill")
+        for id, part, text in parts
+    ]
+    told = hashlib.sha256("\n".join([embedder.name, *(place.digest for place in places)]).encode()).hexdigest()
+    kept = cache / f"{told[:32]}.npy"
+    found = _kept(kept, (len(parts), embedder.dim))
+    if found is None:
+        found = _embedded([text for *_, text in parts], embedder, progress)
+        _keep(kept, found)
+    vectors = InMemoryVectors(model=embedder.name)
+    vectors.update(places, found, [], cursor=1)
+    return vectors
+
+
+def _embedded(texts: Sequence[str], embedder: "Embedder", progress: Progress) -> "NDArray[np.float32]":
+    """The vectors of `texts`: those of like length together, since a batch costs as much as its longest."""
+    import numpy as np
+
+    found = np.zeros((len(texts), embedder.dim), np.float32)
+    order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
+    for start in range(0, len(order), _BATCH):
+        some = order[start : start + _BATCH]
+        found[some] = embedder.embed([texts[n] for n in some])
+        progress(start + len(some), len(texts))
+    return found
+
+
+def _kept(path: Path, shape: tuple[int, int]) -> "NDArray[np.float32] | None":
+    import numpy as np
+
+    try:
+        found = np.load(path, allow_pickle=False)
+        os.utime(path)
+    except (OSError, ValueError, EOFError):
+        return None
+    return found if found.shape == shape and found.dtype == np.float32 else None
+
+
+def _keep(path: Path, vectors: "NDArray[np.float32]") -> None:
+    """For the next run; where that cannot be, it goes without."""
+    import numpy as np
+
+    try:
+        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        aside = path.with_suffix(f".{os.getpid()}.tmp")
+        with aside.open("wb") as file:
+            np.save(file, vectors, allow_pickle=False)
+        aside.replace(path)
+        old = sorted(path.parent.iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)[KEPT_MAX:]
+        for one in old:
+            one.unlink(missing_ok=True)
+    except OSError:
+        return
