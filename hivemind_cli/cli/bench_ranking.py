@@ -1,14 +1,56 @@
-"""What the benches of rankings print for people: one row for each way to rank."""
+"""What the benches of rankings share at the door: files in, one row for each way to rank out."""
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from contextlib import nullcontext
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
-from hivemind_cli.cli.output import console
+from hivemind_cli.cli.output import console, note
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from hivemind_cli.app.bench_ranking import Figures, Interval
+    from hivemind_cli.cli.door import Door
+    from hivemind_cli.embedding.base import Embedder
 
 LEGEND = "hit@k: the share of queries with a right answer among the first k. In brackets: 95 % intervals."
+_EVERY_TEXTS = 1024
+
+
+def opened(file: Path | None) -> "AbstractContextManager[IO[bytes]]":
+    """A file of JSON lines, or standard input. ConfigError: it cannot be read."""
+    from hivemind_cli.core.errors import ConfigError
+
+    if file is None:
+        if sys.stdin.isatty():
+            note("Reading queries from the terminal, JSON lines; Ctrl-D ends them.")
+        return nullcontext(sys.stdin.buffer)
+    try:
+        return file.open("rb")
+    except OSError as exc:
+        raise ConfigError(f"{file} cannot be read.", why=exc.strerror or "", fix="Give a file of JSON lines.") from exc
+
+
+def embedder(door: "Door") -> "Embedder | None":
+    """The model this machine has, or None; stderr says which."""
+    from hivemind_cli.app import embedding_setting
+    from hivemind_cli.embedding import choose
+
+    choice = choose(embedding_setting(door.paths, door.config, os.environ))
+    if choice.embedder is None:
+        note(f"By words alone: {choice.reason}.")
+    else:
+        note(f"By words and meaning: {choice.embedder.name}.")
+    return choice.embedder
+
+
+def progress(done: int, whole: int) -> None:
+    """Say now and then how many texts are embedded."""
+    if done == whole or done % _EVERY_TEXTS == 0:
+        note(f"Embedded {done:,} of {whole:,} texts.")
 
 
 def print_rows(rows: "Mapping[str, Figures]", more: Mapping[str, Sequence[str]] | None = None) -> None:

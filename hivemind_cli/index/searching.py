@@ -31,6 +31,9 @@ IDENTIFIERS_FULL = 0.15
 TITLE, WHOLE = 1.0, 2.0
 """Weights of a query's first line and of all of it, where it has several lines."""
 
+FOUND_MIN = 0.2
+"""Score below which even the best is not what was looked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
