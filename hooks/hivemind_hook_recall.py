@@ -17,6 +17,7 @@ LONG_FACTOR = 0.6
 LONG_MATCH_MIN = 1.2
 TASK_CHARS_MAX = 20_000
 CALL_CHARS_MAX = 4000
+WRITTEN, ASKED = ("content", "new_string", "pattern"), ("prompt", "skill", "query", "url")
 RETRIEVED = 20
 QUERY_TERMS_MAX = 128  # the heaviest; more adds only noise
 ANSWER_BYTES_MAX = 1 << 20
@@ -32,7 +33,7 @@ ENV_KEPT_STARTS = (b"LC_", b"XDG_", b"HIVEMIND_")
 ENV_DROPPED = (b"HIVEMIND_WORKSPACE_ID", b"HIVEMIND_INTERNAL")  # one session's own, not the daemon's
 
 RETRIEVE = """
-SELECT id, version, text, task_terms, rule_terms FROM docs JOIN (
+SELECT id, version, text, task_terms, rule_terms, origin, lessons, shift FROM docs JOIN (
   SELECT fts.rowid AS found, bm25(fts) AS score FROM fts JOIN docs ON docs.rowid = fts.rowid
   WHERE fts MATCH ? AND docs.workspace_id = ? AND docs.project_id IN ('', ?) ORDER BY score, found LIMIT ?
 ) ON docs.rowid = found ORDER BY score, found
@@ -180,7 +181,8 @@ def snapshot_answer(root, source, moment, name, raw, deadline, drop):
     session = payload.get("session_id")
     if not isinstance(session, str):
         return
-    given_file = session_file(root, host, session)
+    agent = string(payload, "agent_id")  # a subagent's context is its own
+    given_file = session_file(root, host, session + "-" + agent if agent else session)
     given = read_lines(given_file)
     ids, block = match(root, moment, payload, cwd, given, deadline)
     if not ids or time.monotonic() > deadline:
@@ -273,16 +275,19 @@ def append(root, path, lines):
 
 def match(root, moment, payload, cwd, given, deadline):
     """(["id@version", ...], the fenced block) of what applies and was not given; ([], "") for silence."""
+    from math import exp
+
     db = connect(root + b"/index/snapshot.sqlite")
     # A slow disk or a huge snapshot must not hold the host: the query is abandoned at the deadline.
     db.set_progress_handler(lambda: time.monotonic() > deadline, 20_000)
     meta = dict(db.execute("SELECT key, value FROM meta"))
-    if meta.get("version") != "1":
+    if meta.get("version") != "2":
         return [], ""
     top, workspace, project = place(db, meta, payload, cwd)
     stop = frozenset(row[0] for row in db.execute("SELECT term FROM stop"))
     rarity = dict(db.execute("SELECT term, weight FROM rarity"))
-    query = frozenset(terms(query_text(moment, payload, top))) - stop
+    task = task_text(moment, payload)
+    query = frozenset(terms(task or call_text(payload, top))) - stop
 
     def weigh(term):
         return 0.0 if term in stop else weight(term) * rarity.get(term, 1.0)
@@ -291,15 +296,32 @@ def match(root, moment, payload, cwd, given, deadline):
     if not words:
         return [], ""
     wording = " OR ".join('"%s"' % word for word in words)
-    scored = []
-    for id, version, text, tasks, rule in db.execute(RETRIEVE, (wording, workspace, project, RETRIEVED)):
+    slope, bias, scored = float(meta["fit_slope"]), float(meta["fit_bias"]), []
+    for row in db.execute(RETRIEVE, (wording, workspace, project, RETRIEVED)):
+        id, version, text, tasks, rule, origin, lessons, shift = row
         subjects = [frozenset(line.split()) for line in tasks.split("\n") if line]
-        score = fit(query, subjects, frozenset(rule.split()), weigh)
-        if score >= float(meta["applies_min"]) and "%s@%s" % (id, version) not in given:
-            scored.append((-score, len(scored), "%s@%s" % (id, version), text))
-    best = sorted(scored)[: int(meta["limit"])]
+        odds = slope * fit(query, subjects, frozenset(rule.split()), weigh) + bias + shift
+        score = 1.0 / (1.0 + exp(-max(-50.0, min(50.0, odds))))
+        scored.append((-score, len(scored), "%s@%s" % (id, version), text, origin, lessons))
+    best = choose(sorted(scored), meta, float(meta["applies_min" if task else "call_applies_min"]), given)
     chars_max = 4 * int(meta["tokens_max"])
-    return [key for _, _, key, _ in best], fenced([cut(text, chars_max) for _, _, _, text in best])
+    return [key for key, _ in best], fenced([cut(text, chars_max) for _, text in best])
+
+
+def choose(scored, meta, applies_min, given):
+    """[(id@version, text), ...] of those that are said: as pipeline/recall chooses, with the margin of abstain.py."""
+    told, room = set(), []
+    for minus, _, key, text, origin, lessons in scored:
+        own = {line for line in lessons.split("\n") if line}
+        if -minus < applies_min:
+            break
+        repeated = key in given or any(one + "@0" in given for one in origin.split())
+        if not repeated and not told & own:
+            room.append((-minus, key, text))
+        told |= own
+    limit = int(meta["limit"])
+    left_out = room[limit][0] + float(meta["margin_min"]) if len(room) > limit else 0.0
+    return [(key, text) for score, key, text in room[:limit] if score >= left_out]
 
 
 def connect(path):
@@ -337,19 +359,40 @@ def parents(folder):
     return ["/".join(parts[:count]) for count in range(2, len(parts) + 1)]
 
 
-def query_text(moment, payload, top):
-    """What the person asked for, or what the agent is about to do; "" if the payload does not show it."""
+def task_text(moment, payload):
+    """What the person, or the agent of a subagent, asked for; "" at every other call."""
     if moment == b"prompt":
         return string(payload, "prompt")[:TASK_CHARS_MAX]
-    call = payload.get("tool_input")
-    call = call if isinstance(call, dict) else {}
-    if moment == b"subagent":
+    call = tool_input(payload)
+    if moment == b"subagent" or string(payload, "tool_name") in ("Task", "Agent") or "subagent_type" in call:
         return (string(call, "prompt") or string(payload, "prompt"))[:TASK_CHARS_MAX]
+    return ""
+
+
+def call_text(payload, top):
+    """What the agent is about to do; "" if the payload does not show it."""
+    call = tool_input(payload)
     path = string(call, "file_path") or string(call, "notebook_path")
     if top and path.startswith(top + "/"):
         path = path[len(top) + 1 :]
-    parts = (string(call, "command"), path, string(call, "content"), string(call, "new_string"))
+    parts = [string(call, "command"), path, *(string(call, key) for key in WRITTEN)]
+    if not any(parts):
+        tool = string(payload, "tool_name")
+        said = [string(call, key) for key in ASKED]
+        parts = [tool if tool.startswith("mcp__") else "", *(said if any(said) else leaves(call))]
     return "\n".join(part for part in parts if part)[:CALL_CHARS_MAX]
+
+
+def tool_input(payload):
+    call = payload.get("tool_input")
+    return call if isinstance(call, dict) else {}
+
+
+def leaves(value):
+    """Every key and text in a JSON value."""
+    if isinstance(value, dict):
+        return [*value, *leaves([*value.values()])]
+    return [leaf for one in value for leaf in leaves(one)] if isinstance(value, list) else [str(value)]
 
 
 def string(fields, key):

@@ -25,13 +25,13 @@ from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.project import identify, workspace_for
 from hivemind_cli.core.records import Event, EventKind, Moment, Outcome, Recall, Verdict
 from hivemind_cli.hosts.base import Answer, Host, Seen
-from hivemind_cli.index.base import Scope
+from hivemind_cli.index.base import Document, Scope
 from hivemind_cli.pipeline.capture import Person
 from hivemind_cli.pipeline.recall import Ask, Decision, Found, decide, late, said_before
 from hivemind_cli.pipeline.recall.acts import ActBook
 from hivemind_cli.pipeline.recall.brief import LATELY, brief, named_at
 from hivemind_cli.pipeline.recall.finding import find
-from hivemind_cli.pipeline.recall.standing import Standing
+from hivemind_cli.pipeline.recall.standing import Standing, shift
 from hivemind_cli.pipeline.spool import Delivery, Spool, SpoolFault
 from hivemind_cli.storage.base import Store
 
@@ -183,6 +183,12 @@ class Answering:
         config = replace(self._config.recall, enabled=True)
         found = self._found(ask, within_s)
         return decide(ask, found, config, book=self.book, tried=self._backtest.tried)
+
+    def shift(self, document: Document) -> float:
+        """What moves the log odds of `document` now: what came of it, its scope, its age."""
+        now = self._clock()
+        told = self.standing.of(document, int(now.timestamp() * 1000))
+        return sum(shift(document, told, now).values())
 
     def _understood(self, name: str) -> _Question | None:
         """The question in the delivery `name`, its session caught up; None where nobody is asked anything."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from hivemind_cli.app.answering import Answering
 from hivemind_cli.app.backtest import Backtest
-from hivemind_cli.app.catching_up import CatchingUp
+from hivemind_cli.app.catching_up import CATCH_UP_EVENTS_MAX, CatchingUp
 from hivemind_cli.app.due import codify_due
 from hivemind_cli.app.installing import installed_dirs
 from hivemind_cli.app.intake import ELSEWHERE, Intake
@@ -178,10 +178,23 @@ class OwnedHivemind:
     def drain(self, limit: int = 500) -> int:
         """Capture pending deliveries; how many."""
         with self._turning:
-            taken = self._catching_up.take(self._spool.pending()[:limit])
+            taken = self._catching_up.take(self._spool.first(limit))
         if taken:
             self.sidecars.wake()
         return taken
+
+    def look(self, seconds: float) -> bool:
+        """Capture and detect what was delivered until now, as far as that goes in so many seconds; was it all?"""
+        until = time.monotonic() + seconds
+        if not self._turning.acquire(timeout=seconds):  # an import's batch is being worked on
+            return False
+        try:
+            while self.drain(CATCH_UP_EVENTS_MAX) or (self._detect(CATCH_UP_EVENTS_MAX) and self._flooded):
+                if time.monotonic() >= until:
+                    return False
+            return True
+        finally:
+            self._turning.release()
 
     def work(self) -> int:
         """Detect, index, feed back, publish; start codifying if it is due. How many records moved.
@@ -446,6 +459,8 @@ class OwnedHivemind:
             applies_min=self.config.recall.applies_min,
             limit=self.config.recall.limit,
             tokens_max=self.config.recall.tokens_max,
+            margin_min=self.config.recall.margin_min,
+            shift=self._answering.shift,
         )
 
     def _sweep(self, now: datetime) -> None:

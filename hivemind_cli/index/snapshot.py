@@ -1,12 +1,14 @@
 """Recall without a daemon: one read-only SQLite file that `hooks/hivemind_hook_recall.py` matches against.
 
-meta    key, value            version, workspace, applies_min, limit, tokens_max
+meta    key, value            version, workspace, applies_min, call_applies_min, margin_min, limit, tokens_max,
+        fit_slope, fit_bias (index/weighing.py: of_fit)
 stop    term                  function words (core/stopwords.py)
 rarity  term, weight          core/match.py: Weights.rarity
 roots   root, workspace_id, project_id      one row for each known working tree, see `_places`
-docs    rowid, id, version, kind, workspace_id, project_id, name, text, task_terms, rule_terms, origin
+docs    rowid, id, version, kind, workspace_id, project_id, name, text, task_terms, rule_terms, origin, lessons, shift
         task_terms: a line for each task and one for the trigger; rule_terms: one line; terms parted by spaces,
-        without function words; origin: event ids parted by spaces
+        without function words; origin: event ids parted by spaces; lessons: recurrence keys, a line each; shift: what
+        came of it before, its scope and its age, in log odds
 fts     FTS5, contentless, column terms, rowid = docs.rowid: finds candidates, the hook scores them
 """
 
@@ -15,7 +17,7 @@ import logging
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from hivemind_cli.core.errors import HivemindError
@@ -25,18 +27,22 @@ from hivemind_cli.core.records import Project
 from hivemind_cli.core.stopwords import STOPWORDS
 from hivemind_cli.core.text import within_tokens
 from hivemind_cli.index.base import Document
+from hivemind_cli.index.matching import call_applies_min
+from hivemind_cli.index.weighing import fit_line
 
 logger = logging.getLogger(__name__)
 
-VERSION = "1"
+VERSION = "2"
 """The hook stays silent at any other."""
+TOKENS_AT_ONCE = 2_000
+"""About 8,000 characters, of 10,000 that a host takes."""
 _TABLES = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE stop(term TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE rarity(term TEXT PRIMARY KEY, weight REAL) WITHOUT ROWID;
 CREATE TABLE roots(root TEXT, workspace_id TEXT, project_id TEXT);
 CREATE TABLE docs(rowid INTEGER PRIMARY KEY, id TEXT, version INTEGER, kind TEXT, workspace_id TEXT,
-    project_id TEXT, name TEXT, text TEXT, task_terms TEXT, rule_terms TEXT, origin TEXT);
+    project_id TEXT, name TEXT, text TEXT, task_terms TEXT, rule_terms TEXT, origin TEXT, lessons TEXT, shift REAL);
 """
 _FTS = "CREATE VIRTUAL TABLE fts USING fts5(terms, content='', tokenize='unicode61 remove_diacritics 0')"
 
@@ -51,8 +57,12 @@ def publish(
     applies_min: float,
     limit: int,
     tokens_max: int,
+    margin_min: float = 0.0,
+    shift: Callable[[Document], float] = lambda document: 0.0,
 ) -> bool:
     """Put a new snapshot in place of the old one, in one rename: readers see the one or the other.
+
+    `shift` moves a document's log odds. Texts are cut so that all that may be said at once fits every host.
 
     A root known under several workspaces stands for `workspace` where that is one of them, else for its newest row's.
 
@@ -63,8 +73,12 @@ def publish(
         "version": VERSION,
         "workspace": workspace,
         "applies_min": repr(applies_min),
+        "call_applies_min": repr(call_applies_min(applies_min)),
+        "margin_min": repr(margin_min),
         "limit": str(limit),
-        "tokens_max": str(tokens_max),
+        "tokens_max": str(min(tokens_max, TOKENS_AT_ONCE // max(limit, 1))),
+        "fit_slope": repr(fit_line()[0]),
+        "fit_bias": repr(fit_line()[1]),
     }
     try:
         path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
@@ -73,7 +87,7 @@ def publish(
         os.close(handle)
         aside = Path(name)
         try:
-            if not _write(aside, documents, roots, weights_rarity, meta):
+            if not _write(aside, [(one, shift(one)) for one in documents], roots, weights_rarity, meta):
                 path.unlink(missing_ok=True)
                 return False
             aside.chmod(FILE_MODE)
@@ -91,7 +105,7 @@ def publish(
 
 def _write(
     aside: Path,
-    documents: Sequence[Document],
+    documents: Sequence[tuple[Document, float]],
     roots: Iterable[Project],
     rarity: Mapping[str, float],
     meta: Mapping[str, str],
@@ -116,9 +130,9 @@ def _write(
             "INSERT INTO roots VALUES(?,?,?)",
             _places(roots, meta["workspace"]),
         )
-        for rowid, document in enumerate(documents, start=1):
+        for rowid, (document, shift) in enumerate(documents, start=1):
             row, found = _row(document, int(meta["tokens_max"]))
-            db.execute("INSERT INTO docs VALUES(?,?,?,?,?,?,?,?,?,?,?)", (rowid, *row))
+            db.execute("INSERT INTO docs VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)", (rowid, *row, shift))
             db.execute("INSERT INTO fts(rowid, terms) VALUES(?,?)", (rowid, found))
         db.execute("COMMIT")
     return True
@@ -151,6 +165,7 @@ def _row(document: Document, tokens_max: int) -> tuple[tuple[str | int, ...], st
         task_terms,
         " ".join(sorted(rule)),
         " ".join(map(_utf8, document.origin)),
+        "\n".join(_utf8(key) for key in document.recurrence_keys if key),
     )
     return columns, found
 

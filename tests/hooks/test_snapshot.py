@@ -3,21 +3,31 @@
 import json
 import os
 import sqlite3
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hivemind_cli.core import fence, match, stopwords
 from hivemind_cli.core import terms as core_terms
+from hivemind_cli.core.acts import OTHER, SHELL, Act
+from hivemind_cli.core.config import RecallConfig
 from hivemind_cli.core.hook_settings import write
-from hivemind_cli.core.records import Project
+from hivemind_cli.core.records import Moment, Project
 from hivemind_cli.index import snapshot
-from hivemind_cli.index.base import Document
+from hivemind_cli.index.base import Document, Scope
+from hivemind_cli.index.inmemory import InMemoryIndex
+from hivemind_cli.index.ranking import Ranker
+from hivemind_cli.index.weighing import of_fit
+from hivemind_cli.pipeline.recall import Ask, decide
+from hivemind_cli.pipeline.recall.acts import ActBook
+from hivemind_cli.pipeline.recall.finding import find
+from hivemind_cli.pipeline.recall.standing import NOTHING_TOLD, shift
 from tests.hooks.rig import WAITING, Rig, load
 
 hook: Any = load("hivemind_hook_recall")
@@ -100,7 +110,7 @@ TREE = "/home/dev/project"
 
 
 def publish(rig: Rig, *documents: Document, workspaces: tuple[str, ...] = ("default",), **over: Any) -> None:
-    settings: dict[str, Any] = {"weights_rarity": {}, "workspace": "default", "limit": 2, "tokens_max": 400}
+    fields: dict[str, Any] = {"weights_rarity": {}, "workspace": "default", "limit": 2, "tokens_max": 400}
     roots = [
         Project(
             id=f"row of {root} in {workspace}",
@@ -114,7 +124,7 @@ def publish(rig: Rig, *documents: Document, workspaces: tuple[str, ...] = ("defa
         for project_id, root in (("p0", "/home"), ("p1", TREE), ("p2", TREE + "2"))
         for workspace in workspaces
     ]
-    snapshot.publish(rig.paths.snapshot, documents, roots, **{"applies_min": 0.3, **settings, **over})
+    snapshot.publish(rig.paths.snapshot, documents, roots, **{"applies_min": of_fit(0.3), **fields, **over})
 
 
 @pytest.fixture
@@ -252,15 +262,82 @@ def test_the_score_decides_as_the_product_would(alone: Rig) -> None:
     query = "drop that column with a migration in another database"
     subjects = [match.content(MIGRATIONS.trigger), *map(match.content, MIGRATIONS.tasks)]
     score = match.fit(match.content(query), subjects, match.content(MIGRATIONS.text), match.Weights())
-    publish(alone, MIGRATIONS, applies_min=score)
+    publish(alone, MIGRATIONS, applies_min=of_fit(score))
     assert said(alone.run("UserPromptSubmit", prompt(query)))
-    publish(alone, MIGRATIONS, applies_min=score + 1e-9)
+    publish(alone, MIGRATIONS, applies_min=of_fit(score) + 1e-9)
     assert alone.run("UserPromptSubmit", prompt(query, session_id="t")) == b""
 
 
 def test_a_frequent_term_says_less(alone: Rig) -> None:
     publish(alone, MIGRATIONS, weights_rarity={"migrat": 0.2, "databa": 0.2})
     assert alone.run("UserPromptSubmit", prompt("which database migration tools could one evaluate tomorrow")) == b""
+
+
+WORDS = ("add", "database", "migration", "schema", "branch", "rename", "release", "archive", "queue", "mail")
+SAYING = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map(" ".join)
+LEARNED = st.builds(
+    lambda n, task, rule, lesson, wide: replace(
+        MIGRATIONS,
+        id=f"sk_{n}",
+        trigger="",
+        tasks=(task,),
+        text=f"{n}: {rule}",
+        rule=rule,
+        project_id="" if wide else "p1",
+        recurrence_keys=(f"lesson|{lesson}",),
+        origin=(f"c_{n}",),
+    ),
+    st.integers(0, 3),
+    SAYING,
+    SAYING,
+    st.integers(0, 2),
+    st.booleans(),
+)
+TELLING = RecallConfig(applies_min=of_fit(0.3), margin_min=0.03)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    documents=st.lists(LEARNED, max_size=4, unique_by=lambda one: one.id),
+    words=SAYING,
+    kind=st.sampled_from(["prompt", "Bash", "mcp__notes__add", "Agent"]),
+    given=st.sets(st.sampled_from(["sk_0@2", "sk_1@2", "c_2@0"])),
+)
+def test_it_says_what_the_product_says_by_words_alone(
+    rig: Rig, documents: list[Document], words: str, kind: str, given: set[str]
+) -> None:
+    call = {"Bash": {"command": words}, "mcp__notes__add": {"note": words}, "Agent": {"prompt": words}}.get(kind, {})
+    act = {
+        "Bash": Act(SHELL, "Bash", command=words),
+        "mcp__notes__add": Act(OTHER, "mcp__notes__add", text=json.dumps(call)),
+        "Agent": Act(OTHER, "Agent", text=words),
+    }.get(kind)
+    moment = Moment.TOOL_CALL if act else Moment.PROMPT
+    task = words if kind == "Agent" else ""
+    ask = Ask(moment=moment, scope=Scope("default", "p1"), query=words, act=act, task=task, given=given)
+    index, book = InMemoryIndex(), ActBook(documents)
+    index.update(documents, [], cursor=1)
+    found = find(ask, Ranker(index), match.Weights(), book=book)
+    wanted = decide(ask, found, TELLING, book=book, tried=lambda one: None)
+    publish(
+        rig,
+        *documents,
+        applies_min=TELLING.applies_min,
+        margin_min=TELLING.margin_min,
+        shift=lambda one: sum(shift(one, NOTHING_TOLD, None).values()),
+    )
+    payload = {"cwd": TREE, **({"tool_name": kind, "tool_input": call} if act else {"prompt": words})}
+    ids, block = hook.match(os.fsencode(rig.root), moment.encode(), payload, b"", given, time.monotonic() + 5)
+    assert (set(ids), bool(ids) and len(block)) == (set(wanted.given), bool(ids) and len(wanted.text))
+
+
+def test_a_subagent_is_told_what_its_session_was_told_already(alone: Rig) -> None:
+    text = "please add a migration for the users table"
+    assert said(alone.run("UserPromptSubmit", prompt(text)))
+    call = {"session_id": "s/1", "cwd": TREE, "tool_name": "Bash", "tool_input": {"command": "migration database add"}}
+    assert alone.run("PreToolUse", call) == b""
+    assert said(alone.run("PreToolUse", {**call, "agent_id": "x7"}))
+    assert alone.paths.session_file("claude", "s/1-x7").read_text() == "sk_1@2\n"
 
 
 def test_session_start_and_other_hosts_are_silent(alone: Rig) -> None:
@@ -302,7 +379,7 @@ def test_a_damaged_snapshot_is_silence(alone: Rig, damage: str) -> None:
     elif damage == "torn":
         path.write_bytes(path.read_bytes()[:5000])
     else:
-        change = "DROP TABLE docs" if damage == "tables" else "UPDATE meta SET value='2' WHERE key='version'"
+        change = "DROP TABLE docs" if damage == "tables" else "UPDATE meta SET value='1' WHERE key='version'"
         with sqlite3.connect(path) as db:
             db.execute(change)
         db.close()

@@ -15,7 +15,9 @@ from hivemind_cli.core.match import content
 from hivemind_cli.core.records import Project
 from hivemind_cli.core.stopwords import STOPWORDS
 from hivemind_cli.index.base import Document
+from hivemind_cli.index.matching import call_applies_min
 from hivemind_cli.index.snapshot import publish
+from hivemind_cli.index.weighing import fit_line
 
 
 def document(id: str, **changes: Any) -> Document:
@@ -102,9 +104,13 @@ def test_it_holds_what_the_hook_needs(tmp_path: Path) -> None:
     )
     assert put(path, [document("sk_1"), document("c_2", kind="memo", text="x")], roots=[root, root])
     assert dict(rows(path, "SELECT key, value FROM meta")) == {
-        "version": "1",
+        "version": "2",
         "workspace": "default",
         "applies_min": "0.3",
+        "call_applies_min": repr(call_applies_min(0.3)),
+        "margin_min": "0.0",
+        "fit_slope": repr(fit_line()[0]),
+        "fit_bias": repr(fit_line()[1]),
         "limit": "2",
         "tokens_max": "400",
     }
