@@ -1,7 +1,8 @@
 """The sentence-embedding model as people handle it: what there is, exporting it, removing the export."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hivemind_cli.core.errors import ModelError
@@ -35,9 +36,11 @@ class Embeddings:
     """What is missing for an export; "" if nothing."""
     advice: str
     """What to do next; "" if nothing."""
+    index: Mapping[str, object] = field(default_factory=dict)
+    """What the owner says of its vectors (its verb `index.state`); nothing if it was not asked."""
 
 
-def status(setting: Setting) -> Embeddings:
+def status(setting: Setting, index: Mapping[str, object] | None = None) -> Embeddings:
     """What there is; no runtime is loaded, nothing is started. ConfigError."""
     choice = choose(setting, in_worker=True)
     folder, source = exported_folder(setting), source_model(setting)
@@ -51,7 +54,7 @@ def status(setting: Setting) -> Embeddings:
             exported = str(exc)
     following = "" if choice.embedder else advice(setting)
     if choice.runtime == "sentence_transformers" and setting.config.runtime == "auto":
-        following = "Quicker, in a fifth of the memory: hivemind embeddings export"
+        following = "Recall and search go by words until it is exported: hivemind embeddings install"
     return Embeddings(
         runtime=choice.runtime,
         name=choice.embedder.name if choice.embedder else "",
@@ -64,6 +67,7 @@ def status(setting: Setting) -> Embeddings:
         source=str(source.path) if source else "",
         cannot_export=missing(),
         advice=following,
+        index=index or {},
     )
 
 
@@ -104,6 +108,18 @@ def uninstall(setting: Setting) -> tuple[Path, int]:
     if not folder.is_dir():
         raise ModelError(f"{setting.config.model} is not exported: there is nothing to remove.")
     return folder, remove(folder)
+
+
+def remove_vectors(folder: Path) -> int:
+    """Delete all vectors (`Paths.vectors`) while no daemon runs; the bytes freed. ModelError: that cannot be done."""
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return 0
+    except OSError as exc:
+        raise ModelError(f"{folder} cannot be deleted.", why=f"{exc}.", fix="Check its permissions.") from exc
+    return size
 
 
 def _found(setting: Setting) -> tuple[ModelFolder, Path]:

@@ -1,5 +1,6 @@
-"""What is dear follows the store on a thread of its own: vectors of skills and memos, the corpus, texts' vectors.
+"""What is dear follows the store on a thread of its own: vectors of documents, the corpus, then vectors of texts.
 
+Small steps, and before each it gives way to hooks. What fails is logged and tried again; what was done stays done.
 """
 
 import logging

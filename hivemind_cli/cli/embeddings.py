@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import narration, note, print_json, quoted, say
+from hivemind_cli.cli.output import counted, narration, note, print_json, quoted, say
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hivemind_cli.embedding import Setting
     from hivemind_cli.embedding.exported import Manifest
 
 app = typer.Typer(
     help="The local model that compares texts by meaning: see it, export it, remove it.", invoke_without_command=True
 )
+RENEW_S = 20.0
+"""So long a daemon may take to leave."""
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")]
 
 
@@ -30,17 +34,18 @@ def overview(context: typer.Context, json: Json = False) -> None:
 
 @app.command("status")
 def status(json: Json = False) -> None:
-    """Say which model runs and how, where it is from, and what to do if there is none."""
+    """Say which model runs and how, what is embedded and what waits, and what to do if there is no model."""
     from hivemind_cli.app import embeddings
 
-    found = embeddings.status(setting_here())
+    found = embeddings.status(setting_here(), Door.open().ask("index.state"))
     if json:
         print_json(found)
         return
     exported = {"whole": f"whole, {_megabytes(found.exported_bytes)}", "none": "none"}.get(found.exported)
     rows = {
         "runtime": f"{found.runtime}  ({found.reason})",
-        "vectors": f"{found.name}, {found.dim} numbers" if found.name else "none: texts are compared by their words",
+        "model": f"{found.name}, {found.dim} numbers" if found.name else "none: texts are compared by their words",
+        "vectors": _vectors(found.index),
         "model from": found.folder or "nowhere",
         "exported": exported or found.exported,
         "source": found.source or "not on this machine",
@@ -78,15 +83,32 @@ def install(json: Json = False) -> None:
 
 @app.command("uninstall")
 def uninstall(json: Json = False) -> None:
-    """Remove the exported model. The model it was made from stays."""
+    """Remove the exported model and all vectors. The model it was made from stays."""
     from hivemind_cli.app import embeddings
+    from hivemind_cli.daemon import lock
 
+    door = Door.open()
     folder, size = embeddings.uninstall(setting_here())
     _renew_daemon()
+    with lock.acquire(door.paths, wait_s=RENEW_S):  # nobody has them open
+        vectors = embeddings.remove_vectors(door.paths.vectors)
     if json:
-        print_json({"folder": folder, "bytes": size})
-    else:
-        say(f"{quoted(str(folder), 300)} is gone; {_megabytes(size)} are free.")
+        print_json({"folder": folder, "bytes": size, "vectors_bytes": vectors})
+        return
+    say(f"{quoted(str(folder), 300)} is gone, and its vectors; {_megabytes(size + vectors)} are free.")
+    note("Recall and search go by words now. To have meaning again: hivemind embeddings install")
+
+
+def _vectors(index: "Mapping[str, object]") -> str:
+    """How many there are, and how many wait."""
+    if not index["model"]:
+        return f"none: {index['why']}"
+    documents = f"{index['embedded']} of {counted(int(str(index['documents'])), 'skill or memo', 'skills and memos')}"
+    waits = int(str(index["meaning_behind"]))
+    told = f"of {documents}, and {counted(int(str(index['vectors'])), 'vector')} of texts"
+    if index["fault"] or index["why"]:
+        return f"{told}; {index['fault'] or index['why']}"
+    return f"{told}; {counted(waits, 'record')} still to be read" if waits else told
 
 
 def setting_here() -> "Setting":
