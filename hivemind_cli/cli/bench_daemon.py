@@ -17,6 +17,7 @@ from hivemind_cli.cli.door import Door
 from hivemind_cli.core.errors import DaemonError
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.daemon import spawn
+from hivemind_cli.daemon.client import short_name
 from hivemind_cli.pipeline.spool import Delivery, Spool
 
 ANSWER_S = 10.0
@@ -88,7 +89,8 @@ class Asker:
 def _asked(paths: Paths, name: str) -> bytes:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(ANSWER_S)
-        connection.connect(str(paths.socket))
+        with short_name(paths.socket) as address:
+            connection.connect(address)
         connection.sendall(b"recall " + name.encode() + b"\n")
         parts = []
         while part := connection.recv(1 << 16):
@@ -109,7 +111,8 @@ def cold_start(door: Door, asker: Asker) -> tuple[float, float]:
 def _listens(paths: Paths) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
-            connection.connect(str(paths.socket))
+            with short_name(paths.socket) as address:
+                connection.connect(address)
         except OSError:
             return False
     return True

@@ -36,12 +36,12 @@ def speed(
     parts = _chosen(only)
     figures: list[Figure] = []
     with narration.status("making up a history") as status, home() as door:
-        sizes = {"skills": skills, "events": events, "rounds": rounds, "clients": clients}
-        bench = bench_parts.begun(door, **sizes, tell=status.update)
+        sizes = bench_parts.Sizes(skills, events, rounds, clients)
+        bench = bench_parts.begun(door, sizes, model, status.update)
         for part, measure in bench_parts.measures(bench).items():
             if part in parts:
                 status.update(f"measuring: {part}")
-                figures += measure()
+                figures += bench_parts.measured(part, measure)
     machine = _machine()
     if json:
         print_json({"machine": machine, "skills": skills, "events": events, "figures": [f.as_json() for f in figures]})

@@ -124,7 +124,7 @@ class Client:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connection.settimeout(timeout_s)
-            with _short(self._paths.socket) as address:
+            with short_name(self._paths.socket) as address:
                 connection.connect(address)
         except BaseException:
             connection.close()
@@ -215,7 +215,7 @@ def _line(connection: socket.socket, deadline: float) -> bytes:
 
 
 @contextlib.contextmanager
-def _short(path: Path) -> Iterator[str]:
+def short_name(path: Path) -> Iterator[str]:
     """A name of the socket that fits into a socket address, however deep the home lies."""
     if len(os.fsencode(path)) <= _SUN_PATH_BYTES:
         yield str(path)
