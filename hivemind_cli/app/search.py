@@ -3,7 +3,6 @@
 request ─▶ Where ─▶ Searcher ─▶ hits that are still stored ─▶ this project's first ─▶ a few of each session
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -138,9 +137,7 @@ def opened(owner: "OwnedHivemind") -> Searcher:
 
 def settle(owner: "OwnedHivemind") -> None:
     """What was delivered and stored until now can be found, or as much of it as the time allows."""
-    until = time.monotonic() + SETTLE_S / 2
-    while (owner.drain() or owner.work()) and time.monotonic() < until:
-        pass
+    owner.look(SETTLE_S / 2)
     owner.sidecars.catch_up(SETTLE_S / 2)
 
 
