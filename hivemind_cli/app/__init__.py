@@ -46,6 +46,7 @@ class Hivemind:
     ) -> "OwnedHivemind":
         """The owner, over the configured engine. StoreLocked, StoreDamaged, ConfigError."""
         from hivemind_cli.app.owned import OwnedHivemind
+        from hivemind_cli.index.fresh import FreshFirst
         from hivemind_cli.index.tantivy import TantivyIndex
         from hivemind_cli.llm.kept import Answers
         from hivemind_cli.llm.meter import Metered
@@ -56,7 +57,7 @@ class Hivemind:
         store = open_store(config.storage.engine, paths.database, memory_mb=config.daemon.memory_mb)
         with ExitStack() as opened:  # what fails below must not leave them open: the next try would find them in use
             opened.callback(store.close)
-            index = TantivyIndex(paths.index / "skills")
+            index = FreshFirst(TantivyIndex(paths.index / "skills"))
             opened.callback(index.close)
             indexing.begin(store, index)
             environment = os.environ if env is None else env

@@ -34,6 +34,7 @@ from hivemind_cli.hosts import HOSTS
 from hivemind_cli.hosts.base import Host
 from hivemind_cli.index import snapshot
 from hivemind_cli.index.base import Document
+from hivemind_cli.index.fresh import FreshFirst
 from hivemind_cli.llm.base import Provider
 from hivemind_cli.llm.kept import Answers
 from hivemind_cli.llm.meter import Metered
@@ -212,6 +213,8 @@ class OwnedHivemind:
         if flooded:
             time.sleep(LET_IN_S)
             return moved
+        if isinstance(self.index, FreshFirst):
+            self.index.flush()
         self._backtest.warm(cold)  # reads much: neither locked, nor while a hook waits
         self._start_codifying()
         return moved
