@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from hivemind_cli.index import occasions
 from hivemind_cli.index.base import Document, Text
@@ -20,6 +21,8 @@ TEXT_PIECES_MAX = 100
 
 def of_document(document: Document) -> Iterator[tuple[str, str]]:
     """(part, text) of a skill or memo; at most 2 + TASKS_MAX + CHUNKS_MAX of them, none blank."""
+    if document.kind == "memo":  # its name is the person's words and its trigger the task's own: never one text
+        document = replace(document, name="", trigger="", tasks=(document.trigger, *document.tasks))
     when, when_not = occasions.of_description(document.trigger)
     name = document.name.replace("-", " ").strip()
     if document.trigger or not document.tasks:
