@@ -12,9 +12,9 @@ from hivemind_cli.app import reading
 from hivemind_cli.core.errors import ConfigError, HivemindError
 from hivemind_cli.core.project import ProjectIdentity, identify, kept_workspaces, workspace_for
 from hivemind_cli.core.records import EventKind, Tombstone
-from hivemind_cli.index.base import Where
+from hivemind_cli.index.base import Text, Where
 from hivemind_cli.index.searching import Result, Searcher
-from hivemind_cli.index.snippets import snippet
+from hivemind_cli.index.snippets import Snippet, snippet
 from hivemind_cli.pipeline import texts
 from hivemind_cli.storage.base import Store
 
@@ -44,6 +44,8 @@ FOUND_FACTOR = 6
 FOUND_MIN = 60
 HERE = 1.15
 """The score of what happened in the current project, times this: of two that fit alike it comes first."""
+NEAR_MIN = 0.3
+"""Score below which what shares no word with the query is not shown: to a model all texts are a little alike."""
 SETTLE_S = 1.0
 """So long what was delivered is captured and indexed before a search answers with what is there."""
 MEANING_S = 1.0
@@ -97,7 +99,7 @@ def search(owner: "OwnedHivemind", args: Mapping[str, Any]) -> dict[str, Any]:
     meaning = owner.sidecars.meaning(query, within_s=MEANING_S)
     limit = min(max(int(args.get("limit", LIMIT)), 1), LIMIT_MAX)
     found = searcher.search(query, where, meaning=meaning, limit=max(FOUND_MIN, limit * FOUND_FACTOR))
-    alive = still_there(owner.store, found)
+    alive = [one for one in still_there(owner.store, found) if one.bm25 > 0 or one.score >= NEAR_MIN]
     chosen, more = _chosen(alive, place.project.id, limit, grouped=not where.session_ids)
     names = reading.project_names(owner.store)
     chars = min(max(int(args.get("chars", SNIPPET_CHARS)), SNIPPET_CHARS_MIN), SNIPPET_CHARS_MAX)
@@ -228,7 +230,7 @@ def _chosen(
 
 def _hit(one: Result, query: str, names: Mapping[str, str], chars: int) -> Hit:
     text = one.text
-    cut = snippet(text.text or text.title, query, chars=chars)
+    cut = _snippet(text, query, chars)
     at = datetime.fromtimestamp(text.at_ms / 1000, UTC).isoformat() if text.at_ms else ""
     return Hit(
         id=text.id,
@@ -246,3 +248,10 @@ def _hit(one: Result, query: str, names: Mapping[str, str], chars: int) -> Hit:
         highlights=tuple(cut.spans),
         paths=text.paths,
     )
+
+
+def _snippet(text: Text, query: str, chars: int) -> Snippet:
+    """Of what is said there; of its title or files, where only they hold the query's words."""
+    said = [one for one in (text.text, text.title, " ".join(text.paths)) if one]
+    cuts = (snippet(one, query, chars=chars) for one in said)
+    return next((cut for cut in cuts if cut.spans), snippet(said[0] if said else "", query, chars=chars))

@@ -14,6 +14,8 @@ from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.project import identify
 from hivemind_cli.core.records import Event, EventKind, Project, Tombstone
+from hivemind_cli.index.base import Text, Where
+from hivemind_cli.index.searching import Result
 from tests.pipeline.session import START, Session
 
 
@@ -187,3 +189,23 @@ def test_an_error_that_says_nothing_is_refused(owner: OwnedHivemind, error: str)
 def test_what_stands_in_the_store_is_plain_data(owner: OwnedHivemind) -> None:
     Session(owner.store).event(EventKind.PROMPT, text="odd \x1b[31mred\x1b[0m [bold]words[/bold] \x00 here")
     assert ask(owner, "odd words")[0]["snippet"].startswith("odd")
+
+
+class Near:
+    """Stands where the model is: what shares no word may be near all the same."""
+
+    def __init__(self, scores: dict[str, float]) -> None:
+        self.scores = scores
+
+    def search(self, query: str, where: Where, *, meaning: object = None, limit: int) -> list[Result]:
+        return [
+            Result(Text(id=id, kind="prompt", workspace_id="default", session_id=id, text=id), score, 0.0, score)
+            for id, score in self.scores.items()
+        ]
+
+
+def test_what_is_only_a_little_near_is_not_found(owner: OwnedHivemind, monkeypatch: pytest.MonkeyPatch) -> None:
+    near = Near({"close": 0.6, "far": search.NEAR_MIN - 0.01})
+    monkeypatch.setattr(owner.sidecars, "searcher", near)
+    answer = owner.call("search", {"query": "anything"})
+    assert [hit["id"] for hit in answer["hits"]] == ["close"] and answer["by"] == "hybrid"
