@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-CANDIDATES = 200
+CANDIDATES = 100
 """Of each, words and meaning, that are looked at more closely."""
 FILES_TEXTS_MAX = 5000
 """Newest texts about a file that a search in that file compares by meaning."""

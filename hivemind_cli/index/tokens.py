@@ -27,13 +27,13 @@ _TABLE_CHARS = 0x30000
 """Where the planes of living scripts end; what lies above is no letter to us."""
 _HEX_CHARS_MIN = 6
 """From here on, small letters a to f mixed with digits are a hash's or an address's, and stay in one piece."""
-_SPACE = 32
+_SPACE, _NEWLINE = ord(" "), ord("\n")
 _WRITTEN_AS_ONE = re.compile(r"[^\W_]+(?:(?:[_./\\:@+-]|->|::)+[^\W_]+)*")
 _PARTS_MAX = 8
 
 
 def spaced(text: str) -> str:
-    """The words of `text` in small letters, with a space after each."""
+    """The words of `text` in small letters, with spaces between them; lines stay lines."""
     import numpy as np
 
     if text.isascii():
@@ -45,7 +45,7 @@ def spaced(text: str) -> str:
         classes = _all_classes()[np.minimum(chars, _TABLE_CHARS)]
     if not len(chars):
         return ""
-    kept = np.where(classes == _NONE, np.asarray(_SPACE, chars.dtype), chars)
+    kept = np.where((classes == _NONE) & (chars != _NEWLINE), np.asarray(_SPACE, chars.dtype), chars)
     breaks = _breaks(classes, chars)
     if len(breaks):
         kept = np.insert(kept, breaks, _SPACE)

@@ -74,9 +74,9 @@ def said(query: str) -> Wanted | None:
 
 
 def head_of(text: Text) -> str:
-    """The title, or else the first line that says something, in short."""
+    """The title, or else the first line that says something, in short and in one line."""
     said_first = text.title or text.text[: 2 * _HEAD_CHARS_MAX].lstrip().partition("\n")[0]
-    return said_first[:_HEAD_CHARS_MAX]
+    return said_first[:_HEAD_CHARS_MAX].replace("\n", " ")
 
 
 def whole_path(path: str) -> str:

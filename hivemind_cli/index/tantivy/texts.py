@@ -205,8 +205,9 @@ def _indexed(text: Text) -> tantivy.Document:
         indexed.add_text("path", key(end))
     for name in _NUMBERS:
         indexed.add_integer(name, min(max(getattr(text, name), _INT_MIN), _INT_MAX))
-    indexed.add_text("head", spaced(head_of(text)))
-    indexed.add_text("body", spaced("\n".join((text.title, text.text, *text.paths))))
+    head, _, body = spaced("\n".join((head_of(text), text.title, text.text, *text.paths))).partition("\n")
+    indexed.add_text("head", head)
+    indexed.add_text("body", body)
     indexed.add_bytes("stored", _to_bytes(text))
     return indexed
 
