@@ -7,6 +7,7 @@ from hivemind_cli.app import reading
 from hivemind_cli.core.acts import SHELL, Act
 from hivemind_cli.core.records import Correction, Event, EventKind, Recall
 from hivemind_cli.pipeline import judged
+from hivemind_cli.pipeline.detect.errors import TELLS
 from hivemind_cli.storage.base import Store
 
 PAGE_EVENTS = 400
@@ -115,16 +116,15 @@ def _entry(event: Event, full: bool) -> dict[str, Any]:
     value = payload.get("act")
     act = Act.of(value) if isinstance(value, dict) and value else None
     said = next((str(payload[name]) for name in _TELLING if payload.get(name)), "")
-    lines_max = WHOLE_LINES_MAX if full else LINES_MAX.get(event.kind, OTHER_LINES_MAX)
-    chars_max = None if full else LINE_CHARS_MAX if event.kind in LINES_MAX else OTHER_LINE_CHARS_MAX
     lines = said.strip("\n").splitlines()
+    shown = lines[:WHOLE_LINES_MAX] if full else _chosen(event.kind, lines)
     entry: dict[str, Any] = {
         "kind": event.kind.value,
         "id": event.id,
         "at": event.occurred_at.isoformat(),
         "turn": event.turn,
-        "text": "\n".join(_cut(line, chars_max) for line in lines[:lines_max]),
-        "more_lines": max(len(lines) - lines_max, 0),
+        "text": "\n".join(shown),
+        "more_lines": len(lines) - len(shown),
     }
     if payload.get("agent_id"):
         entry["agent"] = str(payload["agent_id"])
@@ -136,8 +136,13 @@ def _entry(event: Event, full: bool) -> dict[str, Any]:
     return entry
 
 
-def _cut(line: str, chars_max: int | None) -> str:
-    return line if chars_max is None or len(line) <= chars_max else f"{line[:chars_max]}…"
+def _chosen(kind: EventKind, lines: list[str]) -> list[str]:
+    """The first lines; of a failure those that tell what went wrong."""
+    if kind is EventKind.TOOL_FAILURE:
+        lines = [line for line in lines if TELLS.search(line)] or lines
+    chars_max = LINE_CHARS_MAX if kind in LINES_MAX else OTHER_LINE_CHARS_MAX
+    chosen = lines[: LINES_MAX.get(kind, OTHER_LINES_MAX)]
+    return [line if len(line) <= chars_max else f"{line[:chars_max]}…" for line in chosen]
 
 
 def _did(act: Act | None, full: bool) -> str:

@@ -82,6 +82,16 @@ def test_a_session_reads_as_it_went(door: Door) -> None:
     assert "- step 39" in show("abc", "--full").stdout
 
 
+def test_of_a_long_failure_the_lines_that_tell_are_shown(door: Door) -> None:
+    session = Session(door.store)
+    session.says("run the tests")
+    noise = "\n".join(f"=== RUN case {n}" for n in range(60))
+    session.runs("go test ./...", error=f"{noise}\nledger_test.go:12: balance: expected 7, got 9\n{noise}")
+    shown = show("s1").stdout
+    assert "expected 7, got 9" in shown and "=== RUN" not in shown and "… 120 more lines" in shown
+    assert "=== RUN case 59" in show("s1", "--full").stdout
+
+
 def test_only_one_turn(door: Door) -> None:
     session = Session(door.store)
     for word in ("first", "second", "third"):
