@@ -22,7 +22,7 @@ CATCH_UP_EVENTS_MAX = 50
 """Stored events a recall has detected before it answers; of a flood (an import) it does not wait for the end."""
 FLOOD_WAIT_S = 0.01
 """A recall's for the lock while a flood is detected, whose batches take longer than a hook waits."""
-LOOKED_S = 0.05
+LOOKED_S = 0.08
 """So long after a whole turn of the loop a recall leaves it to the next turn to read what other sessions delivered."""
 DECIDED_MAX = 64
 """So many decisions wait for a common commit."""
@@ -39,11 +39,10 @@ class CatchingUp:
         *,
         detect: Callable[[int], object],
         flooded: Callable[[], bool],
-        asked: Callable[[], bool],
     ) -> None:
-        """`turning` is the owner's lock, which `detect(events_max)` expects to be held; `asked`: does anybody wait?"""
+        """`turning` is the owner's lock, which `detect(events_max)` expects to be held."""
         self._spool, self._intake, self._turning = spool, intake, turning
-        self._detect, self._flooded, self._asked = detect, flooded, asked
+        self._detect, self._flooded = detect, flooded
         self._decided: deque[Recall] = deque()
         self._looked_at = 0.0
 
@@ -72,15 +71,12 @@ class CatchingUp:
             self._turning.release()
         return True
 
-    def after_answer(self, name: str, recall: Recall | None) -> None:
-        """Store the delivery `name` with those before it, and what was decided.
-
-        While others wait for their answers that is left to the last of them, or to the loop's next turn.
-        """
+    def after_answer(self, name: str, recall: Recall | None, *, later: bool) -> None:
+        """Store the delivery `name` with those before it, and what was decided; `later`: by the next `take`."""
         if recall is not None:
             self._decided.append(recall)
         begins = recall is not None and recall.moment is Moment.SESSION_START  # its event is read at once
-        if self._asked() and not begins and len(self._decided) < DECIDED_MAX:
+        if later and not begins and len(self._decided) < DECIDED_MAX:
             return
         with self._turning:
             self.take(self._until(name))

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-GATHER_S = 0.25
-"""From the first record to the step that takes it: a session's events come one after another."""
+GATHER_S = 1.0
+"""From the first record to the step that takes it: events come one after another, and a commit costs 20 ms. Who
+searches catches up first."""
+GATHER_LOOK_S = 0.05
 LOOK_S = 30.0
 """Unwoken, it looks again after so long."""
 LOADING_S = 0.1
@@ -154,9 +156,14 @@ class Follower:
             if self._woken.wait(min(left, 1.0)):
                 self._woken.clear()
                 if not self._failures:
-                    if not self._stale_documents:
-                        self._woken.wait(GATHER_S)
+                    self._gather()
                     return
+
+    def _gather(self) -> None:
+        """Let more come, unless a document waits."""
+        until = time.monotonic() + GATHER_S
+        while not self._stop and not self._stale_documents and time.monotonic() < until:
+            time.sleep(GATHER_LOOK_S)
 
     def _round(self) -> float:
         """All that waits, in small steps; seconds until the next look."""
@@ -182,7 +189,9 @@ class Follower:
         if not self._stale_texts:
             return
         self._stale_texts = False
-        while self._corpus_step():
+        more = True
+        while more:
+            more = self._corpus_step() >= RECORDS  # fewer: what came since has woken us again
             yield Step.DONE
             yield from self._documents()
         for step in self._texts():
@@ -234,10 +243,10 @@ class Follower:
             self._stale_texts = True
             raise
 
-    def _corpus_step(self) -> bool:
+    def _corpus_step(self) -> int:
         with self._corpus_lock:
             try:
-                return bool(self._words())
+                return self._words()
             except BaseException:
                 self._stale_texts = True
                 raise

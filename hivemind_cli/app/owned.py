@@ -113,12 +113,7 @@ class OwnedHivemind:
         self._turning = threading.RLock()
         """Held while records move, so that two threads never take the same batch."""
         self._catching_up = CatchingUp(
-            self._spool,
-            self._intake,
-            self._turning,
-            detect=self._detect,
-            flooded=lambda: self._flooded,
-            asked=self._precedence.asked,
+            self._spool, self._intake, self._turning, detect=self._detect, flooded=lambda: self._flooded
         )
         self._answering = self._answerer(person, kept)
         self._verbs = Verbs(self, self._answering)
@@ -224,10 +219,10 @@ class OwnedHivemind:
         with self._precedence.question():
             return self._answering.answer(name)
 
-    def after_answer(self, name: str, *, delivered: bool = True) -> None:
-        """Store what was decided, and the event it was decided at."""
+    def after_answer(self, name: str, *, delivered: bool = True, later: bool = False) -> None:
+        """Store what was decided, and the event it was decided at; `later`: with the next `drain`."""
         recall = self._answering.after_answer(name, delivered=delivered)
-        self._catching_up.after_answer(name, recall)
+        self._catching_up.after_answer(name, recall, later=later)
         if recall and recall.moment is Moment.SESSION_START:
             with self._turning:
                 begun = self.store.find(Event, id=recall.event_id, limit=1)

@@ -27,10 +27,6 @@ class Precedence:
                 self._answering -= 1
                 self._nobody_asks.notify_all()
 
-    def asked(self) -> bool:
-        """Is a question being answered now?"""
-        return bool(self._answering)
-
     def give_way(self) -> None:
         """Return once nobody asks, or after PAUSE_S. Costs nothing while nobody does."""
         if self._answering:

@@ -26,8 +26,8 @@ class Owner(Protocol):
     def answer(self, name: str) -> bytes:
         """What the hook prints for spool file `name`; b"" for silence. Quick; called on a socket thread."""
 
-    def after_answer(self, name: str, *, delivered: bool = True) -> None:
-        """Persist what `answer(name)` decided, after the reply has left.
+    def after_answer(self, name: str, *, delivered: bool = True, later: bool = False) -> None:
+        """Persist what `answer(name)` decided, after the reply has left; `later`: with the next `drain`.
 
         `delivered` is False if the hook had hung up: the agent never saw the text.
         """

@@ -80,7 +80,7 @@ class Service:
                 return
             delivered = send(answer)
             try:
-                owner.after_answer(name, delivered=delivered)
+                owner.after_answer(name, delivered=delivered, later=True)
             except Exception as exc:  # noqa: BLE001  the agent has its answer; the event stays in the spool
                 self._failed("after_recall", exc)
         self._on_activity()

@@ -38,7 +38,7 @@ TICK_S = 30.0
 DUE_MIN_S = 0.5
 """What is due and due again must not become a busy loop."""
 DRAIN_FILES = 500
-GATHER_S = 0.01
+GATHER_S = 0.03
 """After a waking: what is delivered together shares a commit, which costs the daemon as much as ten answers."""
 FAREWELL_S = 5.0
 """For the last drain, before the store is closed."""

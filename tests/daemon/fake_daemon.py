@@ -53,7 +53,7 @@ class FakeOwner:
         time.sleep(self._options.get("answer_s", 0))
         return b"" if name == "silent" else json.dumps({"for": name}).encode() + b"\n"
 
-    def after_answer(self, name: str, *, delivered: bool = True) -> None:
+    def after_answer(self, name: str, *, delivered: bool = True, later: bool = False) -> None:
         self._note("answered", f"{name} {delivered}")
 
     def call(self, verb: str, args: dict[str, Any]) -> Any:
