@@ -241,3 +241,63 @@ def test_both_engines_score_alike(tmp_path: Path) -> None:
             assert hit.bm25_text == pytest.approx(expected[hit.document.id].bm25_text, rel=0.1, abs=0.05)
             assert hit.bm25_trigger == pytest.approx(expected[hit.document.id].bm25_trigger, rel=0.1, abs=0.05)
     engine.close()
+
+
+def matched(
+    index: Index, query: str, scope: Scope = HERE, limit: int = 10, ids: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    return {one.document.id: one for one in index.match(query, scope, limit=limit, ids=ids)}
+
+
+def test_a_match_tells_what_stands_where(index: Index) -> None:
+    index.update(
+        [
+            document("named", "Use when migrating databases"),
+            document("said", "Cooking", "Migrating databases is not cooking."),
+            document("other", "Gardening", "Water the plants."),
+        ],
+        [],
+        cursor=1,
+    )
+    found = matched(index, "migrating databases")
+    assert set(found) == {"named", "said"}
+    assert found["named"].named > 0 == found["said"].named
+    assert found["said"].words > 0 and found["said"].terms > 0
+    assert (found["named"].covered, found["said"].covered) == (pytest.approx(1), 0)
+
+
+def test_whole_words_and_their_terms_are_told_apart(index: Index) -> None:
+    index.update([document("a", "", "migration"), document("b", "", "migrations planned")], [], cursor=1)
+    found = matched(index, "migrations")
+    assert (found["a"].words, found["b"].words > 0) == (0, True)
+    assert found["a"].terms > 0 and found["b"].terms > 0
+
+
+def test_a_match_has_those_that_are_asked_for_though_no_word_fits(index: Index) -> None:
+    others = [document(f"n{n}", "migrating databases") for n in range(5)]
+    index.update([document("far", "cooking"), document("away", "cooking", project_id="p2"), *others], [], cursor=1)
+    found = matched(index, "migrating", limit=2, ids=("far", "away", "gone"))
+    assert len(found) == 3 and "far" in found
+    assert (found["far"].words, found["far"].named, found["far"].terms, found["far"].covered) == (0, 0, 0, 0)
+    assert matched(index, "", ids=("far",)).keys() == {"far"}
+    assert matched(index, "migrating", limit=0) == {}
+
+
+def test_a_match_sees_a_document_as_it_is_now(index: Index) -> None:
+    index.update([document("a", "cooking"), document("b", "cooking")], [], cursor=1)
+    assert matched(index, "cooking")["a"].document.version == 1
+    index.update([document("a", "cooking", version=2)], ["b"], cursor=2)
+    assert {id: one.document.version for id, one in matched(index, "cooking", ids=("a", "b")).items()} == {"a": 2}
+
+
+def test_scaled_scores_are_alike_in_every_engine(tmp_path: Path) -> None:
+    documents = [document(f"d{n}", f"word{n % 7} shared", f"body{n} " * (n % 5 + 1)) for n in range(40)]
+    engines = [make(tmp_path) for make in ENGINES.values()]
+    for engine in engines:
+        engine.update(documents, [], cursor=1)
+    one, other = (matched(engine, "word3 shared body10 unseen", limit=40) for engine in engines)
+    assert one.keys() == other.keys()
+    for id, match in one.items():
+        for name in ("words", "named", "terms", "covered"):
+            assert getattr(match, name) == pytest.approx(getattr(other[id], name), rel=0.1, abs=0.02)
+    engines[1].close()

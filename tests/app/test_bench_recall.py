@@ -1,0 +1,101 @@
+"""What `bench recall` measures is what recall does; its input's faults are named; vectors are made once."""
+
+import gzip
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hivemind_cli.app.bench_ranking import queries
+from hivemind_cli.app.bench_recall import KEPT_MAX, opened, rows, silence, skills
+from hivemind_cli.core.errors import ConfigError
+from hivemind_cli.embedding.base import TOKENS_MAX
+from hivemind_cli.embedding.hashing import Hashing
+
+SKILLS = b"""{"id": "lamps", "name": "test-lamps", "description": "Use when testing the lamps of a module."}
+{"id": "pumps", "name": "clean-pumps", "description": "Use when cleaning pumps and hoses.", "body": "Close the tap."}
+{"id": 7, "name": "", "description": null}
+"""
+QUERIES = b"""{"qid": 1, "query": "clean the pumps and hoses", "gold": ["pumps"]}
+{"qid": 2, "query": "test the lamps of the module", "gold": ["pumps"], "gold_expanded": ["pumps", "lamps"]}
+{"qid": 3, "query": "test the lamps of this module", "must_not": ["lamps"]}
+{"qid": 4, "query": "clean the pumps and hoses", "must_not": ["lamps"]}
+{"qid": 5, "query": "a poem about the sea", "gold": ["lamps"]}
+"""
+
+
+class Counting(Hashing):
+    """Counts the texts it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts = 0
+
+    def embed(self, texts: Sequence[str], *, tokens_max: int = TOKENS_MAX) -> Any:
+        self.texts += len(texts)
+        return super().embed(texts, tokens_max=tokens_max)
+
+
+def silent(done: int, whole: int) -> None:
+    """Tells nobody."""
+
+
+def test_the_figures_of_labelled_queries(tmp_path: Path) -> None:
+    with opened(skills(io.BytesIO(SKILLS)), None, tmp_path / "cache", silent) as bench:
+        answered = list(bench.answers(queries(io.BytesIO(QUERIES))))
+        at = silence(answered, bench.config.applies_min)
+    found = rows(answered)
+    assert {way: one.queries for way, one in found.items()} == {"recall": 3, "BM25 alone": 3}
+    assert found["recall"].hit[1][0] == pytest.approx(2 / 3)
+    assert at.answered[0] == pytest.approx(2 / 3)
+    assert at.must_not is not None and at.must_not[0] == 0.5
+    assert at.precision[0] == pytest.approx(2 / 3)  # two right ones, and one that was forbidden
+    assert not (tmp_path / "cache").exists()
+
+
+def test_vectors_are_made_once_and_few_files_are_kept(tmp_path: Path) -> None:
+    documents = skills(io.BytesIO(SKILLS))
+    for round in range(2):
+        embedder = Counting()
+        with opened(documents, embedder, tmp_path / "cache", silent) as bench:
+            made = embedder.texts
+            answered = list(bench.answers(queries(io.BytesIO(QUERIES))))
+        assert (made > 0) is (round == 0)
+        assert answered[0].ranked[0][0] == "pumps"
+        assert set(rows(answered)) == {"recall", "BM25 alone", "vector alone"}
+    [kept] = (tmp_path / "cache").iterdir()
+    kept.write_bytes(b"torn")
+    with opened(documents, embedder, tmp_path / "cache", silent):
+        assert np.load(kept).shape[1] == embedder.dim
+    for n in range(KEPT_MAX + 2):
+        with opened(skills(io.BytesIO(b'{"id": "a", "name": "a%d"}' % n)), embedder, tmp_path / "cache", silent):
+            assert len(list((tmp_path / "cache").iterdir())) <= KEPT_MAX
+
+
+def test_no_query_with_gold_is_said() -> None:
+    with pytest.raises(ConfigError, match="No query"):
+        rows([])
+
+
+@pytest.mark.parametrize(
+    "data, said",
+    [
+        (b'{"id": "a"}\n\n{"id": "a"}\n', "Line 3"),
+        (b'{"id": "a"}\n[1]\n', "Line 2"),
+        (b'{"name": "a"}\n', "Line 1"),
+        (b'{"id": "a", "body": 3}\n', "line 1"),
+        (b"\n", "no skills"),
+        (gzip.compress(SKILLS)[:-20], "gzip"),
+    ],
+)
+def test_a_fault_of_the_skills_is_named(data: bytes, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        skills(io.BufferedReader(io.BytesIO(data)))
+
+
+def test_packed_skills_are_read_as_they_are() -> None:
+    packed = io.BufferedReader(io.BytesIO(gzip.compress(SKILLS)))
+    assert skills(packed) == skills(io.BytesIO(SKILLS))
