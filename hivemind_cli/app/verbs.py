@@ -87,6 +87,7 @@ class Verbs:
             return wire.handle(self._owner.store, verb, args)
         finally:
             self._owner.answers.forget()
+            self._owner.detecting.forget()
 
     def _recall(self, args: dict[str, Any]) -> dict[str, Any]:
         paths, config = self._owner.paths, self._owner.config

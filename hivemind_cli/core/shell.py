@@ -5,12 +5,15 @@ commands. What runs another command (`sudo`, `xargs`, `bash -c`) gives way to th
 """
 
 import re
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 _ASSIGNMENT = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*\+?=")
 _REDIRECTION = re.compile(r"(?:\d*|&)(?:>>|>\||>&|<>|<<<|<<-?|<&|>|<)(?!\()")
 _WORD_ENDS = frozenset(" \t\r\n;&|()<>")
 _DEPTH_MAX = 40
+_KEPT_CHARS_MAX = 1000
+"""Longer commands are not remembered."""
 _OPENERS = frozenset({"if", "then", "else", "elif", "do", "while", "until", "!", "{", "time"})
 """Words of the shell before a command."""
 _CLOSERS = frozenset({"fi", "done", "esac", "}", "for", "case", "select", "function", "in"})
@@ -40,7 +43,18 @@ def simple_commands(command: str) -> list[list[str]]:
     Assignments, redirections and comments are left out. Text that is no valid shell (an open quote) is split at
     white space. Never raises.
     """
-    return [words for words in _expanded(command, 0) if words]
+    kept = _kept(command) if len(command) <= _KEPT_CHARS_MAX else _commands(command)
+    return [list(words) for words in kept]
+
+
+@lru_cache(maxsize=512)
+def _kept(command: str) -> tuple[tuple[str, ...], ...]:
+    """Every rule of detection reads the same command."""
+    return _commands(command)
+
+
+def _commands(command: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(words) for words in _expanded(command, 0) if words)
 
 
 def _expanded(command: str, depth: int) -> list[list[str]]:

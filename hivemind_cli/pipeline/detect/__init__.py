@@ -18,6 +18,7 @@ from hivemind_cli.pipeline.detect.model import Meaning, embed_pairs, load
 from hivemind_cli.pipeline.detect.recurrence import Keys
 from hivemind_cli.pipeline.detect.said import Judged
 from hivemind_cli.pipeline.detect.structural import RULES, words_of
+from hivemind_cli.pipeline.detect.windows import Windows
 from hivemind_cli.pipeline.judged import CORRECTION_MIN
 from hivemind_cli.storage.base import Row, Store
 
@@ -31,7 +32,7 @@ LOOK_BACK = 400
 
 
 class Detect:
-    """The stage. Keeps no state but a memory of the store's corrections, which spares reading them again.
+    """The stage. Keeps no state but a memory of the store's newest records, which spares reading them again.
 
     With an `embedder` words are judged, and the same mistake is known again, by meaning, too.
     """
@@ -43,23 +44,17 @@ class Detect:
     def __init__(self, embedder: "Embedder | None" = None) -> None:
         self._keys = Keys(embedder)
         self._embedder = embedder
+        self._windows = Windows(LOOK_BACK)
 
     def step(self, batch: Sequence[Row[Event]], store: Store) -> list[Record]:
         """The corrections that the events of `batch` complete."""
+        self._windows.follow(batch)
         sessions: dict[tuple[str, str], list[Row[Event]]] = {}
         for row in batch:
             sessions.setdefault((row.record.host, row.record.session_id), []).append(row)
         found: dict[str, tuple[int, Correction]] = {}
         for (host, session_id), rows in sessions.items():
-            before = store.find(
-                Event,
-                host=host,
-                session_id=session_id,
-                until=rows[-1].seq,
-                newest_first=True,
-                limit=LOOK_BACK + len(rows),
-            )
-            events = [row.record for row in reversed(before)]
+            events = self._windows.of(host, session_id, rows, store)
             places = {event.id: n for n, event in enumerate(events)}
             for row in rows:
                 if row.record.id not in places:  # pruned meanwhile
@@ -86,8 +81,9 @@ class Detect:
         return self._keys.give(corrections, store)
 
     def forget(self) -> None:
-        """Drop the memory of the store's corrections: a session was pruned."""
+        """Drop the memory of the store's records: a session was pruned."""
         self._keys.forget()
+        self._windows.forget()
 
 
 @dataclass(frozen=True, slots=True)
