@@ -116,7 +116,7 @@ def test_a_persons_change_survives_install_and_uninstall(paths: Paths) -> None:
 
 def test_an_upgrade_renews_our_untouched_text_alone(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     newest = memory_skill.text()
-    monkeypatch.setattr(memory_skill, "text", lambda: newest.replace('version: "1"', 'version: "0"'))
+    monkeypatch.setattr(memory_skill, "text", lambda: newest.replace('version: "', 'version: "0'))
     install(paths)
     monkeypatch.undo()
     skill = paths.home / REAL / "SKILL.md"

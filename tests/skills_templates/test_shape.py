@@ -66,9 +66,10 @@ def commands() -> list[str]:
 
 
 def test_the_skill_about_hivemind_names_only_commands_that_read() -> None:
-    reading = {"recall", "corrections", "skillify", "why", "doctor"}
+    reading = {"recall", "search", "sessions", "corrections", "skillify", "why", "doctor"}
     assert {command.split()[1] for command in commands()} == reading
     assert "hivemind skillify" in commands(), "and none of its subcommands, which decide"
+    assert {command.split()[2] for command in commands() if command.split()[1] == "sessions"} == {"show"}
 
 
 @pytest.mark.parametrize("command", commands())
