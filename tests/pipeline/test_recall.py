@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,10 +12,12 @@ from hivemind_cli.core.acts import EDIT, OTHER, READ, SHELL, Act
 from hivemind_cli.core.config import RecallConfig
 from hivemind_cli.core.match import Weights
 from hivemind_cli.core.records import Moment
-from hivemind_cli.index.base import Document, Scope
+from hivemind_cli.index.base import Document, Place, Scope
 from hivemind_cli.index.inmemory import InMemoryIndex
+from hivemind_cli.index.inmemory_vectors import InMemoryVectors
+from hivemind_cli.index.parts import TASK
 from hivemind_cli.index.ranking import Ranker
-from hivemind_cli.pipeline.recall import Ask, Decision, Tried, decide, late, said_before
+from hivemind_cli.pipeline.recall import Ask, Decision, Found, Tried, decide, late, said_before
 from hivemind_cli.pipeline.recall.acts import ActBook
 from hivemind_cli.pipeline.recall.finding import find
 
@@ -320,3 +323,58 @@ class TestAfterCompaction:
         room = Room(document())
         assert said_before(room.index, HERE, (), room.config) == Decision()
         assert said_before(room.index, HERE, {"sk1@1"}, RecallConfig(enabled=False)) == Decision()
+
+
+class Meanings:
+    """Vectors of what is known, and of what is asked; counts the questions."""
+
+    def __init__(self, room: Room, **by_text: tuple[float, float]) -> None:
+        self.asked: list[str] = []
+        self._by_text = by_text
+        self.vectors = InMemoryVectors(model="test")
+        places = [
+            Place(id=one.id, part=TASK, digest="d", workspace_id="default", project_id="p1") for one in room.index.all()
+        ]
+        points = np.array([by_text.get(one.id, (0.0, 1.0)) for one in room.index.all()], np.float32)
+        self.vectors.update(places, points, [], cursor=1)
+
+    def __call__(self, text: str) -> Any:
+        self.asked.append(text)
+        point = self._by_text.get(text)
+        return None if point is None else np.array(point, np.float32)
+
+
+class TestMeaning:
+    def found(self, room: Room, meanings: Meanings, ask: Ask) -> Found:
+        return find(
+            ask, Ranker(room.index, meanings.vectors), Weights(), book=ActBook(room.index.all()), meaning=meanings
+        )
+
+    def test_what_shares_no_word_is_found_by_meaning_and_its_numbers_are_kept(self) -> None:
+        room = Room(document())
+        meanings = Meanings(room, sk1=(1.0, 0.0), paraphrase=(0.9, 0.1))
+        ask = Ask(moment=Moment.PROMPT, scope=HERE, query="paraphrase")
+        found = self.found(room, meanings, ask)
+        decision = decide(ask, found, room.config, book=ActBook(), tried=lambda one: None)
+        (candidate,) = decision.candidates
+        assert (decision.tier, candidate.decision, candidate.bm25) == ("hybrid", "injected", 0.0)
+        assert candidate.cosine == pytest.approx(0.9, abs=0.1)
+        assert candidate.figures["fused"] == candidate.score and candidate.figures["needed"] == room.config.applies_min
+
+    def test_a_vector_that_comes_too_late_leaves_it_to_the_words(self) -> None:
+        room = Room(document())
+        found = self.found(room, Meanings(room), Ask(moment=Moment.PROMPT, scope=HERE, query=PROMPT))
+        assert found.tier == "lexical"
+        assert found.ranked[0].cosine is None and found.ranked[0].score >= room.config.applies_min
+
+    @pytest.mark.parametrize(
+        ("act", "scope"),
+        [(BRING, HERE), (Act(READ, "Read", path="src/a.py"), HERE), (None, Scope("default", "p9"))],
+    )
+    def test_nobody_is_kept_waiting_for_a_vector_that_decides_nothing(self, act: Act | None, scope: Scope) -> None:
+        """The act itself is known, a path is read, or nothing is known here."""
+        room = Room(corrected())
+        meanings = Meanings(room)
+        moment = Moment.TOOL_CALL if act else Moment.PROMPT
+        self.found(room, meanings, Ask(moment=moment, scope=scope, query=PROMPT, act=act))
+        assert meanings.asked == []
