@@ -20,8 +20,9 @@ CATCH_UP_MAX = 200
 """Of more, those a recall looks through for its own session."""
 CATCH_UP_EVENTS_MAX = 50
 """Stored events a recall has detected before it answers; of a flood (an import) it does not wait for the end."""
-FLOOD_WAIT_S = 0.01
-"""A recall's for the lock while a flood is detected, whose batches take longer than a hook waits."""
+OTHERS_WAIT_S = 0.01
+"""A recall's for the lock where only others' deliveries are at stake, or a flood, whose batches take longer than a
+hook waits."""
 LOOKED_S = 0.08
 """So long after a whole turn of the loop a recall leaves it to the next turn to read what other sessions delivered."""
 DECIDED_MAX = 64
@@ -55,16 +56,16 @@ class CatchingUp:
             return False
         names = self._spool.pending()
         earlier = names[: next((n for n, path in enumerate(names) if path.name == before), len(names))]
-        others = time.monotonic() - self._looked_at >= LOOKED_S
-        if earlier and (len(earlier) > CATCH_UP_ALL_MAX or not others):
-            earlier = [path for path in earlier if _mentions(path, session_id)]
-        if not earlier and not self._unread(session_id, before, others):
+        own = [path for path in earlier if _mentions(path, session_id)]
+        others = len(earlier) <= CATCH_UP_ALL_MAX and time.monotonic() - self._looked_at >= LOOKED_S
+        must = bool(own) or self._unread(session_id, before, others=False)
+        if not must and not (others and (earlier or self._unread(session_id, before, others=True))):
             return True  # what may be worked on now is this very delivery: its answer needs nothing of it
-        wait_s = min(seconds, FLOOD_WAIT_S) if self._flooded() else seconds
+        wait_s = seconds if must and not self._flooded() else min(seconds, OTHERS_WAIT_S)
         if not self._turning.acquire(timeout=wait_s):  # held: what was delivered is being worked on
-            return False
+            return not must
         try:
-            self.take(earlier)
+            self.take(earlier if others else own)
             if self._intake.undetected and not self._flooded():
                 self._detect(CATCH_UP_EVENTS_MAX)
         finally:
@@ -100,7 +101,7 @@ class CatchingUp:
             return []
         return self._spool.pending()
 
-    def _unread(self, session_id: str, before: str, others: bool) -> bool:
+    def _unread(self, session_id: str, before: str, *, others: bool) -> bool:
         """Is anything stored, or about to be, that detect has not seen and this answer should know?"""
         return any(
             others or name == ELSEWHERE or session in ("", session_id)
