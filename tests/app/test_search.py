@@ -129,18 +129,22 @@ def test_another_workspace_is_never_searched(owner: OwnedHivemind) -> None:
     assert ask(owner, "quarterly numbers") and not ask(owner, "quarterly numbers", workspace="other")
 
 
-@pytest.mark.parametrize("query", ["", "   ", "?!…", "--", "\udcff"])
-def test_a_query_without_a_word_is_refused(owner: OwnedHivemind, query: str) -> None:
-    with pytest.raises(ConfigError, match="Search for what"):
-        ask(owner, query)
-
-
-@pytest.mark.parametrize(
-    "args", [{"projects": ["nowhere"]}, {"session": "zz"}, {"kinds": ["promt"]}, {"here": True, "cwd": "/"}]
-)
-def test_a_filter_that_names_nothing_is_an_error(owner: OwnedHivemind, args: dict[str, Any]) -> None:
-    with pytest.raises(HivemindError):
-        ask(owner, "anything", **args)
+def test_what_cannot_be_searched_for_is_refused(owner: OwnedHivemind) -> None:
+    for query in ("", "   ", "?!…", "--", "\udcff"):
+        with pytest.raises(ConfigError, match="Search for what"):
+            ask(owner, query)
+    for error in ("", "error", "Error: failed", "\x1b[31m!!\x1b[0m"):
+        with pytest.raises(ConfigError, match="Which error"):
+            known(owner, error)
+    unknown: tuple[dict[str, Any], ...] = (
+        {"projects": ["nowhere"]},
+        {"session": "zz"},
+        {"kinds": ["promt"]},
+        {"here": True, "cwd": "/"},
+    )
+    for args in unknown:
+        with pytest.raises(HivemindError):
+            ask(owner, "anything", **args)
 
 
 def test_a_huge_query_is_answered(owner: OwnedHivemind) -> None:
@@ -178,12 +182,6 @@ def test_the_very_error_comes_before_one_that_is_like_it(owner: OwnedHivemind) -
         (True, "uv add pyyaml"),
         (False, "uv add httpx"),
     ]
-
-
-@pytest.mark.parametrize("error", ["", "error", "Error: failed", "\x1b[31m!!\x1b[0m"])
-def test_an_error_that_says_nothing_is_refused(owner: OwnedHivemind, error: str) -> None:
-    with pytest.raises(ConfigError, match="Which error"):
-        known(owner, error)
 
 
 def test_what_stands_in_the_store_is_plain_data(owner: OwnedHivemind) -> None:

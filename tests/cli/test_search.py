@@ -58,9 +58,8 @@ def test_stored_text_is_shown_as_text(door: Door) -> None:
     assert "[red]kestrel[/red]" in shown and "[/oops] kestrel[" in shown and "鳥" in shown
 
 
-@pytest.mark.parametrize(
-    ("words", "code", "said"),
-    [
+def test_bad_input_is_answered_with_advice(door: Door) -> None:
+    for words, code, said in (
         (["--kind", "promt", "x"], 2, "prompt"),
         (["--host", "clade", "x"], 2, "claude"),
         (["--since", "soon", "x"], 2, "yesterday"),
@@ -69,10 +68,8 @@ def test_stored_text_is_shown_as_text(door: Door) -> None:
         (["???"], 2, "hivemind search QUERY"),
         ([], 2, "hivemind search QUERY"),
         (["--error", "error"], 2, "as it was printed"),
-    ],
-)
-def test_bad_input_is_answered_with_advice(door: Door, words: list[str], code: int, said: str) -> None:
-    assert said in search(*words, code=code).stderr
+    ):
+        assert said in search(*words, code=code).stderr
 
 
 def test_days_are_meant_as_a_person_says_them(door: Door) -> None:
