@@ -85,7 +85,7 @@ def fingerprint(applies_min: float, model: str = "") -> str:
 class Matcher:
     """One document against many moments; what it says at each is what recall would say of it there, by words alone.
 
-    That holds for documents with tasks. One without recall weighs beside the whole collection; here its fit counts.
+    That holds for what was made of corrections; any other recall weighs beside the whole collection, here by its fit.
     Recall also weighs a document against others of the same moment, and says each once a session: not asked here.
     """
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 from hivemind_cli.index import occasions
 from hivemind_cli.index.base import Document, Text
 
-TRIGGER, TASK, BODY, NOT = "trigger", "task", "body", "not"
-"""When it applies; under which prompt the mistake happened; what it says; when it does not apply."""
+TRIGGER, TASK, BODY = "trigger", "task", "body"
+"""When it applies; under which prompt the mistake happened; what it says."""
 CHUNK_CHARS = 800
 """About 200 word pieces, which a model of 256 reads whole."""
-CHUNKS_MAX = 3
-"""Of a body. More cost as much each and ranked no better (tests/measure/fit_recall.py, with 4, 6 and 12)."""
+CHUNKS_MAX = 2
+"""Of a body. More cost as much each and ranked no better (tests/measure/fit_recall.py, with 0, 3, 4, 6 and 12)."""
 TASKS_MAX = 8
 TEXT_CHUNK_CHARS, TEXT_CHUNKS_MAX, TEXT_HEAD_CHARS = 1000, 3, 120
 """Of what can be searched: a log says at its end what went wrong, and a piece says under which head it stands."""
@@ -20,17 +20,15 @@ TEXT_PIECES_MAX = 100
 
 
 def of_document(document: Document) -> Iterator[tuple[str, str]]:
-    """(part, text) of a skill or memo; at most 2 + TASKS_MAX + CHUNKS_MAX of them, none blank."""
+    """(part, text) of a skill or memo; at most 1 + TASKS_MAX + CHUNKS_MAX of them, none blank."""
     if document.kind == "memo":  # its name is the person's words and its trigger the task's own: never one text
         document = replace(document, name="", trigger="", tasks=(document.trigger, *document.tasks))
-    when, when_not = occasions.of_description(document.trigger)
+    when, _ = occasions.of_description(document.trigger)
     name = document.name.replace("-", " ").strip()
     if document.trigger or not document.tasks:
         text = f"{name}. {when}" if name and when else name or when
         if text.strip():
             yield TRIGGER, text
-    if when_not.strip():
-        yield NOT, when_not
     for task in document.tasks[:TASKS_MAX]:
         if task.strip():
             yield TASK, task

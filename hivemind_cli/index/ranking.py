@@ -1,7 +1,7 @@
 """The ranking of skills and memos for a query: what recall asks at a prompt, and what `bench recall` measures.
 
 words     BM25 over everything and over name and trigger, of whole words and of terms; the fit of a task's terms
-meaning   cosine of the query to the trigger, to the tasks, to the nearest piece of the body, and to what it is not for
+meaning   cosine of the query to the trigger, to the tasks, and to the nearest piece of the body
 
 Candidates are the best by words and the nearest by meaning; every one has every figure. weighing.py makes of them
 the probability that a document applies.
@@ -15,7 +15,7 @@ from hivemind_cli.core.match import Weights, content
 from hivemind_cli.index.base import Document, Index, Matched, Scope, Vectors, Where
 from hivemind_cli.index.fields import query_terms
 from hivemind_cli.index.matching import about
-from hivemind_cli.index.parts import BODY, NOT, TASK, TRIGGER
+from hivemind_cli.index.parts import BODY, TASK, TRIGGER
 from hivemind_cli.index.weighing import HYBRID, LEXICAL, UNLIKE, Figures, fitted, probabilities
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ class Ranker:
         """Best first; documents outside `scope` never appear. `meaning` is the query's vector."""
         found = self.candidates(query, scope, weights, meaning=meaning)
         tier = LEXICAL if meaning is None or self.vectors is None else HYBRID
-        told = [one for one in found if one.document.tasks]
-        written = [one for one in found if not one.document.tasks]
+        told = [one for one in found if _is_told(one.document)]
+        written = [one for one in found if not _is_told(one.document)]
         terms = len(query_terms(query))
         scores = probabilities([one.figures for one in told], terms, fitted(tier, "told"))
         scores += probabilities([one.figures for one in written], terms, fitted(tier, "written"))
@@ -103,24 +103,28 @@ def _candidate(
         "terms": matched.terms,
         "covered": matched.covered,
     }
-    if document.tasks:
+    if _is_told(document):
         figures["fit"] = about(document, weights).fit(asked)
     if cosines is None:
         return Candidate(document, figures)
     parts = cosines.get(document.id, {})
     figures |= _near(parts)
-    best = max((cosine for part, cosine in parts.items() if part != NOT), default=None)
+    best = max(parts.values(), default=None)
     return Candidate(document, figures, best)
+
+
+def _is_told(document: Document) -> bool:
+    """Was it made of a correction, with the prompt or the words of it?"""
+    return bool(document.tasks or document.rule)
 
 
 def _near(parts: Mapping[str, float]) -> Figures:
     """The figures of meaning. A part that is not there has the cosine of what stands for it."""
-    any_part = max((cosine for part, cosine in parts.items() if part != NOT), default=UNLIKE)
+    any_part = max(parts.values(), default=UNLIKE)
     trigger = parts.get(TRIGGER, any_part)
     return {
         "near_trigger": trigger,
         "near_body": parts.get(BODY, any_part),
-        "near_not": max(0.0, parts[NOT] - trigger) if NOT in parts else 0.0,
         "near_task": max(parts.get(TASK, trigger), trigger),
         "near_rule": parts.get(BODY, UNLIKE),
     }

@@ -1,12 +1,12 @@
 """From the figures of a candidate to the probability that it applies: fitted weights over a few named figures.
 
     written   documents that say when they apply (a SKILL.md by whoever): BM25 scores and nearness of meaning
-    told      documents with the prompts under which the mistake happened: their fit (core/match.py) and nearness
+    told      documents made of corrections, with the prompts and words of these: their fit (core/match.py) and nearness
 
 Either way the figures give a score; the score, its lead over the other candidates, and how much of the query it covers,
 a probability. By words and meaning (hybrid) or by words alone (lexical; a told document's is then a function of its fit
-and of nothing else). The weights stand in weighing.json, made by tests/measure/fit_recall.py; none may have the wrong
-sign, so that more of a good thing never hurts.
+and of nothing else). The weights stand in weighing.json, made by tests/measure/fit_recall.py; none is negative, so that
+more of a good thing never hurts.
 """
 
 import json
@@ -19,8 +19,8 @@ from pathlib import Path
 Figures = dict[str, float]
 HYBRID, LEXICAL = "hybrid", "lexical"
 WORDS = ("words", "named", "terms")
-MEANING = ("near_trigger", "near_body", "near_not")
-"""Cosines to the trigger and to the nearest piece of the body, and how much nearer what it is not for is."""
+MEANING = ("near_trigger", "near_body")
+"""Cosines to the trigger and to the nearest piece of the body."""
 TOLD = ("fit", "near_task", "near_rule")
 CERTAIN = ("score", "lead", "covered", "near_trigger")
 UNLIKE = 0.2
@@ -43,7 +43,7 @@ class Fitted:
     @property
     def floor(self) -> float:
         """Score of a text that has nothing to do with the query: none other to compare with counts as this."""
-        return UNLIKE * sum(weight for name, weight in self.rank.items() if name.startswith("near_") and weight > 0)
+        return UNLIKE * sum(weight for name, weight in self.rank.items() if name.startswith("near_"))
 
 
 @cache
@@ -72,7 +72,7 @@ def leads(scores: Sequence[float], floor: float) -> list[float]:
 
 
 def of_fit(fit: float) -> float:
-    """Probability, by words alone, that a document with tasks applies: of its `About.fit` (core/match.py) and no more.
+    """Probability, by words alone, that a told document applies: of its `About.fit` (core/match.py) and no more.
 
     The hook's fallback computes the same from the snapshot.
     """

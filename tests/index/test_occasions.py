@@ -4,7 +4,7 @@ import pytest
 
 from hivemind_cli.index.base import Document
 from hivemind_cli.index.occasions import of_body, of_description
-from hivemind_cli.index.parts import BODY, CHUNK_CHARS, CHUNKS_MAX, NOT, TASK, TRIGGER, chunks, of_document
+from hivemind_cli.index.parts import BODY, CHUNK_CHARS, CHUNKS_MAX, TASK, TRIGGER, chunks, of_document
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,11 @@ def test_what_is_embedded_of_a_skill_is_bounded_and_never_blank() -> None:
         tasks=("", " ", "draw the sales"),
     )
     parts = list(of_document(document))
-    assert parts[:3] == [
+    assert parts[:2] == [
         (TRIGGER, "draw charts. Use when drawing charts."),
-        (NOT, "Not for photos."),
         (TASK, "draw the sales"),
     ]
-    assert [part for part, _ in parts[3:]] == [BODY] * CHUNKS_MAX
+    assert [part for part, _ in parts[2:]] == [BODY] * CHUNKS_MAX
     assert all(0 < len(text.strip()) <= CHUNK_CHARS for _, text in parts)
 
 
@@ -73,3 +72,18 @@ def test_chunks_are_cut_between_lines_and_lose_nothing_before_the_limit() -> Non
     assert all(len(one) <= 100 for one in found)
     assert "".join(found).replace("\n", "") == "".join(lines)
     assert chunks("\n".join(lines), chars=100, limit=2) == found[:2]
+
+
+def test_a_memos_task_and_words_are_embedded_apart() -> None:
+    memo = Document(
+        id="a",
+        kind="memo",
+        version=0,
+        name="measure first always",
+        workspace_id="w",
+        project_id="",
+        trigger="the order page is slow",
+        text="Corrected.",
+        rule="measure first, always",
+    )
+    assert list(of_document(memo)) == [(TASK, "the order page is slow"), (BODY, "measure first, always")]

@@ -40,15 +40,17 @@ from tests.measure.lessons_told import Prompted, prompted
 
 WEIGHTS = Path(weighing.__file__).with_name("weighing.json")
 RANK = {HYBRID: (*weighing.WORDS, *weighing.MEANING), LEXICAL: weighing.WORDS}
-NEGATIVE = {"near_not"}
+FIGURES = (*weighing.WORDS, *weighing.MEANING, "covered")
 APPLIES = {HYBRID: (*weighing.CERTAIN, "few"), LEXICAL: ("score", "lead", "covered", "few")}
 FREE = {"few"}
 """Whose sign is not known beforehand."""
-PARTS = {30: 6, 100: 5, 300: 4, 1000: 2}
+PARTS = {30: 6, 100: 4, 300: 3, 1000: 1}
 """Size of a part of the collection -> how many such parts."""
+FOLDS = 7
+"""Repositories are left out in so many groups."""
 PENALTY = 1.0
-NOTHING_FITS = 0.4
-"""Weight of a query whose right skill was taken away, beside 1 for one whose is there: about two of seven."""
+NOTHING_FITS = 0.25
+"""Weight of a query whose right skill was taken away, beside 1 for one whose is there: one of five."""
 OF_PARTS = 0.25
 """Weight of a query in a part, beside 1 in the whole collection."""
 Matrix = NDArray[np.float64]
@@ -71,9 +73,16 @@ class Asked:
     forbidden: NDArray[np.bool_]
     size: int
 
-    def matrix(self, names: Sequence[str]) -> Matrix:
-        """[candidates, names]."""
-        return np.array([[-one[n] if n in NEGATIVE else one[n] for n in names] for one in self.figures])
+    def __post_init__(self) -> None:
+        self.rows = np.array([[one[name] for name in FIGURES] for one in self.figures])
+
+    def column(self, name: str) -> Matrix:
+        """A figure of all candidates."""
+        return np.asarray(self.rows[:, FIGURES.index(name)])
+
+    def scores(self, rank: dict[str, float]) -> Matrix:
+        """What weights make of the candidates."""
+        return np.asarray(self.rows @ np.array([rank.get(name, 0.0) for name in FIGURES]))
 
 
 class Data:
@@ -202,17 +211,18 @@ def fit(asked: Sequence[Asked], weight: Matrix, tier: str) -> dict[str, dict[str
 
 def figures_of_first(one: Asked, rank: dict[str, float]) -> dict[str, float]:
     """The figures of the candidate ranked first, with `score`, `lead` and `few`; `at`: which it is."""
-    scores = [sum(weight * figures[name] for name, weight in rank.items()) for figures in one.figures]
+    scores = one.scores(rank)
     at = int(np.argmax(scores))
-    lead = weighing.leads(scores, weighing.Fitted(rank, {}).floor)[at]
-    return {**one.figures[at], "score": scores[at], "lead": lead, "few": weighing.few_terms(one.terms), "at": at}
+    others = np.delete(scores, at).max(initial=weighing.Fitted(rank, {}).floor)
+    lead = min(float(scores[at] - others), weighing.LEAD_MAX)
+    return {**one.figures[at], "score": float(scores[at]), "lead": lead, "few": weighing.few_terms(one.terms), "at": at}
 
 
 def fit_rank(asked: Sequence[Asked], weight: Matrix, names: Sequence[str]) -> dict[str, float]:
-    """Weights, none of the wrong sign, by which right ones come first: a softmax over each query's candidates."""
+    """Weights, none negative, by which right ones come first: a softmax over each query's candidates."""
     used = [one for one in asked if one.right.any() or one.forbidden.any()]
     sizes = [len(one.ids) for one in used]
-    rows = np.concatenate([one.matrix(names) for one in used])
+    rows = np.concatenate([one.rows for one in used])[:, [FIGURES.index(name) for name in names]]
     spread = rows.std(0) + 1e-9
     rows = rows / spread
     starts = np.cumsum([0, *sizes[:-1]])
@@ -236,8 +246,7 @@ def fit_rank(asked: Sequence[Asked], weight: Matrix, names: Sequence[str]) -> di
         return value, (weights[of] * pull) @ rows + 2 * PENALTY * theta
 
     found = minimize(loss, np.full(len(names), 0.3), jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(names)).x
-    found = found / spread
-    return {name: float(-value if name in NEGATIVE else value) for name, value in zip(names, found, strict=True)}
+    return dict(zip(names, map(float, found / spread), strict=True))
 
 
 def fit_logistic(rows: Matrix, right: NDArray[np.bool_], weight: Matrix, names: Sequence[str]) -> dict[str, float]:
@@ -274,9 +283,11 @@ class Answer:
 def crossed(data: Data, asked: Sequence[Asked], tier: str) -> list[Answer]:
     """Every query answered at weights fitted without its repository."""
     weight, found = data.weight(), []
-    for repo in sorted(set(data.repos)):
-        here = [one for one in asked if data.repos[one.query] == repo]
-        fitted = fit([one for one in asked if data.repos[one.query] != repo], weight, tier)
+    repos = [str(repo) for repo, _ in Counter(data.repos).most_common()]
+    fold_of = {repo: n % FOLDS for n, repo in enumerate(repos)}  # the largest two are never left out together
+    for fold in range(FOLDS):
+        here = [one for one in asked if fold_of[data.repos[one.query]] == fold]
+        fitted = fit([one for one in asked if fold_of[data.repos[one.query]] != fold], weight, tier)
         found += [answer(one, fitted) for one in here]
     return found
 
@@ -293,7 +304,7 @@ def by_figure(asked: Sequence[Asked], figure: str) -> list[Answer]:
     """Ranked by one figure alone."""
     found = []
     for one in asked:
-        scores = [figures[figure] for figures in one.figures]
+        scores = one.column(figure).tolist()
         order = sorted(range(len(scores)), key=lambda n: (-scores[n], one.ids[n]))
         found.append(Answer(one, order, scores[order[0]]))
     return found
