@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 SERVED_IDLE_S = 3600.0
 """The model that answers queries stays as long as the daemon is in use: its first answer would come too late."""
+HOT_VECTORS = 20_000
+"""Of skills and memos, kept in memory, at most (30 MB): every hook asks them. 1,000 skills have 4,000."""
 BULK_IDLE_S = 20.0
 """The process that embeds in bulk leaves soon after it is done."""
 
@@ -101,9 +103,10 @@ def _sidecars(paths: Paths, config: Config, env: Mapping[str, str], index: "Inde
         return Sidecars(index, corpus=corpus, without=without)
     from hivemind_cli.index.usearch import UsearchVectors
 
+    name, dim, inherited = embedder.name, embedder.dim, child_env(env)
     vectors, text_vectors = (
-        UsearchVectors(folder, model=embedder.name, dim=embedder.dim, env=child_env(env), work=paths.work)
-        for folder in (paths.vectors / "skills", paths.vectors / "texts")
+        UsearchVectors(paths.vectors / what, model=name, dim=dim, env=inherited, work=paths.work, hot_max=most)
+        for what, most in (("skills", HOT_VECTORS), ("texts", None))
     )
     return Sidecars(index, corpus=corpus, vectors=vectors, text_vectors=text_vectors, embedder=embedder)
 

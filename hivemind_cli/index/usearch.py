@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 
 EXACT_MAX = 50_000
 """Rows in scope that are all looked at: about 10 ms."""
-HOT_MAX = 8192
-"""So few rows are kept in memory, as f32 (12 MB at most): every skill and memo. 1 ms, and usearch is not imported."""
+HOT_MAX = 4096
+"""So few rows are kept in memory, as f32 (6 MB at most): 1 ms, and usearch is not imported."""
 CONNECTIVITY, EXPANSION_ADD, EXPANSION_SEARCH = 16, 128, 128
 """Measured on 100,000 vectors of all-MiniLM-L6-v2: recall@10 .958 at 64, .973 at 96, .981 at 128."""
 WIDEST = 4096
@@ -80,15 +80,25 @@ class UsearchVectors:
     """Vectors in `folder`, which is ours alone: what is damaged or of another model is begun anew, at cursor 0."""
 
     def __init__(
-        self, folder: Path, *, model: str, dim: int, env: Mapping[str, str] | None = None, work: Path | None = None
+        self,
+        folder: Path,
+        *,
+        model: str,
+        dim: int,
+        env: Mapping[str, str] | None = None,
+        work: Path | None = None,
+        hot_max: int | None = None,
     ) -> None:
-        """`env`, `work`: of the process that builds the graph; without them there is none, and all is exact.
+        """`hot_max`: rows that are kept in memory, at most; more than HOT_MAX for those that every hook asks.
+
+        `env`, `work`: of the process that builds the graph; without them there is none, and all is exact.
 
         HivemindError only where the folder cannot be written at all.
         """
         self.model, self.dim = model, dim
         self._rows = Rows(folder, model, dim)
         self._hot = _Hot()
+        self._hot_max = HOT_MAX if hot_max is None else hot_max
         self._graph: _Graph | None = None
         self._env, self._work = env, work
         self._builder: subprocess.Popen[bytes] | None = None
@@ -176,6 +186,8 @@ class UsearchVectors:
         if state.dead > max(DEAD_MIN, DEAD_SHARE * state.count):
             self._rows.compact()
             state = self._rows.state
+        if state.count <= self._hot_max:
+            self._read(self._heated, None)
         if self._graph is not None:
             self._graph.let_go()
         if self._env is None or self._work is None:
@@ -240,7 +252,7 @@ class UsearchVectors:
             if rows is not None:
                 return _told(state, vector, rows, limit)
         allowed = np.flatnonzero(passes) if among is None else among[passes]
-        if state.count <= HOT_MAX:
+        if state.count <= self._hot_max:
             return self._by_hot(state, vector, allowed, limit)
         some = min(4 * limit + 16, len(allowed))
         while True:
@@ -283,7 +295,7 @@ class UsearchVectors:
         rows = self._rows.of_ids(ids, state)
         if not len(rows):
             return {}
-        if state.count <= HOT_MAX:
+        if state.count <= self._hot_max:
             hot = self._heated(state)
             scores = hot.vectors[rows] @ vector
             said: Iterator[tuple[str, str]] = ((hot.ids[row], hot.parts[row]) for row in rows)
@@ -308,7 +320,7 @@ class UsearchVectors:
             if len(rows):
                 vectors = hot.vectors
                 if len(vectors) < state.count:
-                    vectors = np.zeros((min(state.count + state.count // 2 + 64, HOT_MAX), self.dim), np.float32)
+                    vectors = np.zeros((min(state.count + state.count // 2 + 64, self._hot_max), self.dim), np.float32)
                     if begun:
                         vectors[:begun] = hot.vectors[:begun]
                 vectors[begun : state.count] = state.checked(rows)

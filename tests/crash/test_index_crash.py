@@ -1,4 +1,4 @@
-"""`kill -9` while the indexes follow the store and while the model changes: the next start answers at once, and heals."""
+"""`kill -9` while the indexes follow the store and the model changes: the next start answers at once, and heals."""
 
 import multiprocessing
 import random
