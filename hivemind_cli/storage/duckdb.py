@@ -149,7 +149,9 @@ class DuckDBStore:
         if limit is not None and limit > _NARROWED_ROWS:
             within = f"SELECT min(seq), max(seq) FROM (SELECT seq FROM {table.name}{condition}{in_order})"
             first, last = self._read(within, parameters)[0]
-            condition, parameters = where(table, since, equals, after=(first or 0) - 1, until=last or 0)
+            if first is None:
+                return []
+            condition, parameters = where(table, since, equals, after=first - 1, until=last)
         sql = f"SELECT seq, {names_of(table)} FROM {table.name}{condition}{in_order}"
         return [Row(seq, from_values(kind, tuple(values))) for seq, *values in self._read(sql, parameters)]
 
