@@ -18,6 +18,8 @@ FIRST_LINE = 2.0
 """A word of the first line of several counts as two."""
 BODY_OF_COMPOUND = 0.5
 TERMS_MAX = 40
+COMMON, RARE_ENOUGH = math.log(1 + 4), 8
+"""What every fifth text has says little and costs most: where a query has so many rarer words, they are enough."""
 COMPOUNDS_MAX = 12
 _QUERY_CHARS_MAX = 20_000
 _HEAD_CHARS_MAX = 200
@@ -39,6 +41,9 @@ class Wanted:
         """The words that tell most; `in_body` and `in_head` say in how many of `texts` one is."""
         rarity = {term: _rarity(texts, in_body(term)) for term in self.terms}
         first = sorted(self.terms, key=lambda term: (-self.terms[term] * rarity[term], term))[:TERMS_MAX]
+        rare = [term for term in first if rarity[term] >= COMMON]
+        if len(rare) >= RARE_ENOUGH:
+            first = rare
         terms = {term: self.terms[term] for term in first}
         most = sum(
             weight * (rarity[term] + HEAD_OF_BODY * _rarity(texts, in_head(term))) for term, weight in terms.items()

@@ -5,7 +5,7 @@ body   all of it, with the places of its words, so that what a query wrote as on
 """
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ FORMAT = 1
 _TOKENIZER = "words"
 _WORD_BYTES_MAX = 64
 """A longer word is nothing a person types."""
+CLOSER = 100
+"""Texts, the best by their words, that are looked at for what the query wrote as one word."""
 _SAME = ("workspace_id", "project_id", "kind", "host", "session_id")
 """Fields of a Text that are one raw term each."""
 _NUMBERS = ("at_ms", "number")
@@ -94,9 +96,12 @@ class TantivyCorpus:
                 lambda word: searcher.doc_freq("head", word),
             )
             query = self._inside(self._bm25(wanted, asked), where, ids)
-            hits = searcher.search(query, limit, count=False).hits
-            found = [Found(_text(searcher, address), score, asked.share(score)) for score, address in hits]
-            return sorted(found, key=lambda one: (-one.bm25, one.text.id))
+            hits = searcher.search(query, max(limit, CLOSER), count=False).hits
+            texts = {_place(address): _text(searcher, address) for _, address in hits}
+            more = self._side_by_side(searcher, wanted, asked, [text.id for text in texts.values()])
+            scores = {_place(address): score + more.get(_place(address), 0.0) for score, address in hits}
+            found = [Found(texts[place], score, asked.share(score)) for place, score in scores.items()]
+            return sorted(found, key=lambda one: (-one.bm25, one.text.id))[:limit]
 
         return self._folder.read(read, [])
 
@@ -136,10 +141,24 @@ class TantivyCorpus:
         for term, weight in asked.terms.items():
             should.append(_weighed(self._folder.term("body", term, "position"), weight))
             should.append(_weighed(self._folder.term("head", term, "freq"), weight * HEAD_OF_BODY))
-        for parts in wanted.compounds:
-            phrase = tantivy.Query.phrase_query(self._schema, "body", list(parts))
-            should.append(_weighed(phrase, BODY_OF_COMPOUND))
+        should += self._phrases(parts for parts in wanted.compounds if not _covered(parts, asked))
         return tantivy.Query.boolean_query([(tantivy.Occur.Should, one) for one in should])
+
+    def _side_by_side(
+        self, searcher: tantivy.Searcher, wanted: Wanted, asked: Asked, ids: Sequence[str]
+    ) -> dict[tuple[int, int], float]:
+        """What those of `ids` gain by what was written as one word; looked up in these alone, since it costs most."""
+        phrases = self._phrases(parts for parts in wanted.compounds if _covered(parts, asked))
+        if not phrases or not ids:
+            return {}
+        among = tantivy.Query.const_score_query(self._any("id", ids), 0.0)
+        query = [(tantivy.Occur.Must, among), *((tantivy.Occur.Should, one) for one in phrases)]
+        hits = searcher.search(tantivy.Query.boolean_query(query), len(ids), count=False).hits
+        return {_place(address): score for score, address in hits}
+
+    def _phrases(self, compounds: Iterable[tuple[str, ...]]) -> list[tantivy.Query]:
+        phrases = (tantivy.Query.phrase_query(self._schema, "body", list(parts)) for parts in compounds)
+        return [_weighed(one, BODY_OF_COMPOUND) for one in phrases]
 
     def _inside(self, query: tantivy.Query | None, where: Where, ids: Collection[str] | None) -> tantivy.Query:
         """`query`, of what is inside `where`, and of `ids`; without `query` all of it."""
@@ -179,6 +198,11 @@ class TantivyCorpus:
         )
 
 
+def _covered(parts: tuple[str, ...], asked: Asked) -> bool:
+    """Do texts with these parts come up by their words anyway?"""
+    return any(part in asked.terms for part in parts)
+
+
 def _weighed(query: tantivy.Query, weight: float) -> tantivy.Query:
     return query if weight == 1.0 else tantivy.Query.boost_query(query, weight)
 
@@ -210,6 +234,10 @@ def _indexed(text: Text) -> tantivy.Document:
     indexed.add_text("body", body)
     indexed.add_bytes("stored", _to_bytes(text))
     return indexed
+
+
+def _place(address: tantivy.DocAddress) -> tuple[int, int]:
+    return address.segment_ord, address.doc
 
 
 def _whose(host: str, session_id: str) -> str:
