@@ -338,9 +338,10 @@ class OwnedHivemind:
         self._intake.undetected[ELSEWHERE] = ELSEWHERE
         self.sidecars.wake()
 
-    def reindex(self, *, vectors: bool = False) -> int:
+    def reindex(self, *, texts: bool = True, vectors: bool = False) -> int:
         """Build the index anew from the store; how many documents it holds. The corpus follows in the background.
 
+        texts    the corpus is begun anew, too: after a prune it needs not be
         vectors  these are begun anew, too
         """
         with self._turning:
@@ -348,7 +349,8 @@ class OwnedHivemind:
             indexing.rebuild(self.store, self.index)
             self._index_changed()
             count = len(self.index.all())
-        self.sidecars.rebuild(vectors=vectors)
+        if texts:
+            self.sidecars.rebuild(vectors=vectors)
         return count
 
     @property

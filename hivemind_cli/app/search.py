@@ -39,9 +39,8 @@ OF_SESSION_MAX = 3
 """Hits of one session that are given, the best; the rest are counted."""
 QUERY_CHARS_MAX = 4000
 SNIPPET_CHARS, SNIPPET_CHARS_MIN, SNIPPET_CHARS_MAX = 240, 40, 600
-FOUND_FACTOR = 6
-"""Looked at for each hit that is wanted: most may be of one session."""
-FOUND_MIN = 60
+FOUND_MAX = 400
+"""Looked at: many may be of one session, and only a little near."""
 HERE = 1.15
 """The score of what happened in the current project, times this: of two that fit alike it comes first."""
 NEAR_MIN = 0.3
@@ -98,7 +97,7 @@ def search(owner: "OwnedHivemind", args: Mapping[str, Any]) -> dict[str, Any]:
     where = narrowed(owner.store, args, place, kinds_named(args.get("kinds") or ()))
     meaning = owner.sidecars.meaning(query, within_s=MEANING_S)
     limit = min(max(int(args.get("limit", LIMIT)), 1), LIMIT_MAX)
-    found = searcher.search(query, where, meaning=meaning, limit=max(FOUND_MIN, limit * FOUND_FACTOR))
+    found = searcher.search(query, where, meaning=meaning, limit=FOUND_MAX)
     alive = [one for one in still_there(owner.store, found) if one.bm25 > 0 or one.score >= NEAR_MIN]
     chosen, more = _chosen(alive, place.project.id, limit, grouped=not where.session_ids)
     names = reading.project_names(owner.store)

@@ -154,7 +154,7 @@ class Verbs:
         forget_quotes()
         self._owner.answers.forget()
         self._owner.sidecars.forget(str(args["host"]), str(args["session_id"]))
-        return {"documents": self._owner.reindex()}
+        return {"documents": self._owner.reindex(texts=False)}
 
     def _judge(self, args: dict[str, Any]) -> dict[str, Any]:
         owner, limit = self._owner, int(args.get("limit", judging.LIMIT))
