@@ -52,6 +52,12 @@ from hivemind_cli.storage.base import Store
 
 logger = logging.getLogger(__name__)
 
+CHUNK = 64
+"""Deliveries captured for one hold of the lock: some 20 ms of work. Fewer cost a commit each."""
+CHUNK_PAUSE_S = 0.05
+"""Between two chunks, while questions are answered."""
+FLOOD_EVENTS = 100
+"""Stored events detected at once while deliveries wait: what is in the spool goes first."""
 LET_IN_S = 0.005
 """Between two batches of a flood: who waits for the lock gets it, though the same thread would take it again."""
 CLOSE_WAIT_S = 2.0
@@ -172,9 +178,16 @@ class OwnedHivemind:
     # The daemon's Owner protocol
 
     def drain(self, limit: int = 500) -> int:
-        """Capture pending deliveries; how many."""
-        with self._turning:
-            taken = self._catching_up.take(self._spool.first(limit))
+        """Capture pending deliveries, a few for each hold of the lock, questions first; how many."""
+        given = taken = 0
+        while given < limit:
+            with self._turning:
+                files = self._spool.first(min(CHUNK, limit - given))
+                taken += self._catching_up.take(files)
+            given += len(files)
+            if len(files) < CHUNK:
+                break
+            self._precedence.give_way(CHUNK_PAUSE_S)
         if taken:
             self.sidecars.wake()
         return taken
@@ -198,7 +211,8 @@ class OwnedHivemind:
         Of a flood one batch is detected, and the rest waits for the next call: the lock is never held for long.
         """
         with self._turning:
-            moved, flooded = self._detect(), self._flooded
+            behind = self._spool.more_than(CHUNK)
+            moved, flooded = self._detect(FLOOD_EVENTS if behind else None), self._flooded
             if not flooded:
                 self._catching_up.looked()
                 moved += run_once(Withdraw(), self.store) + run_once(Feedback(), self.store)

@@ -27,8 +27,8 @@ class Precedence:
                 self._answering -= 1
                 self._nobody_asks.notify_all()
 
-    def give_way(self) -> None:
-        """Return once nobody asks, or after PAUSE_S. Costs nothing while nobody does."""
+    def give_way(self, seconds: float = PAUSE_S) -> None:
+        """Return once nobody asks, or after so many seconds. Costs nothing while nobody does."""
         if self._answering:
             with self._nobody_asks:
-                self._nobody_asks.wait_for(lambda: not self._answering, PAUSE_S)
+                self._nobody_asks.wait_for(lambda: not self._answering, seconds)

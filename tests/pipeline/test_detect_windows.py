@@ -32,7 +32,7 @@ class Counting(InMemoryStore):
 
     reads = 0
 
-    def find(self, *args: Any, **how: Any) -> Any:  # type: ignore[override]
+    def find(self, *args: Any, **how: Any) -> Any:
         self.reads += 1
         return super().find(*args, **how)
 
