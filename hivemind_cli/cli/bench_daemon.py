@@ -22,6 +22,7 @@ from hivemind_cli.pipeline.spool import Delivery, Spool
 
 ANSWER_S = 10.0
 START_S = 30.0
+FLOOD_S = 600.0
 LOOK_S = 0.01
 """Between two looks at whether something has come to its end."""
 
@@ -175,8 +176,9 @@ def ingest(door: Door, deliveries: Iterable[Delivery], asker: Asker | None, *, p
             started = time.perf_counter()
             for path in waiting:
                 path.rename(door.paths.spool_new / path.name)
-            last = {path.name for path in waiting[-100:]}
-            while any((door.paths.spool_new / name).exists() for name in last) or _left(door.paths.spool_new, waiting):
+            while _left(door.paths.spool_new, waiting):
+                if time.perf_counter() - started > FLOOD_S:
+                    raise DaemonError(f"{len(waiting):,} deliveries were not stored within {FLOOD_S:g} s.")
                 time.sleep(LOOK_S)
             stored_s = time.perf_counter() - started
         finally:
@@ -185,6 +187,9 @@ def ingest(door: Door, deliveries: Iterable[Delivery], asker: Asker | None, *, p
 
 
 def _left(folder: Path, files: Sequence[Path]) -> bool:
+    """Is one of `files` still there? They go in their order, so the last is looked for first."""
+    if files and (folder / files[-1].name).exists():
+        return True
     with os.scandir(folder) as entries:
         there = {entry.name for entry in entries}
     return any(path.name in there for path in files)

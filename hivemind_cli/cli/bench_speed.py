@@ -12,6 +12,7 @@ from hivemind_cli.cli.output import narration, note, print_json, row, say
 
 if TYPE_CHECKING:
     from hivemind_cli.cli.bench_figures import Figure
+    from hivemind_cli.cli.bench_parts import Sizes
 
 PARTS = ("hooks", "daemon", "clients", "memory", "start", "ingest", "search", "vectors", "hybrid")
 
@@ -34,15 +35,25 @@ def speed(
     from hivemind_cli.cli.bench_home import home
 
     parts = _chosen(only)
+    sizes = bench_parts.Sizes(skills, events, rounds, clients)
     figures: list[Figure] = []
-    with narration.status("making up a history") as status, home() as door:
-        sizes = bench_parts.Sizes(skills, events, rounds, clients)
-        bench = bench_parts.begun(door, sizes, model, status.update)
-        for part, measure in bench_parts.measures(bench).items():
-            if part in parts:
-                status.update(f"measuring: {part}")
-                figures += bench_parts.measured(part, measure)
-    machine = _machine()
+    stopped = False
+    try:
+        with narration.status("making up a history") as status, home() as door:
+            bench = bench_parts.begun(door, sizes, model, status.update)
+            for part, measure in bench_parts.measures(bench).items():
+                if part in parts:
+                    status.update(f"measuring: {part}")
+                    figures.extend(bench_parts.measured(part, measure))
+    except KeyboardInterrupt:
+        stopped = True  # what was measured until then is shown all the same
+    _tell(figures, sizes, json)
+    if stopped:
+        raise KeyboardInterrupt
+
+
+def _tell(figures: "list[Figure]", sizes: "Sizes", json: bool) -> None:
+    machine, skills, events = _machine(), sizes.skills, sizes.events
     if json:
         print_json({"machine": machine, "skills": skills, "events": events, "figures": [f.as_json() for f in figures]})
         return
