@@ -148,19 +148,19 @@ def test_a_recall_waits_for_no_import_that_is_being_detected(
 
     def slow(batch: Sequence[Row[Event]], store: Store) -> list[Record]:
         detecting.set()
-        assert answered.wait(5)
+        assert answered.wait(30)
         return step(batch, store)
 
     monkeypatch.setattr(owner.detecting, "step", slow)
     working = threading.Thread(target=owner.work)
     working.start()
     try:
-        assert detecting.wait(5)
+        assert detecting.wait(30)
         agent.drop("Stop", "wednesday", prompt_id="0", last_assistant_message="Hello.")
         name = agent.drop("UserPromptSubmit", "wednesday", prompt="deploy the docs, please", prompt_id="1")
         begun_s = time.monotonic()
         assert OPEN in json.loads(owner.answer(name))["hookSpecificOutput"]["additionalContext"]
-        assert time.monotonic() - begun_s < 1
+        assert time.monotonic() - begun_s < 10, "it waited for what is being detected"
     finally:
         answered.set()
         working.join()

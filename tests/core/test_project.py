@@ -174,10 +174,10 @@ def test_a_change_is_seen_after_the_cache(tmp_path: Path, own_home: Path, monkey
 def test_a_warm_answer_takes_no_time(tmp_path: Path, own_home: Path) -> None:
     one = repository(tmp_path / "one")
     identify(str(one), own_home)
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(1000):
         identify(str(one), own_home)
-    assert (time.perf_counter() - start) / 1000 < 0.0002
+    assert (time.process_time() - start) / 1000 < 0.0002
 
 
 class TestWorkspace:

@@ -36,6 +36,6 @@ def test_what_is_said_is_a_beginning_within_the_budget(text: str, tokens_max: in
 
 
 def test_a_book_is_cut_as_fast_as_a_page() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert 395 <= tokens_about(within_tokens("so\n" * 1_000_000, 400)) <= 400
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1

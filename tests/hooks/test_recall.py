@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -90,14 +91,17 @@ def test_a_long_answer_comes_whole(waiting: Rig) -> None:
 def test_late_is_silent_and_in_time(rig: Rig) -> None:
     write(rig.paths.hook_settings, replace(WAITING, deadline_ms=150))
 
+    gone = threading.Event()
+
     def answer(_: bytes) -> bytes:
-        time.sleep(4)
+        assert gone.wait(30), "it waits for the answer"
         return framed(ANSWER)
 
     with fake_daemon(rig, answer):
         start = time.monotonic()
         assert rig.run("UserPromptSubmit") == b""
-        assert 0.15 <= time.monotonic() - start < 4, "it left before the answer came"
+        gone.set()
+        assert 0.15 <= time.monotonic() - start < 30, "it left before the answer came"
 
 
 def test_a_daemon_that_does_not_accept_is_not_waited_for(rig: Rig) -> None:
@@ -175,7 +179,7 @@ def test_pipes_end_at_once_while_the_daemon_lives_on(rig: Rig, told: Path) -> No
     for event in ("UserPromptSubmit", "PreToolUse", "Stop"):
         start = time.monotonic()
         rig.run(event)
-        assert time.monotonic() - start < 5.0
+        assert time.monotonic() - start < 15.0  # the daemon lives on for much longer
     assert wait_for(told.exists)
     os.kill(int(told.read_text().split()[0]), 0)
 

@@ -156,9 +156,9 @@ def test_a_timeout_ends_the_whole_process_group(program: Path, tmp_path: Path, r
     started = time.monotonic()
     with pytest.raises(ProviderUnavailable):
         slow.complete(request_)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     grandchild = int((program.parent / "grandchild").read_text())
-    for _ in range(100):
+    for _ in range(500):
         if not _runs(grandchild):
             break
         time.sleep(0.02)
@@ -184,9 +184,9 @@ def test_what_a_program_leaves_behind_does_not_keep_its_answer_from_us(
     started = time.monotonic()
     done = child.run(["/bin/sh", "-c", script], stdin=b"x" * 500_000, env={}, cwd=tmp_path, timeout_s=20)
     assert (done.code, done.stdout) == (0, b"hi\n")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
     left = int((tmp_path / "left").read_text())
-    while _runs(left) and time.monotonic() - started < 5:
+    while _runs(left) and time.monotonic() - started < 20:
         time.sleep(0.01)
     assert not _runs(left)
 
