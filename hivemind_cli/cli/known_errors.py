@@ -27,9 +27,7 @@ def show(answer: Mapping[str, Any], now: datetime) -> None:
     if not known:
         looked = quoted(answer["looked_for"][-1], 100)
         note(f"No error like this was seen here: {looked}")
-        note(
-            "It is looked for in calls that failed, their output, and what people pasted. `hivemind search` finds words."
-        )
+        note("It is looked for in failed calls, their output, and what people pasted. `hivemind search` finds words.")
     if answer.get("behind"):
         note(f"[dim]{answer['behind']:,} records are not searched yet: they are still being read in.[/]")
 
