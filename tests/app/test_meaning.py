@@ -17,6 +17,7 @@ from hivemind_cli.core.config import Config, EmbeddingConfig
 from hivemind_cli.core.errors import ModelError
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Correction
+from hivemind_cli.index.base import Where
 from tests.app.talk import Talk
 
 
@@ -86,5 +87,12 @@ def test_words_gain_meaning_once_the_model_is_loaded(own_home: Path, tmp_path: P
     by_words, by_meaning = (row.record for row in owner.store.find(Correction))
     assert by_words.quote == by_meaning.quote
     assert by_words.confidence != by_meaning.confidence
+    assert owner.sidecars.settle(60)
+    assert owner.sidecars.state()["tier"] == "hybrid"
+    asked = owner.sidecars.meaning("move the overview over the chart of the city", 5)  # shares no word
+    assert asked is not None and owner.sidecars.text_vectors is not None
+    nearest = [id for id, _ in owner.sidecars.text_vectors.near(asked, Where(workspace_id="default"), limit=2)]
+    assert set(nearest) == {by_words.reaction_event_id, by_meaning.reaction_event_id}
+    assert len(owner.sidecars.embedder.in_bulk(["a", "b"])) == 2  # by a process of its own
     owner.close()
     assert not owner.sidecars.embedder.ready()
