@@ -4,8 +4,6 @@ The skills stand in an index of their own, which is gone afterwards; the vectors
 (a file in the data folder's cache, safe to delete). Nothing else is stored, and nothing sent.
 """
 
-import hashlib
-import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,11 +13,11 @@ from typing import IO, TYPE_CHECKING
 
 from hivemind_cli.app.bench_ranking import DEPTH, Figures, Interval, Query, figures, first_rank, id_of, ids_of, objects
 from hivemind_cli.app.bench_ranking import text_of as field_of
+from hivemind_cli.app.bench_vectors import Progress, vectors_of
 from hivemind_cli.core.config import RecallConfig
 from hivemind_cli.core.errors import ConfigError
 from hivemind_cli.core.intervals import wilson
 from hivemind_cli.core.match import Weights
-from hivemind_cli.core.paths import FOLDER_MODE
 from hivemind_cli.index.base import Document, Place, Scope
 from hivemind_cli.index.inmemory_vectors import InMemoryVectors
 from hivemind_cli.index.parts import digest, of_document
@@ -28,17 +26,9 @@ from hivemind_cli.index.tantivy import TantivyIndex
 from hivemind_cli.pipeline.recall.abstain import spoken
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from hivemind_cli.embedding.base import Embedder
 
 SCOPE = Scope("bench")
-KEPT_MAX = 4
-"""Files of vectors that are kept: the last used."""
-_BATCH = 64
-Progress = Callable[[int, int], object]
-"""Told how many of how many texts are embedded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +122,7 @@ def opened(
         index = TantivyIndex(Path(folder) / "index")
         try:
             index.update(documents, [], cursor=1)
-            vectors = _vectors(documents, embedder, cache, progress) if embedder is not None else None
+            vectors = None if embedder is None else vectors_of(list(_parts(documents)), embedder, cache, progress)
             yield Bench(index, vectors, embedder)
         finally:
             index.close()
@@ -178,59 +168,14 @@ def _pairs(found: Sequence[Ranked], score: Callable[[Ranked], float]) -> tuple[t
     return tuple(pairs[:DEPTH])
 
 
-def _vectors(documents: Sequence[Document], embedder: "Embedder", cache: Path, progress: Progress) -> InMemoryVectors:
-    parts = [(document.id, part, text) for document in documents for part, text in of_document(document)]
-    places = [
-        Place(id=id, part=part, digest=digest(part, text), workspace_id=SCOPE.workspace_id, kind="skill")
-        for id, part, text in parts
-    ]
-    told = hashlib.sha256("\n".join([embedder.name, *(place.digest for place in places)]).encode()).hexdigest()
-    kept = cache / f"{told[:32]}.npy"
-    found = _kept(kept, (len(parts), embedder.dim))
-    if found is None:
-        found = _embedded([text for *_, text in parts], embedder, progress)
-        _keep(kept, found)
-    vectors = InMemoryVectors(model=embedder.name)
-    vectors.update(places, found, [], cursor=1)
-    return vectors
-
-
-def _embedded(texts: Sequence[str], embedder: "Embedder", progress: Progress) -> "NDArray[np.float32]":
-    """The vectors of `texts`: those of like length together, since a batch costs as much as its longest."""
-    import numpy as np
-
-    found = np.zeros((len(texts), embedder.dim), np.float32)
-    order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
-    for start in range(0, len(order), _BATCH):
-        some = order[start : start + _BATCH]
-        found[some] = embedder.embed([texts[n] for n in some])
-        progress(start + len(some), len(texts))
-    return found
-
-
-def _kept(path: Path, shape: tuple[int, int]) -> "NDArray[np.float32] | None":
-    import numpy as np
-
-    try:
-        found = np.load(path, allow_pickle=False)
-        os.utime(path)
-    except (OSError, ValueError, EOFError):
-        return None
-    return found if found.shape == shape and found.dtype == np.float32 else None
-
-
-def _keep(path: Path, vectors: "NDArray[np.float32]") -> None:
-    """For the next run; where that cannot be, it goes without."""
-    import numpy as np
-
-    try:
-        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        aside = path.with_suffix(f".{os.getpid()}.tmp")
-        with aside.open("wb") as file:
-            np.save(file, vectors, allow_pickle=False)
-        aside.replace(path)
-        old = sorted(path.parent.iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)[KEPT_MAX:]
-        for one in old:
-            one.unlink(missing_ok=True)
-    except OSError:
-        return
+def _parts(documents: Sequence[Document]) -> Iterator[tuple[Place, str]]:
+    for document in documents:
+        for part, text in of_document(document):
+            place = Place(
+                id=document.id,
+                part=part,
+                digest=digest(part, text),
+                workspace_id=SCOPE.workspace_id,
+                kind="skill",
+            )
+            yield place, text

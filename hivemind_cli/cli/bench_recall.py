@@ -1,27 +1,22 @@
 """`hivemind bench recall`: the ranking and the silence of recall, on your own skills and queries."""
 
-import os
-import sys
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hivemind_cli.cli import bench_ranking as shared
 from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.output import note, print_json
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from hivemind_cli.app.bench_recall import Answered, Silence
-    from hivemind_cli.embedding.base import Embedder
 
 LEGEND = (
     "Silence is left aside in the rows. precision: right first answers, of those said and of forbidden ones said; "
     "must-not@1: queries whose forbidden answer comes first and is said."
 )
-_EVERY_TEXTS = 1024
 
 
 def recall(
@@ -43,16 +38,16 @@ def recall(
     from hivemind_cli.app import bench_ranking, bench_recall
 
     with ExitStack() as stack:
-        with _opened(skills) as file:
+        with shared.opened(skills) as file:
             documents = bench_recall.skills(file)
-        asked = bench_ranking.queries(stack.enter_context(_opened(queries)))
+        asked = bench_ranking.queries(stack.enter_context(shared.opened(queries)))
         door = Door.open()
-        embedder = None if lexical else _embedder(door)
+        embedder = None if lexical else shared.embedder(door)
         close = getattr(embedder, "close", None)
         if close:
             stack.callback(close)
         cache = door.paths.root / "cache" / "bench"
-        bench = stack.enter_context(bench_recall.opened(documents, embedder, cache, _progress))
+        bench = stack.enter_context(bench_recall.opened(documents, embedder, cache, shared.progress))
         if labels:
             answered = list(bench.answers(asked))
             _report(answered, bench_recall.silence(answered, bench.config.applies_min), json)
@@ -61,47 +56,15 @@ def recall(
             print(bench_ranking.answer(one.query.qid, one.shown(abstain=not no_abstain)), flush=True)
 
 
-def _opened(file: Path | None) -> "AbstractContextManager[IO[bytes]]":
-    from hivemind_cli.core.errors import ConfigError
-
-    if file is None:
-        if sys.stdin.isatty():
-            note("Reading queries from the terminal, JSON lines; Ctrl-D ends them.")
-        return nullcontext(sys.stdin.buffer)
-    try:
-        return file.open("rb")
-    except OSError as exc:
-        raise ConfigError(f"{file} cannot be read.", why=exc.strerror or "", fix="Give a file of JSON lines.") from exc
-
-
-def _embedder(door: Door) -> "Embedder | None":
-    from hivemind_cli.app import embedding_setting
-    from hivemind_cli.embedding import choose
-
-    choice = choose(embedding_setting(door.paths, door.config, os.environ))
-    if choice.embedder is None:
-        note(f"By words alone: {choice.reason}.")
-    else:
-        note(f"By words and meaning: {choice.embedder.name}.")
-    return choice.embedder
-
-
-def _progress(done: int, whole: int) -> None:
-    if done == whole or done % _EVERY_TEXTS == 0:
-        note(f"Embedded {done:,} of {whole:,} texts.")
-
-
 def _report(answered: "list[Answered]", at: "Silence", json: bool) -> None:
     from hivemind_cli.app.bench_recall import rows
-    from hivemind_cli.cli.bench_ranking import LEGEND as RANKS
-    from hivemind_cli.cli.bench_ranking import as_json, print_rows, share
 
     found = rows(answered)
     if json:
-        print_json({"rows": as_json(found), "silence": at})
+        print_json({"rows": shared.as_json(found), "silence": at})
         return
-    print_rows(found)
-    must_not = f", must-not@1 {share(*at.must_not)}" if at.must_not else ""
-    said = f"precision {share(*at.precision)}, answered {share(*at.answered)}{must_not}"
+    shared.print_rows(found)
+    must_not = f", must-not@1 {shared.share(*at.must_not)}" if at.must_not else ""
+    said = f"precision {shared.share(*at.precision)}, answered {shared.share(*at.answered)}{must_not}"
     print(f"At {at.applies_min:g}: {said}")
-    note(f"{RANKS} {LEGEND}")
+    note(f"{shared.LEGEND} {LEGEND}")

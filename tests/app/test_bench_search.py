@@ -26,7 +26,7 @@ DOCS: list[dict[str, Any]] = [
 
 def file(*values: dict[str, Any]) -> io.BufferedReader:
     lines = b"".join(json.dumps(value).encode() + b"\n" for value in values)
-    return io.BufferedReader(io.BytesIO(lines))  # type: ignore[arg-type]
+    return io.BufferedReader(io.BytesIO(lines))
 
 
 def documents(*values: dict[str, Any]) -> Documents:
@@ -117,7 +117,7 @@ def test_title_and_text_are_both_asked_unless_the_text_begins_with_the_title() -
 def test_a_bad_line_is_named(line: str, told: str) -> None:
     lines = b'{"id": "first", "text": null}\n' + line.encode() + b"\n"
     with pytest.raises(ConfigError, match=told):
-        bench_search.documents(io.BufferedReader(io.BytesIO(lines)))  # type: ignore[arg-type]
+        bench_search.documents(io.BufferedReader(io.BytesIO(lines)))
 
 
 def test_packed_files_are_read_and_damaged_ones_named(tmp_path: Path) -> None:
@@ -129,4 +129,4 @@ def test_packed_files_are_read_and_damaged_ones_named(tmp_path: Path) -> None:
     with (tmp_path / "docs").open("rb") as opened_file, pytest.raises(ConfigError, match="gzip"):
         bench_search.documents(opened_file)
     with pytest.raises(ConfigError, match="no documents"):
-        bench_search.documents(io.BufferedReader(io.BytesIO(b"\n")))  # type: ignore[arg-type]
+        bench_search.documents(io.BufferedReader(io.BytesIO(b"\n")))
