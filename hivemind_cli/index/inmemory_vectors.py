@@ -62,17 +62,19 @@ class InMemoryVectors:
     ) -> list[tuple[str, float]]:
         """Ordered by cosine, then by id."""
         with self._lock:
-            places, rows, of = self._places, self._rows, self._of
+            places, rows = self._places, self._rows
         if not places or limit <= 0:
             return []
         cosines = rows @ vector
-        of_interest = of if ids is None else {id: of[id] for id in ids if id in of}
-        found = [
-            (id, float(cosines[numbers].max()))
-            for id, numbers in of_interest.items()
-            if _inside(places[numbers[0]], where)
-        ]
-        return sorted(found, key=lambda one: (-one[1], one[0]))[:limit]
+        found: dict[str, float] = {}
+        least = -np.inf
+        for n in np.argsort(-cosines, kind="stable").tolist():
+            if len(found) >= limit and cosines[n] < least:
+                break
+            place = places[n]
+            if place.id not in found and (ids is None or place.id in ids) and _inside(place, where):
+                found[place.id] = least = float(cosines[n])
+        return sorted(found.items(), key=lambda one: (-one[1], one[0]))[:limit]
 
     def parts(self, vector: "NDArray[np.float32]", ids: Collection[str]) -> dict[str, dict[str, float]]:
         with self._lock:
