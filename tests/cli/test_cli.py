@@ -79,6 +79,9 @@ COMMANDS = [
     "daemon restart",
     "daemon log",
     "bench",
+    "bench speed",
+    "bench recall",
+    "bench search",
     "bench detect",
 ]
 HEAVY = ("duckdb", "tantivy", "anthropic", "watchdog", "re2", "tomlkit", "numpy", "rich.table", "rich.markdown")
