@@ -91,7 +91,11 @@ def _settle(lesson: Lesson, world: World, exported: Path) -> None:
 
 
 def _install(world: World) -> list[Step]:
-    return [world.hivemind(play.INSTALL, "install", "--only", "claude", "--yes")]
+    """With time to answer on a machine that is busy with tests: what comes is proved here, not how soon."""
+    return [
+        world.hivemind("set deadline", "config", "set", "recall.deadline_ms", "3000"),
+        world.hivemind(play.INSTALL, "install", "--only", "claude", "--yes"),
+    ]
 
 
 def _leave(world: World) -> list[Step]:
