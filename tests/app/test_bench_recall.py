@@ -12,7 +12,6 @@ import pytest
 from hivemind_cli.app.bench_ranking import queries
 from hivemind_cli.app.bench_recall import opened, rows, silence, skills
 from hivemind_cli.app.bench_vectors import KEPT_MAX
-from hivemind_cli.app.bench_vectors import KEPT_MAX
 from hivemind_cli.core.errors import ConfigError
 from hivemind_cli.embedding.base import TOKENS_MAX
 from hivemind_cli.embedding.hashing import Hashing

@@ -49,8 +49,8 @@ PARTS = {30: 6, 100: 4, 300: 3, 1000: 1}
 FOLDS = 7
 """Repositories are left out in so many groups."""
 PENALTY = 1.0
-NOTHING_FITS = 0.25
-"""Weight of a query whose right skill was taken away, beside 1 for one whose is there: one of five."""
+NOTHING_FITS = 0.2
+"""Weight of a query whose right skill was taken away, beside 1 for one whose is there: one of six."""
 OF_PARTS = 0.25
 """Weight of a query in a part, beside 1 in the whole collection."""
 Matrix = NDArray[np.float64]
