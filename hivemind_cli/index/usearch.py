@@ -344,13 +344,13 @@ def _best(state: State, vector: NDArray[np.float32], allowed: RowNumbers, some: 
     from usearch.index import MetricKind, search  # type: ignore[attr-defined]
 
     half = vector.astype(np.float16)
-    mapped = state.vectors()
     rows, distances = [], []
     for start in range(0, len(allowed), BLOCK):
         numbers = allowed[start : start + BLOCK]
         first, last = int(numbers[0]), int(numbers[-1])
+        mapped = state.vectors(first, last + 1)  # no more than this block counts as our memory at a time
         side_by_side = last - first + 1 == len(numbers)
-        block = np.asarray(mapped[first : last + 1] if side_by_side else mapped[numbers])
+        block = np.asarray(mapped if side_by_side else mapped[numbers - first])
         found = search(block, half, min(some, len(numbers)), MetricKind.IP, exact=True, threads=1)
         rows.append(numbers[found.keys.astype(np.int64)])
         distances.append(found.distances)
