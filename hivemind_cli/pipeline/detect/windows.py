@@ -8,6 +8,8 @@ from hivemind_cli.storage.base import Row, Store
 
 CHARS_MAX = 6_000_000
 """Of payloads kept in memory, of all sessions; the least recently used go first."""
+SESSIONS_MAX = 8
+"""Small events weigh more in memory than their characters."""
 
 Session = tuple[str, str]
 """host, session_id."""
@@ -55,7 +57,7 @@ class Windows:
     def _keep(self, session: Session, events: list[Event], sizes: list[int]) -> None:
         self._kept[session] = events, sizes
         self._chars += sum(sizes)
-        while self._chars > CHARS_MAX:
+        while self._chars > CHARS_MAX or len(self._kept) > SESSIONS_MAX:
             _, (_, freed) = self._kept.popitem(last=False)
             self._chars -= sum(freed)
 
