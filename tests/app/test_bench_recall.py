@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -100,3 +101,20 @@ def test_a_fault_of_the_skills_is_named(data: bytes, said: str) -> None:
 def test_packed_skills_are_read_as_they_are() -> None:
     packed = io.BufferedReader(io.BytesIO(gzip.compress(SKILLS)))
     assert skills(packed) == skills(io.BytesIO(SKILLS))
+
+
+DATA = Path(os.environ.get("HIVEMIND_TEST_DATA", "/nonexistent")) / "skills_retrieval"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DATA.is_dir(), reason="HIVEMIND_TEST_DATA names no folder with skills_retrieval")
+def test_many_real_skills_are_ranked_better_than_by_bm25_even_without_a_model(tmp_path: Path) -> None:
+    """Weights were fitted on these queries: a floor against decay, no measure (tests/measure/fit_recall.py is one)."""
+    lines = (DATA / "queries_dev.jsonl").read_bytes().splitlines(keepends=True)[::5]
+    with (DATA / "skills.jsonl.gz").open("rb") as file, opened(skills(file), None, tmp_path / "cache", silent) as bench:
+        answered = list(bench.answers(queries(io.BytesIO(b"".join(lines)))))
+    found = rows(answered)
+    at = silence(answered, bench.config.applies_min)
+    assert found["recall"].hit[1][0] >= 0.55 > found["BM25 alone"].hit[1][0]
+    assert found["recall"].hit[10][0] >= 0.82
+    assert at.precision[0] >= 0.74 and at.answered[0] >= 0.5
