@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from hivemind_cli.index.base import Corpus, Found, Text, Vectors, Where
 from hivemind_cli.index.tokens import identifiers
+from hivemind_cli.index.wanted import said
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +26,8 @@ CANDIDATES = 100
 FILES_TEXTS_MAX = 5000
 """Newest texts about a file that a search in that file compares by meaning."""
 MEANING_OF_PROSE, MEANING_OF_IDENTIFIERS = 0.85, 0.5
-"""Weight of meaning, for a query without identifiers, and for one with IDENTIFIERS_FULL of them or more."""
+"""Weight of meaning, for a few words of prose, and for a query with IDENTIFIERS_FULL of identifiers or more."""
+FEW_WORDS = 5
 IDENTIFIERS_FULL = 0.15
 """Share of identifiers in a query: one in a line of error text."""
 TITLE, WHOLE = 1.0, 2.0
@@ -96,9 +98,15 @@ class Searcher:
 
 
 def weight_of_meaning(query: str) -> float:
-    """How much a query leans on meaning rather than on its words, 0..1."""
-    share = min(identifiers(query) / IDENTIFIERS_FULL, 1.0)
-    return MEANING_OF_PROSE + (MEANING_OF_IDENTIFIERS - MEANING_OF_PROSE) * share
+    """How much a query leans on meaning rather than on its words, 0..1.
+
+    Few words of prose can be said in many ways; of many words, some are names that what is looked for has, too.
+    """
+    wanted = said(query)
+    words = len(wanted.terms) if wanted else 0
+    prose = 1.0 - min(identifiers(query) / IDENTIFIERS_FULL, 1.0)
+    share = prose * min(1.0, FEW_WORDS / max(words, 1))
+    return MEANING_OF_IDENTIFIERS + (MEANING_OF_PROSE - MEANING_OF_IDENTIFIERS) * share
 
 
 def meaning_of(query: str, embed: Callable[[Sequence[str]], "NDArray[np.float32]"]) -> "NDArray[np.float32]":
