@@ -275,8 +275,6 @@ def append(root, path, lines):
 
 def match(root, moment, payload, cwd, given, deadline):
     """(["id@version", ...], the fenced block) of what applies and was not given; ([], "") for silence."""
-    from math import exp
-
     db = connect(root + b"/index/snapshot.sqlite")
     # A slow disk or a huge snapshot must not hold the host: the query is abandoned at the deadline.
     db.set_progress_handler(lambda: time.monotonic() > deadline, 20_000)
@@ -301,8 +299,7 @@ def match(root, moment, payload, cwd, given, deadline):
         id, version, text, tasks, rule, origin, lessons, shift = row
         subjects = [frozenset(line.split()) for line in tasks.split("\n") if line]
         odds = slope * fit(query, subjects, frozenset(rule.split()), weigh) + bias + shift
-        score = 1.0 / (1.0 + exp(-max(-50.0, min(50.0, odds))))
-        scored.append((-score, len(scored), "%s@%s" % (id, version), text, origin, lessons))
+        scored.append((-max(-20.0, min(20.0, odds)), len(scored), "%s@%s" % (id, version), text, origin, lessons))
     best = choose(sorted(scored), meta, float(meta["applies_min" if task else "call_applies_min"]), given)
     chars_max = 4 * int(meta["tokens_max"])
     return [key for key, _ in best], fenced([cut(text, chars_max) for _, text in best])
@@ -310,18 +307,20 @@ def match(root, moment, payload, cwd, given, deadline):
 
 def choose(scored, meta, applies_min, given):
     """[(id@version, text), ...] of those that are said: as pipeline/recall chooses, with the margin of abstain.py."""
+    from math import exp
+
     told, room = set(), []
     for minus, _, key, text, origin, lessons in scored:
         own = {line for line in lessons.split("\n") if line}
-        if -minus < applies_min:
+        if 1.0 / (1.0 + exp(minus)) < applies_min:
             break
         repeated = key in given or any(one + "@0" in given for one in origin.split())
         if not repeated and not told & own:
             room.append((-minus, key, text))
         told |= own
     limit = int(meta["limit"])
-    left_out = room[limit][0] + float(meta["margin_min"]) if len(room) > limit else 0.0
-    return [(key, text) for score, key, text in room[:limit] if score >= left_out]
+    left_out = room[limit][0] + 4 * float(meta["margin_min"]) if len(room) > limit else -20.0
+    return [(key, text) for odds, key, text in room[:limit] if odds >= left_out]
 
 
 def connect(path):

@@ -108,6 +108,7 @@ def test_of_two_that_fit_alike_the_projects_own_and_the_newer_come_first() -> No
         ([0.9, 0.5, 0.48], 1),
         ([0.5, 0.49, 0.48], 0),
         ([0.9, 0.8, 0.31], 2),
+        ([0.9998, 0.996, 0.996], 1),
     ],
 )
 def test_silence_by_score_and_by_margin_to_the_first_left_out(scores: list[float], count: int) -> None:
