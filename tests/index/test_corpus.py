@@ -224,12 +224,12 @@ while True:
 @pytest.mark.thorough
 def test_kill_9_in_mid_update_leaves_whole_commits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = tmp_path / "texts"
-    rng = random.Random(5)
+    rng, commits = random.Random(5), 0
     for _ in range(20):
         child = subprocess.Popen([sys.executable, "-c", CHILD, str(folder)], stdout=subprocess.PIPE)
         assert child.stdout
         assert child.stdout.readline() == b"ready\n"
-        time.sleep(rng.uniform(0, 0.15))
+        time.sleep(rng.uniform(0, 0.4))
         child.send_signal(signal.SIGKILL)
         child.wait()
         child.stdout.close()
@@ -239,6 +239,8 @@ def test_kill_9_in_mid_update_leaves_whole_commits(tmp_path: Path, caplog: pytes
         expected = {f"{m}-{i}" for m in range(max(n - 2, 1), n + 1) for i in range(m < n, 40)}
         assert set(ids(corpus, limit=500)) == expected | {"probe"}
         corpus.close()
+        commits = n
+    assert commits > 3  # else nothing was interrupted
     assert not caplog.records
 
 
