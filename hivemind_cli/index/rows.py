@@ -7,8 +7,8 @@
     dead.N      numbers of rows that were replaced or dropped
     manifest.json
 
-What is appended counts once the manifest, written aside, is renamed into place: after `kill -9` a folder is as the
-    places.N    a record a row: where its id stands, crc of its vector, codes of its workspace, project, kind ...
+What is appended counts once the manifest, written aside, is renamed into place: after `kill -9` a folder is as it was
+after one of its commits. A vector's crc is looked at when it is found, that of the other files when they are opened.
 Readers take a `State`, which no later write changes.
 """
 
@@ -249,12 +249,11 @@ class Rows:
         return rows[state.live[rows]]
 
     def compact(self) -> None:
-        """Write the living rows anew, as the next generation. HivemindError, and nothing happened."""
+        """Write the living rows anew, as the next generation. HivemindError, Damaged: and nothing happened."""
         with self.lock:
             before = self.state
             rows = np.flatnonzero(before.live)
             after = State(self.folder, self.dim, generation=self._next_generation())
-            self._begin_files(after)
             after = replace(
                 after,
                 sizes=dict.fromkeys(KINDS, 0),
@@ -262,6 +261,7 @@ class Rows:
                 columns={name: np.zeros(0, RECORD[name]) for name in _COLUMNS},
             )
             try:
+                self._begin_files(after)
                 after = self._copied(before, after, rows)
                 self._put_manifest(after)
             except OSError as exc:
@@ -275,7 +275,7 @@ class Rows:
             some = rows[start : start + _TAIL]
             said = zip(some, before.strings(some), strict=True)
             places = [_place(before, row, *strings) for row, strings in said]
-            halves = np.asarray(before.vectors()[some])
+            halves = before.checked(some).astype("<f2")
             records, strings = _recorded(places, halves, after)
             names = _lines(after.names.spelled[after.names_count :])
             added = {"vectors": halves.tobytes(), "places": records.tobytes(), "strings": strings, "names": names}

@@ -192,6 +192,20 @@ def test_what_was_replaced_leaves_the_files(tmp_path: Path, monkeypatch: pytest.
     assert on_disk(tmp_path / "v").digests() == vectors.digests()
 
 
+@pytest.mark.parametrize("kind", ["strings", "vectors"])
+def test_damage_met_while_files_are_written_anew_begins_them_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    for name in ("DEAD_MIN", "HOT_MAX"):
+        monkeypatch.setattr(usearch, name, 0)
+    vectors = filled(tmp_path / "v")
+    vectors.update([], units(0, 1), [f"id{n}" for n in range(10)], cursor=8)
+    (path,) = (tmp_path / "v").glob(f"{kind}.*")
+    path.write_bytes(path.read_bytes()[:-20] + b"?" * 20)
+    vectors.maintain()
+    assert (vectors.cursor(), vectors.count()) == (0, 0)
+
+
 def wait_for_graph(vectors: UsearchVectors) -> None:
     deadline = time.monotonic() + 30
     while vectors.maintain():
