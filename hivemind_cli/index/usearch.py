@@ -184,7 +184,7 @@ class UsearchVectors:
         """
         state = self._rows.state
         if state.dead > max(DEAD_MIN, DEAD_SHARE * state.count):
-            self._rows.compact()
+            self._read(lambda state: self._rows.compact(), None)
             state = self._rows.state
         if state.count <= self._hot_max:
             self._read(self._heated, None)
@@ -326,8 +326,8 @@ class UsearchVectors:
                 vectors[begun : state.count] = state.checked(rows)
                 said = list(state.strings(rows))
                 hot.vectors = vectors
-                hot.ids.extend(id for id, _, _ in said)
                 hot.parts.extend(part for _, _, part in said)
+                hot.ids.extend(id for id, _, _ in said)  # last: by their count readers, who do not wait, know the rows
             self._hot = hot
             return hot
 

@@ -50,7 +50,9 @@ class TantivyIndex:
 
         self._folder.commit(change, cursor)
         gone = {_number(id) for id in (*drop, *(document.id for document in put))}
-        known = {number: document for number, document in self._known.items() if number not in gone}
+        known = self._known.copy()  # at once: whoever searches meanwhile adds to it
+        for number in gone:
+            known.pop(number, None)
         self._known = known if self._folder.cursor == cursor else {}
 
     def search(self, query: str, scope: Scope, *, limit: int) -> list[Hit]:
