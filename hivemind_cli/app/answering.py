@@ -6,6 +6,7 @@ Everything the agent waits for happens before the reply; what must be kept is ke
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -259,14 +260,17 @@ class Answering:
         given = self._given.read(asked.host.NAME, asked.context)
         if asked.moment is Moment.SESSION_START:
             return self._at_start(asked, given)
-        again = self._again(asked.seen.session_id) if given else ()
+        again = self._again(asked.seen.session_id, given) if given else ()
         ask = replace(ask, given=given, again=again, unread=self._unread(asked))
         return decide(ask, found, self._config.recall, book=self.book, tried=self._backtest.tried)
 
-    def _at_start(self, asked: _Question, given: set[str]) -> Decision:
+    def _at_start(self, asked: _Question, given: Counter[str]) -> Decision:
         source = asked.seen.payload.get("source")
         if source == "compact":
-            return said_before(self._index, asked.scope, given, self._config.recall)
+            chars_max = asked.host.TEXT_CHARS_MAX
+            return said_before(
+                self._index, asked.scope, given, self._config.recall, book=self.book, chars_max=chars_max
+            )
         if source not in BRIEFED_SOURCES or not asked.scope.project_id:
             return Decision()
         now = self._clock()
@@ -300,10 +304,14 @@ class Answering:
         command, path, text = shown
         return replace(act, command=command, path=path, text=text).short
 
-    def _again(self, session_id: str) -> set[str]:
-        """What was given in this session and recurred all the same."""
+    def _again(self, session_id: str, given: Counter[str]) -> set[str]:
+        """What recurred in this session as often as it was given: each recurrence lets it be said once more."""
         rows = self._store.find(Outcome, session_id=session_id, verdict=Verdict.RECURRED)
-        return {row.record.subject_id for row in rows}
+        recurred = Counter(row.record.subject_id for row in rows)
+        told: Counter[str] = Counter()
+        for line, times in given.items():
+            told[line.partition("@")[0]] += times
+        return {subject for subject, times in recurred.items() if told[subject] <= times}
 
     def _scope(self, delivery: Delivery) -> Scope:
         identity = identify(delivery.cwd, self._paths.home)

@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -50,12 +51,13 @@ class Given:
         """Held while it is decided what this agent is told, and written down: two calls at once get it once."""
         return self._locks[hash((host, context)) % _LOCKS]
 
-    def read(self, host: str, context: str) -> set[str]:
-        """Every line; none where nothing was given, or the file cannot be read."""
+    def read(self, host: str, context: str) -> Counter[str]:
+        """Every line, and how often; none where nothing was given, or the file cannot be read."""
         try:
-            return set(self._paths.session_file(host, context).read_text("utf-8").split("\n")) - {""}
+            lines = self._paths.session_file(host, context).read_text("utf-8").split("\n")
         except (OSError, UnicodeDecodeError):
-            return set()
+            return Counter()
+        return Counter(line for line in lines if line)
 
     def add(self, host: str, context: str, lines: Sequence[str], at: datetime) -> bool:
         """Remember what is given at the delivery of `at`; False if it could not be written."""
@@ -77,7 +79,9 @@ class Given:
             return
         path = self._paths.session_file(host, context)
         with suppress(OSError):
-            kept = [line for line in path.read_text("utf-8").splitlines() if line not in lines]
+            kept = path.read_text("utf-8").splitlines()
+            for line in set(lines).intersection(kept):  # the last of each: what was given before, it has seen
+                del kept[len(kept) - 1 - kept[::-1].index(line)]
             aside = path.with_name(f"{path.name}.tmp")
             aside.write_text("".join(f"{line}\n" for line in kept), "utf-8")
             aside.replace(path)

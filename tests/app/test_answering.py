@@ -7,7 +7,7 @@ import pytest
 
 from hivemind_cli.app import OwnedHivemind
 from hivemind_cli.core.fence import BRIEF_OPEN, CLOSE, OPEN
-from hivemind_cli.core.records import Moment, Recall
+from hivemind_cli.core.records import Moment, Outcome, Recall, Verdict
 from tests.app.test_owned import Agent, agent, owner, text_of
 
 __all__ = ["agent", "owner"]
@@ -105,3 +105,28 @@ def test_a_text_beyond_what_the_host_takes_is_shortened_by_whole_lines(
     monkeypatch.setattr("hivemind_cli.hosts.claude.TEXT_CHARS_MAX", len(whole) - 1)
     short = text_of(skilled.asks("UserPromptSubmit", "later", prompt="deploy the docs site", prompt_id="3"))
     assert short.splitlines() == [*whole.splitlines()[:-2], CLOSE]
+
+
+def test_each_recurrence_lets_it_be_said_once_more_and_no_oftener(skilled: Agent, owner: OwnedHivemind) -> None:
+    said: list[int] = []
+    call = {"tool_name": "Bash", "tool_input": {"command": "rsync -a site/ other:/srv"}}
+    for turn in range(3):
+        for n in range(2):
+            fields = {"prompt": "deploy the docs site", "prompt_id": f"{turn}.{n}"}
+            said.append(text_of(skilled.asks("UserPromptSubmit", "tuesday", **fields)).count(OPEN))
+        if turn == 0:
+            skilled.drop("PreToolUse", "tuesday", tool_use_id="b1", **call)
+            skilled.drop("PostToolUse", "tuesday", tool_use_id="b1", **call, tool_response={"stdout": ""})
+            end = {"prompt_id": "0.1", "last_assistant_message": "Done.", "stop_hook_active": False}
+            skilled.drop("Stop", "tuesday", **end)
+            owner.settle()
+            assert [row.record.verdict for row in owner.store.find(Outcome)] == [Verdict.RECURRED]
+    assert said == [1, 0, 1, 0, 0, 0]
+
+
+def test_after_a_compaction_a_memo_is_said_as_the_skill_that_it_became(agent: Agent, owner: OwnedHivemind) -> None:
+    agent.is_corrected()
+    assert OPEN in text_of(agent.asks("UserPromptSubmit", "tuesday", prompt="deploy the docs site", prompt_id="1"))
+    agent.drop("SessionEnd", "monday", reason="other")
+    owner.settle()
+    assert OPEN in text_of(agent.asks("SessionStart", "tuesday", source="compact"))

@@ -1,5 +1,6 @@
 """Recall says what applies, once, to whom it concerns, and is silent otherwise; silence has its reason."""
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,9 @@ class Room:
         decision = decide(ask, found, self.config, book=book, tried=lambda one: self.tried)
         self.given |= set(decision.given)
         return decision
+
+    def compacted(self, given: Collection[str], scope: Scope = HERE, **more: Any) -> Decision:
+        return said_before(self.index, scope, given, self.config, book=ActBook(self.index.all()), **more)
 
     def call(self, act: Act, **more: Any) -> Decision:
         return self.ask(act.short, moment=Moment.TOOL_CALL, act=act, **{"may_hold": True, **more})
@@ -175,7 +179,7 @@ class TestScope:
         assert bool(room.ask(scope=scope).text) is heard
         room.given.clear()
         assert room.call(act, scope=scope).held is heard
-        assert bool(said_before(room.index, scope, {"sk1@1"}, room.config).text) is heard
+        assert bool(room.compacted({"sk1@1"}, scope).text) is heard
 
     def test_a_persons_skill_is_heard_in_every_project_of_its_workspace_only(self) -> None:
         room = Room(document(project_id=""))
@@ -315,14 +319,26 @@ class TestText:
 class TestAfterCompaction:
     def test_what_the_session_was_given_is_said_once_more(self) -> None:
         room = Room(document("sk1"), document("sk2"), document("sk3"))
-        decision = said_before(room.index, HERE, {"sk1@1", "hold:sk2", "gone@1"}, room.config)
+        decision = room.compacted({"sk1@1", "hold:sk2", "gone@1"})
         assert decisions(decision) == {"sk1": "injected"}
-        assert decision.given == ()
+        assert decision.given == ("sk1@1",)
+
+    def test_what_was_given_last_is_said_first_and_no_more_than_fits(self) -> None:
+        room = Room(*(document(f"sk{n}") for n in range(3)))
+        said = room.compacted(["sk1@1", "sk2@1", "sk0@1"])
+        assert said.given == ("sk0@1", "sk2@1")
+        fits = len(said.text) - 1
+        assert len(room.compacted(["sk2@1", "sk0@1"], chars_max=fits).text) <= fits
+
+    def test_a_memo_is_said_as_the_skill_it_became_and_not_at_all_once_overruled(self) -> None:
+        skill = document(origin=("c1", "e1"), occurred_at_ms=1)
+        assert Room(skill).compacted(["c1@0"]).given == ("sk1@1",)
+        later = document("c2", "Use bring, never lift.", kind="memo", version=0, occurred_at_ms=2)
+        assert Room(skill, later).compacted(["c1@0"]) == Decision()
 
     def test_nothing_given_nothing_said(self) -> None:
-        room = Room(document())
-        assert said_before(room.index, HERE, (), room.config) == Decision()
-        assert said_before(room.index, HERE, {"sk1@1"}, RecallConfig(enabled=False)) == Decision()
+        assert Room(document()).compacted(()) == Decision()
+        assert Room(document(), enabled=False).compacted({"sk1@1"}) == Decision()
 
 
 class Meanings:

@@ -120,14 +120,31 @@ def decide(ask: Ask, found: Found, config: RecallConfig, *, book: ActBook, tried
     return _choose(found, ask, replace(config, applies_min=needed), book)
 
 
-def said_before(index: Index, scope: Scope, given: Collection[str], config: RecallConfig) -> Decision:
-    """After a compaction: what the session had been given, once more, since its context lost it."""
-    ids = {one.partition("@")[0] for one in given if not one.startswith("hold:")}
-    documents = [document for document in index.all(scope) if document.id in ids][: config.limit]
+def said_before(
+    index: Index,
+    scope: Scope,
+    given: Collection[str],
+    config: RecallConfig,
+    *,
+    book: ActBook,
+    chars_max: int | None = None,
+) -> Decision:
+    """After a compaction: what the session had been given, once more, since its context lost it; the latest first.
+
+    given  lines in the order in which they were first given. A memo is said as the skill that it became.
+    """
+    nth = {one.partition("@")[0]: n for n, one in enumerate(given) if not one.startswith("hold:")}
+    last = [(max(nth.get(id, -1) for id in (one.id, *one.origin)), one) for one in index.all(scope)]
+    known = [(n, one) for n, one in last if n >= 0 and not book.overruled(one, scope)]
+    documents = [one for _, one in sorted(known, key=lambda each: -each[0])][: config.limit]
     if not documents or not config.enabled:
         return Decision()
     candidates = tuple(_candidate(_Judged(Ranked(document, 1.0), "injected")) for document in documents)
-    return Decision(candidates, fenced([_part(document, config) for document in documents]))
+    return Decision(
+        candidates,
+        fenced([_part(document, config) for document in documents], chars_max=chars_max),
+        given=tuple(f"{document.id}@{document.version}" for document in documents),
+    )
 
 
 def late(decision: Decision) -> Decision:
