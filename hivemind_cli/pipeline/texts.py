@@ -215,6 +215,7 @@ class _Found:
         if event.kind is EventKind.PROMPT and event.turn <= 1:
             title = " ".join(text.text[: 2 * _TITLE_CHARS].split())[:_TITLE_CHARS]
             self.put[session] = replace(text, id=session, kind=SESSION, title=title)
+            self.touched.setdefault((event.workspace_id, session), {})  # it may be known, with what it touched
         if text.paths and event.kind is EventKind.TOOL_CALL:
             self.touched.setdefault((event.workspace_id, session), {}).update(dict.fromkeys(text.paths))
 

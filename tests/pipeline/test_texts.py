@@ -82,6 +82,15 @@ def test_a_session_is_found_by_the_files_it_went_on_to_touch(followed: Followed)
     assert followed.finds("tidy", path="part9.py") == []
 
 
+def test_an_earlier_prompt_that_an_import_adds_leaves_a_session_its_files(followed: Followed) -> None:
+    session = Session(followed.store)
+    session.says("tidy up")
+    session.writes("src/app.py")
+    assert ("session", "tidy up") in followed.finds("tidy", path="app.py")
+    followed.store.append([replace(session.says("good morning"), id=new_id(), native_key="imported", turn=1)])
+    assert ("session", "good morning") in followed.finds("morning", path="app.py")
+
+
 def test_a_correction_is_found_until_somebody_says_that_it_is_none(followed: Followed) -> None:
     one = correction()
     followed.store.append([one])
