@@ -73,7 +73,7 @@ def call_query(act: Act) -> str:
 
 
 def call_applies_min(applies_min: float) -> float:
-    """Score from which words alone apply at a tool call; `applies_min` is the prompt's."""
+    """Probability from which words apply at a tool call; `applies_min` is the prompt's."""
     return max(applies_min, TOOL_APPLIES_MIN)
 
 

@@ -30,7 +30,7 @@ def past() -> Past:
 
 def live(past: Past, name: str = "", **changes: object) -> SkillRevision:
     """Stored as codify stores it, with its check."""
-    trial = Trials(past.store, 0.3).tried(skill_of(past.goes_wrong()))
+    trial = Trials(past.store, 0.5).tried(skill_of(past.goes_wrong()))
     revision = replace(trial.revision, state=SkillState.LIVE, **changes)  # type: ignore[arg-type]
     revision = replace(revision, name=name or revision.name)
     past.store.append([revision, trial.check])
@@ -44,7 +44,7 @@ def noisy(past: Past) -> SkillRevision:
 
 
 def retests(store: Store, **more: Any) -> Retests:
-    return Retests(store, applies_min=0.3, model="", clock=lambda: NOW, **more)
+    return Retests(store, applies_min=0.5, model="", clock=lambda: NOW, **more)
 
 
 def newest(store: Store, revision: SkillRevision) -> SkillRevision:
@@ -58,7 +58,7 @@ def notices(store: Store) -> list[Notice]:
 class TestAsked:
     def test_each_skill_is_told_with_its_figures_and_the_run_is_stored_once(self, past: Past) -> None:
         revision = live(past)
-        (told,) = skill_tests.run(past.store, applies_min=0.3, now=NOW)
+        (told,) = skill_tests.run(past.store, applies_min=0.5, now=NOW)
         assert (told.name, told.version, told.passed, told.state) == (revision.name, 1, True, SkillState.LIVE)
         assert (told.fires, told.mistakes) == (1, 1) and told.silent == told.clean > 20
         assert told.ms < 2000  # a few on a quiet machine
@@ -68,7 +68,7 @@ class TestAsked:
         revision = live(past)
         past.store.append([replace(revision, id="r2", version=2, tasks=())])
         for _ in range(2):
-            skill_tests.run(past.store, applies_min=0.3, now=NOW)
+            skill_tests.run(past.store, applies_min=0.5, now=NOW)
         assert [row.record.version for row in past.store.find(SkillCheck)] == [1, 2]
 
     def test_asking_first_does_not_keep_the_daemon_from_taking_a_bad_skill_out_of_use(self, past: Past) -> None:
@@ -76,14 +76,14 @@ class TestAsked:
         bad = replace(noisy(past), id="r2", version=2)
         check = replace(past.store.find(SkillCheck)[0].record, id="c2", version=2, matcher="an earlier one")
         past.store.append([bad, replace(check, skill_id=bad.skill_id)])
-        skill_tests.run(past.store, applies_min=0.3, now=NOW)
+        skill_tests.run(past.store, applies_min=0.5, now=NOW)
         assert retests(past.store).run() == 1
         assert newest(past.store, bad).state is SkillState.QUARANTINED
         assert newest(past.store, revision).state is SkillState.LIVE
 
     def test_what_fails_is_listed_with_the_beginning_of_its_words(self, past: Past) -> None:
         past.store.append([replace(noisy(past), id="r2", version=2)])
-        (told,) = skill_tests.run(past.store, applies_min=0.3, now=NOW)
+        (told,) = skill_tests.run(past.store, applies_min=0.5, now=NOW)
         assert told.passed is False and "other prompts" in told.reason
         assert all(one.text.startswith("repair the") and one.at == "prompt" for one in told.misfires)
         stored = past.store.find(SkillCheck)[-1].record
@@ -93,23 +93,23 @@ class TestAsked:
     def test_without_a_name_what_is_out_of_use_is_left_out(self, past: Past) -> None:
         one = live(past)
         past.store.append([replace(one, id="x", skill_id="sk_x", name="x", state=SkillState.RETIRED)])
-        assert [each.name for each in skill_tests.run(past.store, applies_min=0.3, now=NOW)] == [one.name]
-        both = skill_tests.run(past.store, everything=True, applies_min=0.3, now=NOW)
+        assert [each.name for each in skill_tests.run(past.store, applies_min=0.5, now=NOW)] == [one.name]
+        both = skill_tests.run(past.store, everything=True, applies_min=0.5, now=NOW)
         assert {each.name for each in both} == {one.name, "x"}
-        assert [each.name for each in skill_tests.run(past.store, ["x", "x"], applies_min=0.3, now=NOW)] == ["x"]
+        assert [each.name for each in skill_tests.run(past.store, ["x", "x"], applies_min=0.5, now=NOW)] == ["x"]
 
     def test_nothing_to_test_and_a_wrong_name_are_told(self, past: Past) -> None:
         with pytest.raises(HivemindError, match="no skill to test yet"):
-            skill_tests.run(past.store, applies_min=0.3, now=NOW)
+            skill_tests.run(past.store, applies_min=0.5, now=NOW)
         past.store.append([replace(live(past), id="r2", version=2, state=SkillState.RETIRED)])
         with pytest.raises(HivemindError, match="--all"):
-            skill_tests.run(past.store, applies_min=0.3, now=NOW)
+            skill_tests.run(past.store, applies_min=0.5, now=NOW)
         with pytest.raises(HivemindError, match="No skill is called"):
-            skill_tests.run(past.store, ["nonsense"], applies_min=0.3, now=NOW)
+            skill_tests.run(past.store, ["nonsense"], applies_min=0.5, now=NOW)
 
     def test_a_trial_stores_nothing(self, past: Past) -> None:
         correction = past.goes_wrong()
-        found = skill_tests.try_out(past.store, skill_of(correction), applies_min=0.3)
+        found = skill_tests.try_out(past.store, skill_of(correction), applies_min=0.5)
         assert found.revision.backtest["own"] == 2 and past.store.count(SkillCheck) == 0
 
 
@@ -128,7 +128,7 @@ class TestAnotherMatcher:
             monkeypatch.setattr(matching, "MATCHER", 99)
         again = Retests(
             past.store,
-            applies_min=0.32 if changed == "threshold" else 0.3,
+            applies_min=0.52 if changed == "threshold" else 0.5,
             model="mini" if changed == "model" else "",
             clock=lambda: NOW,
         )
@@ -178,7 +178,7 @@ class TestAnotherMatcher:
     def test_a_round_ends_in_time_and_the_next_goes_on(self, past: Past) -> None:
         for n in range(4):
             live(past, f"skill-{n}")
-        again = Retests(past.store, applies_min=0.31, model="", clock=lambda: NOW, run_s=0.0)
+        again = Retests(past.store, applies_min=0.51, model="", clock=lambda: NOW, run_s=0.0)
         for n in range(1, 5):
             again.run()
             assert past.store.count(SkillCheck) == 4 + n

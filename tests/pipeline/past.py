@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from hivemind_cli.core.acts import SHELL, Act
+from hivemind_cli.core.config import RecallConfig
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.match import Weights
 from hivemind_cli.core.records import Correction, CorrectionKind, Event, EventKind, SkillRevision
@@ -81,5 +82,5 @@ def skill_of(*corrections: Correction, **changes: Any) -> SkillRevision:
     return replace(first_revision(extractive.draft(corrections), corrections, ()), **changes)
 
 
-def matcher_of(revision: SkillRevision, store: Store, applies_min: float = 0.3) -> Matcher:
+def matcher_of(revision: SkillRevision, store: Store, applies_min: float = RecallConfig().applies_min) -> Matcher:
     return Matcher(skill_document(revision, store), Weights(), applies_min)

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hivemind_cli.core.config import RecallConfig
 from hivemind_cli.core.errors import ProviderError
 from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.records import (
@@ -48,7 +49,7 @@ class Codify:
     """The stage. `provider` None: every skill is drafted from the person's words alone.
 
     publish      auto: project skills that pass their moments go live; review: they wait for a person
-    applies_min  score, 0..1, from which recall speaks (`recall.applies_min`)
+    applies_min  probability, 0..1, from which recall speaks (`recall.applies_min`)
     embedding    the embedding model's name; "" for none
     pause        called all the time while a skill is tried on the whole history: it may let others go first
     rules        project_id -> lines of its rules files: a skill that contradicts one waits for a person
@@ -63,7 +64,7 @@ class Codify:
         provider: Provider | None = None,
         *,
         publish: str = "auto",
-        applies_min: float = 0.3,
+        applies_min: float = RecallConfig().applies_min,
         embedding: str = "",
         rules: Rules = no_rules,
         pause: Pause = no_pause,

@@ -34,7 +34,7 @@ class Trial:
 class Trials:
     """Tries revisions with the matcher as recall uses it now.
 
-    applies_min  score, 0..1, from which recall speaks (`recall.applies_min`)
+    applies_min  probability, 0..1, from which recall speaks (`recall.applies_min`)
     model        the embedding model's name; "" for none
     pause        called all the time: it may let others go first
     """
