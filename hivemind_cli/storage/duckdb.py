@@ -26,6 +26,7 @@ from hivemind_cli.storage.base import Row
 from hivemind_cli.storage.migrate import migrate, migrations
 from hivemind_cli.storage.schema import Table, comparable, from_values, normalised, table_of
 from hivemind_cli.storage.sql import names_of, where
+from hivemind_cli.storage.tail import Tail
 from hivemind_cli.storage.transaction import Transaction
 
 R = TypeVar("R", bound=Record)
@@ -63,6 +64,7 @@ class DuckDBStore:
         """Those that moved past records that nothing came of; a stage may take these again after a crash."""
         self._saved_at = 0.0
         self._gone: set[str] = set()
+        self._tail = Tail(lambda: self._read("SELECT DISTINCT host, session_id FROM event", ()))
         _own(self)
         try:
             with _translated(self.path):
@@ -144,6 +146,11 @@ class DuckDBStore:
         condition, parameters = where(table, since, equals, after=after, until=until)
         if after >= self._newest(table):
             return []  # what every stage that has caught up asks: no query
+        kept = self._tail.rows(
+            kind, equals, after=after, until=until, since=since, limit=limit, newest_first=newest_first
+        )
+        if kept is not None:
+            return [Row(seq, from_values(kind, values)) for seq, values in kept]
         first_rows = "" if limit is None else f" LIMIT {max(int(limit), 0)}"
         in_order = f" ORDER BY seq{' DESC' if newest_first else ''}{first_rows}"
         if limit is not None and limit > _NARROWED_ROWS:
@@ -160,11 +167,18 @@ class DuckDBStore:
         condition, parameters = where(table, since, equals)
         if not self._newest(table):
             return 0
+        kept = self._tail.rows(kind, equals, since=since)
+        if kept is not None:
+            return len(kept)
         return int(self._read(f"SELECT count(*) FROM {table.name}{condition}", parameters)[0][0])
 
     def prune(self, host: str, session_id: str, tombstone: Record, *, bury: bool = True) -> int:
         plain = normalised(checked_tombstone(host, session_id, tombstone))
-        return self._write(lambda tx: tx.prune(host, session_id, plain, bury=bury))
+        with self._lock:
+            try:
+                return self._write(lambda tx: tx.prune(host, session_id, plain, bury=bury))
+            finally:
+                self._tail.forget()
 
     def close(self) -> None:
         with self._lock:
@@ -207,6 +221,7 @@ class DuckDBStore:
             connection.close()
             raise
         self._connection = connection
+        self._tail.forget()
         self._keep_private()
 
     def _disconnect(self) -> None:
@@ -285,6 +300,8 @@ class DuckDBStore:
         tx = Transaction(connection, dict(self._last_seq), set(self._gone))
         with _committed(connection):
             result = work(tx)
+        for kind, first, rows in tx.inserted:
+            self._tail.add(kind, first, rows)
         self._last_seq, self._gone = tx.last_seq, tx.gone
         self._keep_private()
         return result

@@ -43,6 +43,8 @@ class Transaction:
         self._connection = connection
         self.last_seq = last_seq
         self.gone = gone
+        self.inserted: list[tuple[type[Record], int, list[tuple[Any, ...]]]] = []
+        """Record type, first seq, and rows as `to_values` made them."""
 
     def append(self, records: Sequence[Record]) -> int:
         """As Store.append."""
@@ -146,8 +148,10 @@ class Transaction:
         last = self.last_seq[table.name] = first + len(records) - 1
         names = ["seq", *(f'"{name}"' for name in table.columns)]
         sql_types = ["BIGINT", *(SQL_TYPES[column.type] for column in table.columns.values())]
+        rows = [to_values(record) for record in records]
+        self.inserted.append((table.kind, first, rows))
         values: list[list[Any]] = [list(range(first, last + 1))]
-        values += [list(column) for column in zip(*map(to_values, records), strict=True)]
+        values += [list(column) for column in zip(*rows, strict=True)]
         if table.kind is Event:
             names.append("native_hash")
             sql_types.append("BIGINT")
