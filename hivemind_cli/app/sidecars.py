@@ -4,7 +4,7 @@ The skill index follows in the loop's own turn, so that recall knows a correctio
 of all events, vectors) follows on a thread of its own (app/following.py), which nobody waits for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hivemind_cli.app.following import Follower
@@ -84,15 +84,15 @@ class Sidecars:
         if self._follower is not None:
             self._follower.rebuild(vectors=vectors)
 
-    def forget(self, host: str, session_id: str) -> None:
-        """Nothing of a session that the store has let go of is found any more."""
+    def forget(self, gone: Sequence[tuple[str, str]]) -> None:
+        """Nothing of these sessions, (host, session_id), that the store has let go of is found any more."""
         import numpy as np
 
         if self.corpus is not None:
-            texts.forget(self.corpus, host, session_id)
+            texts.forget(self.corpus, gone)
         if self.text_vectors is not None:
             vectors, nothing = self.text_vectors, np.zeros((0, 0), np.float32)
-            vectors.update([], nothing, [], cursor=vectors.cursor(), gone=[(host, session_id)])
+            vectors.update([], nothing, [], cursor=vectors.cursor(), gone=gone)
         if self.embedder is not None:
             self.embedder.forget()
 

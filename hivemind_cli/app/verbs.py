@@ -143,7 +143,11 @@ class Verbs:
         }
 
     def _reindex(self, args: dict[str, Any]) -> dict[str, Any]:
-        return {"documents": self._owner.reindex(vectors=bool(args.get("vectors")))}
+        """`gone`: [host, session_id] each of sessions that the store has let go of; only they leave the corpus then."""
+        gone = [(str(host), str(session_id)) for host, session_id in args.get("gone", ())]
+        if gone:
+            self._owner.sidecars.forget(gone)
+        return {"documents": self._owner.reindex(texts=not gone, vectors=bool(args.get("vectors")))}
 
     def _index_state(self, args: dict[str, Any]) -> dict[str, Any]:
         return self._owner.sidecars.state()
@@ -153,7 +157,7 @@ class Verbs:
         self._owner.detecting.forget()
         forget_quotes()
         self._owner.answers.forget()
-        self._owner.sidecars.forget(str(args["host"]), str(args["session_id"]))
+        self._owner.sidecars.forget([(str(args["host"]), str(args["session_id"]))])
         return {"documents": self._owner.reindex(texts=False)}
 
     def _judge(self, args: dict[str, Any]) -> dict[str, Any]:

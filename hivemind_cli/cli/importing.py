@@ -81,7 +81,7 @@ def _settle(door: Door, run: "Import", bar: "Bar") -> None:
     while not door.ask("settle", timeout_s=600.0, seconds=SETTLE_STEP_S)["done"]:
         bar.noticed(door.store.cursor("detect") - begun)
     if run.forgotten:
-        door.ask("reindex", timeout_s=600.0)
+        door.ask("reindex", timeout_s=600.0, gone=sorted(run.forgotten))
 
 
 def _stopped(run: "Import", bar: "Bar") -> None:

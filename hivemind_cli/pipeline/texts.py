@@ -116,10 +116,10 @@ def ahead(store: Store, after: int) -> bool:
     return any(known > there for known, there in zip(_parts(after), _newest(store), strict=True))
 
 
-def forget(corpus: Corpus, host: str, session_id: str) -> None:
-    """Remove all texts of a session at once; call it when the store has let go of it."""
+def forget(corpus: Corpus, gone: Sequence[tuple[str, str]]) -> None:
+    """Remove all texts of these sessions, (host, session_id), at once; call it when the store has let go of them."""
     with _following:
-        corpus.update([], [], cursor=corpus.cursor(), gone=[(host, session_id)])
+        corpus.update([], [], cursor=corpus.cursor(), gone=gone)
 
 
 def behind(store: Store, after: int) -> int:

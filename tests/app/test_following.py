@@ -3,6 +3,8 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from hivemind_cli.app import Hivemind, OwnedHivemind
 from hivemind_cli.app.meaning import WhenLoaded
+from hivemind_cli.app.pruning import forget_copy
 from hivemind_cli.core.config import Config, EmbeddingConfig
 from hivemind_cli.core.errors import ModelError
 from hivemind_cli.core.paths import Paths
@@ -117,11 +120,23 @@ def test_a_forgotten_session_is_found_by_nobody(hive: OwnedHivemind, tree: Path)
     corrected(hive, tree)
     corrected(hive, tree, "s2")
     assert hive.sidecars.settle(20)
-    hive.sidecars.forget("claude", "s1")
+    hive.sidecars.forget([("claude", "s1")])
     assert hive.sidecars.text_vectors is not None and hive.sidecars.corpus is not None
     ids = hive.sidecars.text_vectors.ids(EVERYWHERE)
     assert {text.session_id for text in hive.sidecars.corpus.get(ids, EVERYWHERE).values()} == {"s2"}
     assert len(hive.sidecars.corpus.get(ids, EVERYWHERE)) == len(ids)
+
+
+def test_a_copy_that_gave_way_to_its_original_leaves_no_vector(hive: OwnedHivemind, tree: Path) -> None:
+    for session in ("s1", "s2"):
+        corrected(hive, tree, session)
+    assert hive.sidecars.settle(20)
+    forget_copy(hive.store, "claude", "s1", datetime.now(UTC))  # no tombstone tells whoever follows
+    assert hive.call("reindex", {"gone": [["claude", "s1"]]}) == {"documents": 1}
+    assert hive.sidecars.settle(20)
+    vectors = hive.sidecars.text_vectors
+    assert vectors is not None and not vectors.ids(replace(EVERYWHERE, session_ids=("s1",)))
+    assert vectors.ids(replace(EVERYWHERE, session_ids=("s2",)))
 
 
 class Odd:

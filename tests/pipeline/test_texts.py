@@ -120,7 +120,7 @@ def test_nothing_of_a_pruned_session_is_found(followed: Followed) -> None:
     followed.store.prune("claude", "s1", tombstone)
     assert {kind for kind, _ in followed.finds("walrus")} == {"prompt", "session", "tool_call"}
     assert followed.finds("walrus", session_ids=("s1",)) == []
-    texts.forget(followed.corpus, "claude", "s2")
+    texts.forget(followed.corpus, [("claude", "s2")])
     assert followed.finds("walrus") == []
 
 
