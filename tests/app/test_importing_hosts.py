@@ -401,7 +401,7 @@ def test_an_import_writes_no_skill_until_a_person_says_so(paths: Paths, tree: Pa
     claude(paths.home, tree)
     imported(paths, hive.store)
     hive.touched()
-    assert hive.settle()
+    assert hive.settle() and hive.sidecars.settle(20)
     assert hive.store.count(Correction) == 1
     assert not hive.busy()
     assert not list(tree.glob(".claude/skills/*/SKILL.md"))
