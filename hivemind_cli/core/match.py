@@ -38,6 +38,10 @@ class Weights:
             self._known[term] = known
         return known
 
+    def sum(self, found: frozenset[str]) -> float:
+        """Of all these."""
+        return math.fsum(map(self.of, found))
+
 
 def content(text: str) -> frozenset[str]:
     """The distinct terms of `text` that are no function words."""
@@ -60,13 +64,13 @@ class About:
     @classmethod
     def of(cls, tasks: Sequence[frozenset[str]], rule: frozenset[str], weights: Weights) -> "About":
         """The terms of each task and of the rule, with what they weigh together."""
-        return cls(tuple((one, _sum(one, weights)) for one in tasks), (rule, _sum(rule, weights)), weights)
+        return cls(tuple((one, weights.sum(one)) for one in tasks), (rule, weights.sum(rule)), weights)
 
-    def fit(self, query: frozenset[str]) -> float:
-        """As `fit`."""
+    def fit(self, query: frozenset[str], whole: float | None = None) -> float:
+        """As `fit`; `whole` is what the query's terms weigh together, for who asks often."""
         if self.rule[0].isdisjoint(query) and all(terms.isdisjoint(query) for terms, _ in self.tasks):
             return 0.0
-        whole = _sum(query, self.weights)
+        whole = self.weights.sum(query) if whole is None else whole
         task_fit = max((_fit(query, whole, terms, own, self.weights) for terms, own in self.tasks), default=0.0)
         return 1.0 - (1.0 - task_fit) * (1.0 - RULE_FACTOR * _fit(query, whole, *self.rule, self.weights))
 
@@ -88,12 +92,8 @@ def rarity(prompts: Iterable[str]) -> dict[str, float]:
 def _fit(query: frozenset[str], whole: float, subject: frozenset[str], own: float, weights: Weights) -> float:
     if not own or not whole or query.isdisjoint(subject):
         return 0.0
-    shared = _sum(query & subject, weights)
+    shared = weights.sum(query & subject)
     fit = shared / math.sqrt(whole * own)
     if shared >= LONG_MATCH_MIN:
         fit = max(fit, LONG_FACTOR * shared / own)
     return min(fit, 1.0)
-
-
-def _sum(found: frozenset[str], weights: Weights) -> float:
-    return math.fsum(map(weights.of, found))

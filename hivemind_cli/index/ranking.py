@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hivemind_cli.core.match import Weights, content
+from hivemind_cli.core.match import About, Weights, content
 from hivemind_cli.index.base import Document, Index, Matched, Scope, Vectors, Where
 from hivemind_cli.index.fields import query_terms
 from hivemind_cli.index.matching import about
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 BY_WORDS, BY_MEANING = 50, 30
 """Candidates of each kind; together they held 97 % of the right answers among 3,070 skills."""
+ABOUT_MAX = 4096
+"""Documents whose weighed terms are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Ranker:
 
     def __init__(self, index: Index, vectors: Vectors | None = None) -> None:
         self.index, self.vectors = index, vectors
+        self._about: dict[str, tuple[Document, Weights, About]] = {}
+        """By id: what a document is about, as these weights have it."""
 
     def rank(
         self, query: str, scope: Scope, weights: Weights, *, meaning: "NDArray[np.float32] | None" = None, limit: int
@@ -87,15 +91,22 @@ class Ranker:
         else:
             cosines = self.vectors.parts(meaning, [one.document.id for one in matched])
         asked = content(query)
-        return [_candidate(one, asked, weights, cosines) for one in matched]
+        whole = weights.sum(asked)
+        return [_candidate(one, self._fit(one.document, asked, whole, weights), cosines) for one in matched]
+
+    def _fit(self, document: Document, asked: frozenset[str], whole: float, weights: Weights) -> float | None:
+        """Of the query's terms, which weigh `whole` together; None for what was not made of a correction."""
+        if not _is_told(document):
+            return None
+        known = self._about.get(document.id)
+        if known is None or known[0] is not document or known[1] is not weights:
+            if len(self._about) >= ABOUT_MAX:
+                self._about = {}
+            known = self._about[document.id] = (document, weights, about(document, weights))
+        return known[2].fit(asked, whole)
 
 
-def _candidate(
-    matched: Matched,
-    asked: frozenset[str],
-    weights: Weights,
-    cosines: Mapping[str, Mapping[str, float]] | None,
-) -> Candidate:
+def _candidate(matched: Matched, fit: float | None, cosines: Mapping[str, Mapping[str, float]] | None) -> Candidate:
     document = matched.document
     figures: Figures = {
         "words": matched.words,
@@ -103,8 +114,8 @@ def _candidate(
         "terms": matched.terms,
         "covered": matched.covered,
     }
-    if _is_told(document):
-        figures["fit"] = about(document, weights).fit(asked)
+    if fit is not None:
+        figures["fit"] = fit
     if cosines is None:
         return Candidate(document, figures)
     parts = cosines.get(document.id, {})

@@ -24,10 +24,10 @@ class TantivyIndex:
 
     def __init__(self, folder: Path) -> None:
         analyzer = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
-        self._schema = _schema()
+        schema = _schema()
         self._known: dict[int, Document] = {}
         """By `_number` of the id, as of the last commit: none is read twice. Only ever replaced, or added to."""
-        self._folder = Folder(folder, self._schema, format=FORMAT, analyzers={_TOKENIZER: analyzer})
+        self._folder = Folder(folder, schema, format=FORMAT, analyzers={_TOKENIZER: analyzer})
 
     def __repr__(self) -> str:
         return f"TantivyIndex({str(self._folder.path)!r}, cursor={self.cursor()})"
@@ -88,10 +88,11 @@ class TantivyIndex:
         if not totals:
             return []
         documents = {place: _document(searcher, address) for place, (_, address) in totals.items()}
-        ids = [key(document.id) for document in documents.values()]
-        these = tantivy.Query.const_score_query(tantivy.Query.term_set_query(self._schema, "id", ids), 0.0)
+        these = self._these(document.id for document in documents.values())
         query = tantivy.Query.boolean_query([(must, self._any_of(("trigger",), wanted)), (must, these)])
-        triggers = {_place(address): score for score, address in searcher.search(query, len(ids), count=False).hits}
+        triggers = {
+            _place(address): score for score, address in searcher.search(query, len(documents), count=False).hits
+        }
         hits = [
             Hit(documents[place], max(total - triggers.get(place, 0.0), 0.0), triggers.get(place, 0.0))
             for place, (total, _) in totals.items()
@@ -135,8 +136,12 @@ class TantivyIndex:
         return [address for _, address in searcher.search(both, limit, count=False).hits]
 
     def _these(self, ids: Iterable[str]) -> tantivy.Query:
-        wanted = tantivy.Query.term_set_query(self._schema, "id", [key(id) for id in ids])
-        return tantivy.Query.const_score_query(wanted, 0.0)
+        return tantivy.Query.const_score_query(self._one_of("id", ids), 0.0)
+
+    def _one_of(self, field: str, values: Iterable[str]) -> tantivy.Query:
+        """Of a raw field. A term_set_query walks through all of its terms: 0.3 ms at 1,000 documents, and this .06."""
+        terms = [self._folder.term(field, key(value)) for value in values]
+        return tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
 
     def _rarities(self, searcher: tantivy.Searcher, field: str, wanted: Sequence[str]) -> float:
         return sum(rarity(searcher.doc_freq(field, term), searcher.num_docs) for term in wanted)
@@ -159,10 +164,9 @@ class TantivyIndex:
         )
 
     def _visible(self, scope: Scope) -> tantivy.Query:
-        projects = list({key(""), key(scope.project_id)})
         inside = [
             self._folder.term("workspace_id", key(scope.workspace_id)),
-            tantivy.Query.term_set_query(self._schema, "project_id", projects),
+            self._one_of("project_id", {"", scope.project_id}),
         ]
         query = tantivy.Query.boolean_query([(tantivy.Occur.Must, part) for part in inside])
         return tantivy.Query.const_score_query(query, 0.0)
