@@ -26,11 +26,11 @@ from hivemind_cli.index.wanted import (
     whole_path,
 )
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when fields or words change: every older folder is then rebuilt."""
 _TOKENIZER = "words"
-_WORD_BYTES_MAX = 64
-"""A longer word is nothing a person types."""
+_WORD_BYTES_MAX = 128
+"""As long as a SHA-512; a longer word is nothing that anybody looks for."""
 CLOSER = 100
 """Texts, the best by their words, that are looked at for what the query wrote as one word."""
 _SAME = ("workspace_id", "project_id", "kind", "host", "session_id")
@@ -47,7 +47,7 @@ class TantivyCorpus:
 
     def __init__(self, folder: Path) -> None:
         analyzer = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
-        analyzer = analyzer.filter(tantivy.Filter.remove_long(_WORD_BYTES_MAX))
+        analyzer = analyzer.filter(tantivy.Filter.remove_long(_WORD_BYTES_MAX + 1))
         self._schema = _schema()
         self._folder = Folder(folder, self._schema, format=FORMAT, analyzers={_TOKENIZER: analyzer.build()})
 
