@@ -135,8 +135,9 @@ class OwnedHivemind:
         self._closed = False
         self._refresh_weights()
         self._refresh_standing()
-        self._detect()
-        self._index_changed()
+        self._flooded = self._backlog() > CATCH_UP_EVENTS_MAX
+        if not self._index_new():
+            self._index_changed()
         sidecars.follow(store, self._precedence.give_way)
 
     def _codifier(self, *, history: bool) -> Codify:
@@ -275,6 +276,8 @@ class OwnedHivemind:
         self._refresh_weights()
         self._refresh_standing()
         self._publish_snapshot()
+        if not self._spool.more_than(0):
+            self.store.rest()
 
     def close(self) -> None:
         """Finish what is under way, publish the snapshot, release everything. Idempotent."""
@@ -428,6 +431,11 @@ class OwnedHivemind:
         for name in before:
             self._intake.undetected.pop(name, None)
         return moved
+
+    def _backlog(self) -> int:
+        """Stored events that are not detected yet."""
+        newest = self.store.find(Event, newest_first=True, limit=1)
+        return newest[0].seq - self.store.cursor(Detect.name) if newest else 0
 
     def _index_new(self) -> int:
         """Under the lock: index what is not yet; how many records that were."""

@@ -77,5 +77,8 @@ class Store(Protocol):
         skill left without a version gets a blank retired one. Other sessions' recalls no longer hold their words.
         """
 
+    def rest(self) -> None:
+        """Nobody waits just now: tidy up, and give memory back. It may take a while, and changes no record."""
+
     def close(self) -> None:
         """Release the engine. Idempotent."""

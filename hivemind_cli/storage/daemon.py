@@ -88,6 +88,9 @@ class DaemonStore:
         (plain,) = records_to_json([tombstone])
         return int(self._ask("store.prune", host=host, session_id=session_id, tombstone=plain, bury=bury))
 
+    def rest(self) -> None:
+        """The daemon knows when."""
+
     def close(self) -> None:
         """The daemon's store stays open: it is not ours."""
         self._closed = True

@@ -146,6 +146,9 @@ class InMemoryStore:
             self._append([*([plain] if bury else []), *fallen.added])
             return deleted
 
+    def rest(self) -> None:
+        """Nothing to tidy."""
+
     def close(self) -> None:
         with self._lock:
             self._closed = True

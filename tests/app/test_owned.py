@@ -272,6 +272,26 @@ def test_a_second_owner_finds_everything_and_rebuilds_a_lost_index(
         again.close()
 
 
+def test_what_is_behind_keeps_neither_the_opening_nor_the_first_answer_waiting(
+    agent: Agent, owner: OwnedHivemind
+) -> None:
+    agent.is_corrected()
+    agent.drop("SessionEnd", "monday", reason="other")
+    owner.settle()
+    owner.store.append([event(n, f"session-{n}", id=f"behind-{n}") for n in range(2 * CATCH_UP_EVENTS_MAX)])
+    detected = owner.store.cursor(Detect.name)
+    owner.close()
+    again = Hivemind.own(owner.paths, CONFIG, env={})
+    try:
+        late = Agent(again, agent.project)
+        assert OPEN in text_of(late.asks("UserPromptSubmit", "late", prompt="deploy the docs site", prompt_id="7"))
+        assert again.store.cursor(Detect.name) == detected
+        again.settle()
+        assert again.store.cursor(Detect.name) == again.store.find(Event, newest_first=True, limit=1)[0].seq
+    finally:
+        again.close()
+
+
 def test_what_cannot_be_remembered_is_neither_said_nor_held(agent: Agent, owner: OwnedHivemind) -> None:
     agent.is_corrected()
     owner.settle()

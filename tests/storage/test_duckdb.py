@@ -15,6 +15,7 @@ import pytest
 
 from hivemind_cli.core.errors import StoreDamaged, StoreError, StoreLocked
 from hivemind_cli.core.records import RECORD_TYPES, Event, LLMCall, Outcome, Recall, Tombstone, Verdict
+from hivemind_cli.storage import duckdb as duckdb_store
 from hivemind_cli.storage.base import Row
 from hivemind_cli.storage.duckdb import DuckDBStore
 from hivemind_cli.storage.migrate import Migration, migrate, migrations
@@ -353,6 +354,25 @@ def test_readers_do_not_wait_for_a_writer(path: Path) -> None:
         assert len(store.find(Event)) == 1
         done.set()
         writer.join()
+
+
+def test_at_rest_a_long_log_is_moved_into_the_file_while_others_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = path.with_name(path.name + ".wal")
+    monkeypatch.setattr(duckdb_store, "_LOG_BYTES", 10_000)
+    with opened(path) as store:
+        store.append([event(1)])
+        store.rest()
+        assert 0 < log.stat().st_size < 10_000  # too short to be worth it
+        store.append([event(n) for n in range(2, 100)])
+        before = store.find(Event, source="hook")
+        reader = store._opened().cursor().execute("SELECT seq FROM event ORDER BY seq")
+        assert reader.fetchone() == (1,)
+        store.rest()
+        assert not log.exists()
+        assert len(reader.fetchall()) == 98
+        assert store.find(Event, source="hook") == before
 
 
 def test_after_a_fatal_error_the_database_is_opened_again(path: Path) -> None:
