@@ -8,7 +8,6 @@ own tests say must not change with what is installed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from hivemind_cli.core.acts import OTHER, SHELL, Act
@@ -31,20 +30,10 @@ _UNQUOTED = str.maketrans("", "", "\"'\\\n")
 """Takes away what may stand inside a word of a shell line and is no part of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A document and its scores."""
-
-    document: Document
-    bm25: float
-    score: float
-    """0..1."""
-
-
-def by_act(act: Act, documents: Sequence[Document]) -> list[Scored]:
+def by_act(act: Act, documents: Sequence[Document]) -> list[Document]:
     """Documents whose corrected act this call repeats, the newest correction first; a read repeats nothing."""
     same = [one for one in documents if _repeated(act, one)]
-    return [Scored(document, 0.0, 1.0) for document in sorted(same, key=lambda one: (-one.occurred_at_ms, one.id))]
+    return sorted(same, key=lambda one: (-one.occurred_at_ms, one.id))
 
 
 def about(document: Document, weights: Weights) -> About:

@@ -38,7 +38,7 @@ def find(
     if ask.act is not None:
         same = by_act(ask.act, book.near(ask.act, ask.scope))
         if same:
-            return Found([Ranked(one.document, one.score) for one in same], BY_ACT)
+            return Found([Ranked(document, 1.0) for document in same], BY_ACT)
     words = ask.words.strip()
     asked = bool(words) and book.speaks_in(ask.scope) and not (ask.act is not None and ask.act.kind == READ)
     vector = meaning(words) if meaning is not None and asked else None  # a path that is read means nothing
