@@ -1,7 +1,7 @@
 """What the benches of rankings share: reading JSON lines, writing answers, and how right a ranking is.
 
 A query is {"qid" or "id", "query"} a line, or {"qid", "title", "text"}; `before`, and `gold` (or `gold_expanded`, which
-counts where both stand), may stand there. An answer is
+counts where both stand; [] says that nothing applies), may stand there. An answer is
 {"qid", "ranked": [[id, score], …]} a line, best first.
 """
 
@@ -38,6 +38,20 @@ class Query:
     line: Mapping[str, Any]
     """All that stood there."""
 
+    @property
+    def labelled(self) -> bool:
+        """Does the line say what is right, or that nothing is?"""
+        return bool(self.gold) or self.idle
+
+    @property
+    def idle(self) -> bool:
+        """Does the line say that nothing applies?"""
+        return not self.gold and self.line.get("gold") == []
+
+
+class LineError(ConfigError):
+    """A line that cannot be read; which file it stands in, who opened that knows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
@@ -51,66 +65,71 @@ class Figures:
 
 
 def objects(file: IO[bytes]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(number of the line, its object), in order; gzip is read as it is. ConfigError names the first bad line."""
+    """(number of the line, its object), in order; gzip is read as it is. LineError names the first bad line."""
     for number, line in enumerate(_plain(file), 1):
         if not line.strip():
             continue
         try:
             value = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
         except (ValueError, RecursionError) as exc:
-            raise ConfigError(
-                f"Line {number} is no JSON.", why=str(exc)[:200], fix="Give a JSON object a line."
-            ) from exc
+            raise LineError(f"Line {number} is no JSON.", why=str(exc)[:200], fix="Give a JSON object a line.") from exc
         if not isinstance(value, dict):
-            raise ConfigError(f"Line {number} is no JSON object.", fix="Give a JSON object a line.")
+            raise LineError(f"Line {number} is no JSON object.", fix="Give a JSON object a line.")
         yield number, value
 
 
 def text_of(value: Mapping[str, Any], name: str, number: int) -> str:
-    """A field's text; "" where it is missing or null. ConfigError: it is something else."""
+    """A field's text; "" where it is missing or null. LineError: it is something else."""
     found = value.get(name)
     if found is None:
         return ""
     if not isinstance(found, str):
-        raise ConfigError(f"In line {number} `{name}` is no text.", fix="Give a string.")
+        raise LineError(f"In line {number} `{name}` is no text.", fix="Give a string.")
     return found
 
 
 def id_of(value: Mapping[str, Any], name: str, number: int) -> str:
-    """An id as text. ConfigError: there is none, or it is neither text nor a number."""
+    """An id as text. LineError: there is none, or it is neither text nor a number."""
     found = value.get(name)
     if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
-        raise ConfigError(f"Line {number} has no `{name}`.", fix="Give each line an id: a string or a number.")
+        raise LineError(f"Line {number} has no `{name}`.", fix="Give each line an id: a string or a number.")
     return str(found)
 
 
 def whole_of(value: Mapping[str, Any], name: str, number: int) -> int | None:
-    """A field's whole number; None where it is missing or null. ConfigError: it is something else."""
+    """A field's whole number; None where it is missing or null. LineError: it is something else."""
     found = value.get(name)
     if found is None:
         return None
     if isinstance(found, bool) or not isinstance(found, int) or abs(found) >= 1 << 63:
-        raise ConfigError(f"In line {number} `{name}` is no whole number.", fix="Give an integer of 64 bits.")
+        raise LineError(f"In line {number} `{name}` is no whole number.", fix="Give an integer of 64 bits.")
     return found
 
 
 def queries(file: IO[bytes]) -> Iterator[Query]:
-    """The queries in `file`, in order. ConfigError: a bad line, or a qid that comes twice."""
+    """The queries in `file`, in order. LineError: a bad line, or a qid that comes twice."""
     seen: set[str] = set()
     for number, value in objects(file):
         name = "qid" if "qid" in value or "id" not in value else "id"
         qid = id_of(value, name, number)
         if qid in seen:
-            raise ConfigError(f"Line {number} has the qid {qid!r} again.", fix="Give each query a qid of its own.")
+            raise LineError(f"Line {number} has the qid {qid!r} again.", fix="Give each query a qid of its own.")
         seen.add(qid)
         yield Query(
             qid=value[name],
             title=text_of(value, "title", number),
-            text=text_of(value, "query", number) or text_of(value, "text", number),
+            text=_asked(value, number),
             before=whole_of(value, "before", number),
             gold=ids_of(value, "gold_expanded", number) or ids_of(value, "gold", number),
             line=value,
         )
+
+
+def _asked(value: Mapping[str, Any], number: int) -> str:
+    """What is asked beside the title; "" where it is empty or null. LineError: no field for it is there."""
+    if not value.keys() & {"query", "text", "title"}:
+        raise LineError(f"Line {number} has no `query`.", fix='Give {"qid", "query"} a line.')
+    return text_of(value, "query", number) or text_of(value, "text", number)
 
 
 def answer(qid: Any, ranking: Ranking, ids: Mapping[str, Any] | None = None) -> str:
@@ -141,12 +160,12 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def ids_of(value: Mapping[str, Any], name: str, number: int) -> frozenset[str]:
-    """A field's ids; empty where it is missing or null. ConfigError: it is no list of ids."""
+    """A field's ids; empty where it is missing or null. LineError: it is no list of ids."""
     found = value.get(name)
     if found is None:
         return frozenset()
     if not isinstance(found, list) or not all(isinstance(one, str | int) for one in found):
-        raise ConfigError(f"In line {number} `{name}` is no list of ids.", fix=f'Give a list: "{name}": ["a", "b"].')
+        raise LineError(f"In line {number} `{name}` is no list of ids.", fix=f'Give a list: "{name}": ["a", "b"].')
     return frozenset(map(str, found))
 
 

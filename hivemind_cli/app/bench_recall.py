@@ -5,13 +5,24 @@ The skills stand in an index of their own, which is gone afterwards; the vectors
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
-from hivemind_cli.app.bench_ranking import DEPTH, Figures, Interval, Query, figures, first_rank, id_of, ids_of, objects
+from hivemind_cli.app.bench_ranking import (
+    DEPTH,
+    Figures,
+    Interval,
+    LineError,
+    Query,
+    figures,
+    first_rank,
+    id_of,
+    ids_of,
+    objects,
+)
 from hivemind_cli.app.bench_ranking import text_of as field_of
 from hivemind_cli.app.bench_vectors import Progress, vectors_of
 from hivemind_cli.core.config import RecallConfig
@@ -56,20 +67,32 @@ class Silence:
 
     applies_min: float
     precision: tuple[float, Interval]
-    """Right first answers, of all answers to queries with a right one, and of forbidden first answers."""
+    """Right first answers, of all answers to queries with a right one or with none that applies, and of forbidden
+    first answers."""
     answered: tuple[float, Interval]
     """Of the queries with a right answer."""
     must_not: tuple[float, Interval] | None
     """Of the queries with forbidden answers, those where one comes first and is said; None: there are none."""
 
 
-def skills(file: IO[bytes]) -> list[Document]:
-    """The skills in `file`. ConfigError: a bad line, or an id that comes twice."""
+@dataclass(frozen=True, slots=True)
+class Skills:
+    """What is ranked."""
+
+    documents: list[Document]
+    ids: Mapping[str, Any]
+    """An id as text -> as the line gave it."""
+
+
+def skills(file: IO[bytes]) -> Skills:
+    """The skills in `file`. LineError: a bad line, or an id that comes twice."""
     found: dict[str, Document] = {}
+    ids: dict[str, Any] = {}
     for number, value in objects(file):
         id = id_of(value, "id", number)
         if id in found:
-            raise ConfigError(f"Line {number} has the id {id!r} again.", fix="Give each skill an id of its own.")
+            raise LineError(f"Line {number} has the id {id!r} again.", fix="Give each skill an id of its own.")
+        ids[id] = value["id"]
         found[id] = Document(
             id=id,
             kind="skill",
@@ -82,7 +105,7 @@ def skills(file: IO[bytes]) -> list[Document]:
         )
     if not found:
         raise ConfigError("There are no skills in the file.", fix='Give {"id", "name", "description", "body"} a line.')
-    return list(found.values())
+    return Skills(list(found.values()), ids)
 
 
 class Bench:
@@ -150,7 +173,8 @@ def silence(answered: Sequence[Answered], applies_min: float) -> Silence:
     bad = [(one, _forbidden(one.query)) for one in answered]
     missable = [(one, ids) for one, ids in bad if ids]
     fired = sum(one.said and one.ranked[0][0] in ids for one, ids in missable)
-    spoke = len(said) + fired
+    idle = sum(one.said and one.query.idle and one.ranked[0][0] not in ids for one, ids in bad)
+    spoke = len(said) + fired + idle
     return Silence(
         applies_min,
         (right / spoke if spoke else 0.0, wilson(right, spoke)),

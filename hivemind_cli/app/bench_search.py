@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from hivemind_cli.app.bench_ranking import DEPTH, Figures, Query, figures, first_rank, id_of, objects, text_of, whole_of
+from hivemind_cli.app.bench_ranking import (
+    DEPTH,
+    Figures,
+    LineError,
+    Query,
+    figures,
+    first_rank,
+    id_of,
+    objects,
+    text_of,
+    whole_of,
+)
 from hivemind_cli.app.bench_vectors import Progress, vectors_of
 from hivemind_cli.core.errors import ConfigError
 from hivemind_cli.index.base import Place, Text, Vectors, Where
@@ -54,13 +65,13 @@ class Answered:
 
 
 def documents(file: IO[bytes]) -> Documents:
-    """The documents in `file`. ConfigError: a bad line, or an id that comes twice."""
+    """The documents in `file`. LineError: a bad line, or an id that comes twice."""
     texts: list[Text] = []
     ids: dict[str, Any] = {}
     for number, value in objects(file):
         id = id_of(value, "id", number)
         if id in ids:
-            raise ConfigError(f"Line {number} has the id {id!r} again.", fix="Give each document an id of its own.")
+            raise LineError(f"Line {number} has the id {id!r} again.", fix="Give each document an id of its own.")
         ids[id] = value["id"]
         texts.append(
             Text(

@@ -2,36 +2,41 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from hivemind_cli.cli.output import console, note
+from hivemind_cli.cli.output import console, narration, note
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from hivemind_cli.app.bench_ranking import Figures, Interval
     from hivemind_cli.cli.door import Door
     from hivemind_cli.embedding.base import Embedder
 
 LEGEND = "hit@k: the share of queries with a right answer among the first k. In brackets: 95 % intervals."
 _EVERY_TEXTS = 1024
+_INTERVALS_MIN = 72
+"""Columns; in a narrower terminal the rows stand without their intervals."""
 
 
-def opened(file: Path | None) -> "AbstractContextManager[IO[bytes]]":
-    """A file of JSON lines, or standard input. ConfigError: it cannot be read."""
+@contextmanager
+def opened(file: Path | None) -> Iterator[IO[bytes]]:
+    """A file of JSON lines, or standard input. ConfigError: it cannot be read, or has a bad line; it is named."""
+    from hivemind_cli.app.bench_ranking import LineError
     from hivemind_cli.core.errors import ConfigError
 
-    if file is None:
-        if sys.stdin.isatty():
-            note("Reading queries from the terminal, JSON lines; Ctrl-D ends them.")
-        return nullcontext(sys.stdin.buffer)
+    if file is None and sys.stdin.isatty():
+        note("Reading queries from the terminal, JSON lines; Ctrl-D ends them.")
     try:
-        return file.open("rb")
+        source = nullcontext(sys.stdin.buffer) if file is None else file.open("rb")
     except OSError as exc:
         raise ConfigError(f"{file} cannot be read.", why=exc.strerror or "", fix="Give a file of JSON lines.") from exc
+    try:
+        with source as lines:
+            yield lines
+    except LineError as exc:
+        raise ConfigError(f"{file or 'standard input'}: {exc.what}", why=exc.why, fix=exc.fix) from exc
 
 
 def embedder(door: "Door") -> "Embedder | None":
@@ -53,20 +58,20 @@ def progress(done: int, whole: int) -> None:
         note(f"Embedded {done:,} of {whole:,} texts.")
 
 
-def print_rows(rows: "Mapping[str, Figures]", more: Mapping[str, Sequence[str]] | None = None) -> None:
-    """A table: way -> figures; `more` adds columns (head -> one cell a row)."""
+def print_rows(rows: "Mapping[str, Figures]", *, beside: bool = False) -> None:
+    """A table: way -> figures; on stdout, or on stderr `beside` the answers."""
     from rich.table import Table
 
-    more = more or {}
+    to = narration if beside else console
     table = Table(box=None, pad_edge=False)
     cuts = next((tuple(one.hit) for one in rows.values()), ())
-    for name in ("", "queries", *(f"hit@{cut}" for cut in cuts), "MRR", *more):
+    for name in ("", "queries", *(f"hit@{cut}" for cut in cuts), "MRR"):
         table.add_column(name, justify="left" if not name else "right")
-    for number, (way, figures) in enumerate(rows.items()):
-        shares = (share(*figures.hit[cut]) for cut in cuts)
-        extra = (cells[number] for cells in more.values())
-        table.add_row(way, str(figures.queries), *shares, share(*figures.mrr), *extra)
-    console.print(table)
+    for way, figures in rows.items():
+        told = [*(figures.hit[cut] for cut in cuts), figures.mrr]
+        shares = [share(*one) if to.width >= _INTERVALS_MIN else f"{one[0]:.2f}" for one in told]
+        table.add_row(way, f"{figures.queries:,}", *shares)
+    to.print(table)
 
 
 def as_json(rows: "Mapping[str, Figures]") -> list[dict[str, object]]:

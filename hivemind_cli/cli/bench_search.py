@@ -20,16 +20,15 @@ def search(
         Path | None, typer.Option("--queries", help="{qid, query} a line; standard input if left out.")
     ] = None,
     no_abstain: Annotated[bool, typer.Option("--no-abstain", help="Rank always, however little fits.")] = False,
-    labels: Annotated[
-        bool, typer.Option("--labels", help="Print figures instead: queries have `gold`: [ids].")
-    ] = False,
+    labels: Annotated[bool, typer.Option("--labels", help="Print figures alone: queries have `gold`: [ids].")] = False,
     lexical: Annotated[bool, typer.Option("--lexical", help="Without the embedding model, if there is one.")] = False,
     json: Annotated[bool, typer.Option("--json", help="With --labels: one JSON document.")] = False,
 ) -> None:
     """Rank documents for queries as `hivemind search` does: {qid, ranked: [[id, score], …]} a line.
 
     Best first, 50 at most, [] where nothing fits. A query is a `query`, or a `title` and a `text`; with `before`, only
-    documents with a smaller `num` are ranked. Nothing is stored but vectors, nothing sent.
+    documents with a smaller `num` are ranked. Where queries have `gold`, stderr shows how right the ranking is. Nothing
+    is stored but vectors, nothing sent.
     """
     from hivemind_cli.app import bench_ranking, bench_search
 
@@ -44,19 +43,23 @@ def search(
             stack.callback(close)
         cache = door.paths.root / "cache" / "bench"
         bench = stack.enter_context(bench_search.opened(found.texts, embedder, cache, shared.progress))
-        if labels:
-            _report(list(bench.answers(asked)), json)
-            return
+        answered = []
         for one in bench.answers(asked):
-            print(bench_ranking.answer(one.query.qid, one.shown(abstain=not no_abstain), found.ids), flush=True)
+            if one.query.gold:
+                answered.append(one)
+            if not labels:
+                print(bench_ranking.answer(one.query.qid, one.shown(abstain=not no_abstain), found.ids), flush=True)
+        if labels or answered:
+            _report(answered, beside=not labels, json=json)
 
 
-def _report(answered: "list[Answered]", json: bool) -> None:
+def _report(answered: "list[Answered]", *, beside: bool, json: bool) -> None:
+    """The figures: on stdout, or on stderr `beside` the answers."""
     from hivemind_cli.app.bench_search import rows
 
     found = rows(answered)
-    if json:
+    if json and not beside:
         print_json(shared.as_json(found))
         return
-    shared.print_rows(found)
+    shared.print_rows(found, beside=beside)
     note(f"{shared.LEGEND} What the search finds too little fitting to give is counted, too.")

@@ -46,7 +46,7 @@ def silent(done: int, whole: int) -> None:
 
 
 def test_the_figures_of_labelled_queries(tmp_path: Path) -> None:
-    with opened(skills(io.BytesIO(SKILLS)), None, tmp_path / "cache", silent) as bench:
+    with opened(skills(io.BytesIO(SKILLS)).documents, None, tmp_path / "cache", silent) as bench:
         answered = list(bench.answers(queries(io.BytesIO(QUERIES))))
         at = silence(answered, bench.config.applies_min)
     found = rows(answered)
@@ -59,7 +59,7 @@ def test_the_figures_of_labelled_queries(tmp_path: Path) -> None:
 
 
 def test_vectors_are_made_once_and_few_files_are_kept(tmp_path: Path) -> None:
-    documents = skills(io.BytesIO(SKILLS))
+    documents = skills(io.BytesIO(SKILLS)).documents
     for round in range(2):
         embedder = Counting()
         with opened(documents, embedder, tmp_path / "cache", silent) as bench:
@@ -73,7 +73,8 @@ def test_vectors_are_made_once_and_few_files_are_kept(tmp_path: Path) -> None:
     with opened(documents, embedder, tmp_path / "cache", silent):
         assert np.load(kept).shape[1] == embedder.dim
     for n in range(KEPT_MAX + 2):
-        with opened(skills(io.BytesIO(b'{"id": "a", "name": "a%d"}' % n)), embedder, tmp_path / "cache", silent):
+        [document] = skills(io.BytesIO(b'{"id": "a", "name": "a%d"}' % n)).documents
+        with opened([document], embedder, tmp_path / "cache", silent):
             assert len(list((tmp_path / "cache").iterdir())) <= KEPT_MAX
 
 
@@ -111,7 +112,10 @@ DATA = Path(os.environ.get("HIVEMIND_TEST_DATA", "/nonexistent")) / "skills_retr
 def test_many_real_skills_are_ranked_better_than_by_bm25_even_without_a_model(tmp_path: Path) -> None:
     """Weights were fitted on these queries: a floor against decay, no measure (tests/measure/fit_recall.py is one)."""
     lines = (DATA / "queries_dev.jsonl").read_bytes().splitlines(keepends=True)[::5]
-    with (DATA / "skills.jsonl.gz").open("rb") as file, opened(skills(file), None, tmp_path / "cache", silent) as bench:
+    with (
+        (DATA / "skills.jsonl.gz").open("rb") as file,
+        opened(skills(file).documents, None, tmp_path / "cache", silent) as bench,
+    ):
         answered = list(bench.answers(queries(io.BytesIO(b"".join(lines)))))
     found = rows(answered)
     at = silence(answered, bench.config.applies_min)

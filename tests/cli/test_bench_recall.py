@@ -55,6 +55,20 @@ def test_a_query_in_is_a_line_out_in_order_and_silence_is_empty(tmp_path: Path) 
         assert all(0 <= score <= 1 for score in scores)
 
 
+def test_an_id_comes_back_as_it_was_given(tmp_path: Path) -> None:
+    skills = lines([{"id": 7, "name": "pump-care", "description": "Use when cleaning pumps and hoses.", "body": ""}])
+    [[id, _]] = json.loads(bench(tmp_path, "--no-abstain", queries=lines(QUERIES[:1]), skills=skills).stdout)["ranked"]
+    assert id == 7
+
+
+def test_where_queries_say_what_is_right_the_figures_stand_beside_the_answers(tmp_path: Path) -> None:
+    idle = {"qid": "idle", "query": "clean both pumps and their hoses again", "gold": []}
+    done = bench(tmp_path, queries=lines([*QUERIES, idle]))
+    assert len([json.loads(line) for line in done.stdout.splitlines()]) == 5
+    assert b"BM25 alone" in done.stderr and b"precision 0.67" in done.stderr  # a word where nothing applies is wrong
+    assert b"hit@1" not in bench(tmp_path, queries=lines(QUERIES[3:])).stderr
+
+
 def test_told_not_to_abstain_it_ranks_whatever_shares_a_word(tmp_path: Path) -> None:
     query = lines([{"id": "x", "query": "a poem about a very different thing, a module perhaps"}])
     assert json.loads(bench(tmp_path, queries=query).stdout)["ranked"] == []
@@ -76,5 +90,5 @@ def test_labels_give_figures_beside_the_halves_alone(tmp_path: Path) -> None:
 def test_a_bad_line_is_named_and_what_stood_before_it_is_answered(tmp_path: Path) -> None:
     done = bench(tmp_path, queries=b'{"qid": 1, "query": "x"}\n{nonsense\n')
     assert done.returncode == 2
-    assert b"Line 2" in done.stderr
+    assert b"standard input: Line 2" in done.stderr
     assert json.loads(done.stdout)["qid"] == 1
