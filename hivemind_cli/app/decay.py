@@ -1,5 +1,6 @@
 """Decay: which live skills nobody needed for a long time. They are proposed for retirement; nothing is removed here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,8 +32,12 @@ class Unneeded:
     """Whole days since then."""
 
 
-def unneeded(store: Store, days: int, now: datetime) -> list[Unneeded]:
+def unneeded(
+    store: Store, days: int, now: datetime, *, skills: Sequence[SkillRevision] | None = None
+) -> list[Unneeded]:
     """Live skills that were not needed within `days`, the longest first; 0 days: none ever.
+
+    skills  what `current_skills` gave, where that was asked already
 
     Needed: given to an agent or held for, its mistake corrected again, or its file or state changed. What an import
     brings counts at its own dates.
@@ -40,7 +45,8 @@ def unneeded(store: Store, days: int, now: datetime) -> list[Unneeded]:
     if days <= 0:
         return []
     since = now - timedelta(days=days)
-    old = [one for one in current_skills(store, states=[SkillState.LIVE]) if one.occurred_at < since]
+    known = current_skills(store) if skills is None else skills
+    old = [one for one in known if one.state is SkillState.LIVE and one.occurred_at < since]
     found = []
     spoken = _spoken_lately(store, now) if old else frozenset()
     for skill in old:

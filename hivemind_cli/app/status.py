@@ -2,7 +2,7 @@
 
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -116,7 +116,7 @@ def status(
         sessions_today=len({row.record.session_id for row in store.find(Event, since=since, kind="session_start")}),
         corrections=dict(Counter(one.kind.value for one in judged.called(store))),
         skills=dict(Counter(revision.state.value for revision in skills)),
-        unneeded=len(decay.unneeded(store, config.codify.retire_after_days, now)),
+        unneeded=len(decay.unneeded(store, config.codify.retire_after_days, now, skills=skills)),
         recalls={
             "decisions": decisions,
             "injected": decisions - held - store.count(Recall, text=""),
@@ -134,16 +134,16 @@ def status(
         judge=judge,
         embeddings=embeddings,
         index=index or {},
-        untracked=tuple(_untracked(store)),
+        untracked=tuple(_untracked(store, skills)),
         trouble=tuple(trouble(store, now)),
     )
 
 
-def _untracked(store: Store) -> Iterator[str]:
+def _untracked(store: Store, skills: Sequence[SkillRevision]) -> Iterator[str]:
     """Skill folders of ours in projects that are there, newest project first, and not in their git."""
     live: dict[str, set[str]] = {}
-    for revision in current_skills(store, states=[SkillState.LIVE]):
-        if revision.scope is Scope.PROJECT:
+    for revision in skills:
+        if revision.scope is Scope.PROJECT and revision.state is SkillState.LIVE:
             live.setdefault(revision.project_id, set()).add(revision.name)
     projects = store.find(Project, project_id=sorted(live), newest_first=True, limit=PROJECTS_MAX) if live else []
     for root in dict.fromkeys(row.record.root for row in projects):
