@@ -47,17 +47,6 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """One document found, with its raw BM25 scores (unbounded, higher is better)."""
-
-    document: Document
-    bm25_text: float
-    """Over everything."""
-    bm25_trigger: float = 0.0
-    """Over name, trigger and tasks."""
-
-
-@dataclass(frozen=True, slots=True)
 class Matched:
     """One document beside a query: BM25 scores, scaled (index/fields.py) to compare between queries and collections."""
 
@@ -88,9 +77,6 @@ class Index(Protocol):
 
     def update(self, put: Sequence[Document], drop: Sequence[str], *, cursor: int) -> None:
         """Replace or add `put`, remove ids in `drop`, and remember `cursor`, all in one commit."""
-
-    def search(self, query: str, scope: Scope, *, limit: int) -> list[Hit]:
-        """Best first. Documents outside `scope` never appear. A reader sees its own writes."""
 
     def match(self, query: str, scope: Scope, *, limit: int, ids: Collection[str] = ()) -> list[Matched]:
         """What ranking looks at, in no order: the best `limit` by the sum of the BM25 scores, and `ids` with theirs.

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hivemind_cli.index.base import Document, Hit, Index, Matched, Scope
+from hivemind_cli.index.base import Document, Index, Matched, Scope
 from hivemind_cli.index.inmemory import InMemoryIndex
 
 PENDING_MAX = 64
@@ -62,17 +62,11 @@ class FreshFirst:
         if self._pending.changed:
             self._write()
 
-    def search(self, query: str, scope: Scope, *, limit: int) -> list[Hit]:
-        pending = self._pending
-        hits = self._on_disk.search(query, scope, limit=limit + len(pending.changed)) if limit > 0 else []
-        found = [hit for hit in hits if hit.document.id not in pending.changed]
-        found += pending.index.search(query, scope, limit=limit)
-        found.sort(key=lambda hit: (-(hit.bm25_text + hit.bm25_trigger), hit.document.id))
-        return found[: max(limit, 0)]
-
     def match(self, query: str, scope: Scope, *, limit: int, ids: Collection[str] = ()) -> list[Matched]:
         pending = self._pending
         found = self._on_disk.match(query, scope, limit=limit, ids=ids)
+        if not pending.changed:
+            return found
         found = [one for one in found if one.document.id not in pending.changed]
         return found + pending.index.match(query, scope, limit=limit, ids=ids)
 

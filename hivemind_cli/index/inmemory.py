@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from hivemind_cli.index.base import Document, Hit, Matched, Scope
-from hivemind_cli.index.fields import Asked, Fields, query_terms, rarity, scale
+from hivemind_cli.index.base import Document, Matched, Scope
+from hivemind_cli.index.fields import Asked, Fields, rarity, scale
 
 _K1, _B = 1.2, 0.75
 """As in Lucene and tantivy."""
@@ -49,20 +49,6 @@ class InMemoryIndex:
             for document in put:
                 entries[document.id] = _Entry.of(document)
             self._entries, self._cursor = entries, cursor
-
-    def search(self, query: str, scope: Scope, *, limit: int) -> list[Hit]:
-        """Ordered by the sum of both scores, then by id."""
-        entries = list(self._entries.values())
-        wanted = query_terms(query)
-        texts = _bm25(wanted, [entry.text for entry in entries])
-        triggers = _bm25(wanted, [entry.trigger for entry in entries])
-        hits = [
-            Hit(entry.document, text, trigger)
-            for entry, text, trigger in zip(entries, texts, triggers, strict=True)
-            if text > 0 and _visible(entry.document, scope)
-        ]
-        hits.sort(key=lambda hit: (-(hit.bm25_text + hit.bm25_trigger), hit.document.id))
-        return hits[: max(limit, 0)]
 
     def match(self, query: str, scope: Scope, *, limit: int, ids: Collection[str] = ()) -> list[Matched]:
         entries = list(self._entries.values())

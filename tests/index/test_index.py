@@ -40,7 +40,9 @@ def document(id: str, trigger: str = "", text: str = "", **changes: Any) -> Docu
 
 
 def found(index: Index, query: str, scope: Scope = HERE, limit: int = 10) -> list[str]:
-    return [hit.document.id for hit in index.search(query, scope, limit=limit)]
+    """Ids of what matches, the best first."""
+    matches = sorted(index.match(query, scope, limit=limit), key=lambda one: -(one.words + one.named + one.terms))
+    return [one.document.id for one in matches]
 
 
 def test_a_new_index_is_empty_at_cursor_0(index: Index) -> None:
@@ -61,10 +63,9 @@ def test_what_was_put_is_found_at_once_and_whole(index: Index) -> None:
         occurred_at_ms=1_700_000_000_000,
     )
     index.update([put], [], cursor=7)
-    [hit] = index.search("one more migration please", HERE, limit=5)
-    assert hit.document == put
-    assert hit.bm25_text > 0
-    assert hit.bm25_trigger > 0
+    [match] = index.match("one more migration please", HERE, limit=5)
+    assert match.document == put
+    assert match.words > 0 and match.named > 0
     assert index.cursor() == 7
 
 
@@ -72,9 +73,9 @@ def test_acts_and_body_count_as_text_but_not_as_trigger(index: Index) -> None:
     acts = ({"kind": "shell", "command": "terraform apply"}, {"kind": "edit", "path": "infra/network/main.tf"})
     index.update([document("a", "cloud", "keep subnets small", acts=acts), document("b", "cooking")], [], cursor=1)
     for query in ("terraform", "network", "subnets"):
-        [hit] = index.search(query, HERE, limit=5)
-        assert (hit.document.id, hit.bm25_trigger) == ("a", 0)
-        assert hit.bm25_text > 0
+        [match] = index.match(query, HERE, limit=5)
+        assert (match.document.id, match.named, match.covered) == ("a", 0, 0)
+        assert match.words > 0 and match.terms > 0
 
 
 def test_a_later_version_replaces_the_earlier(index: Index) -> None:
@@ -198,14 +199,14 @@ def test_query_syntax_means_nothing(index: Index, query: str) -> None:
 def test_no_text_is_refused(index: Index, query: str, text: str) -> None:
     put = document("a", text, text, workspace_id="w", project_id="", tasks=(text,))
     index.update([put], [], cursor=1)
-    index.search(query, Scope("w", query), limit=3)
+    index.match(query, Scope("w", query), limit=3)
     assert index.all() == [put]
 
 
 def test_lone_surrogates_in_ids_and_scopes_are_kept(index: Index) -> None:
     put = document("a\udcff", "spelling", "\udcff", project_id="p\udcfe")
     index.update([put], [], cursor=1)
-    assert [hit.document for hit in index.search("spelling", Scope("default", "p\udcfe"), limit=3)] == [put]
+    assert [one.document for one in index.match("spelling", Scope("default", "p\udcfe"), limit=3)] == [put]
     index.update([], ["a\udcff"], cursor=2)
     assert index.all() == []
 
@@ -233,13 +234,12 @@ def test_both_engines_score_alike(tmp_path: Path) -> None:
     for one in (reference, engine):
         one.update(documents, [], cursor=1)
     for query in ("amber", "cedar hazel", "juniper iris dahlia basil"):
-        expected = {hit.document.id: hit for hit in reference.search(query, HERE, limit=100)}
-        hits = engine.search(query, HERE, limit=100)
-        assert {hit.document.id for hit in hits} == set(expected)
-        for hit in hits:
-            # tantivy's cursor is one more document in its statistics
-            assert hit.bm25_text == pytest.approx(expected[hit.document.id].bm25_text, rel=0.1, abs=0.05)
-            assert hit.bm25_trigger == pytest.approx(expected[hit.document.id].bm25_trigger, rel=0.1, abs=0.05)
+        expected, matches = matched(reference, query, limit=100), matched(engine, query, limit=100)
+        assert matches.keys() == expected.keys()
+        for id, one in matches.items():
+            for figure in ("words", "named", "terms", "covered"):
+                # tantivy's cursor is one more document in its statistics
+                assert getattr(one, figure) == pytest.approx(getattr(expected[id], figure), rel=0.1, abs=0.05)
     engine.close()
 
 

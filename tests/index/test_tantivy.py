@@ -35,7 +35,7 @@ def test_documents_and_cursor_are_there_after_reopening(tmp_path: Path) -> None:
     filled(tmp_path / "ix")
     index = TantivyIndex(tmp_path / "ix")
     assert index.cursor() == 30
-    assert len(index.search("spelling", HERE, limit=100)) == 29
+    assert len(index.match("spelling", HERE, limit=100)) == 29
     index.close()
     index.close()
 
@@ -155,7 +155,7 @@ def test_a_damaged_folder_is_begun_anew(tmp_path: Path, which: str, how: str, ca
     assert index.cursor() == 0
     assert index.all() == []
     index.update([document("a")], [], cursor=4)
-    assert len(index.search("spelling", HERE, limit=5)) == 1
+    assert len(index.match("spelling", HERE, limit=5)) == 1
     index.close()
     assert "is rebuilt" in caplog.text
 
@@ -184,7 +184,7 @@ def test_a_folder_removed_while_open_is_begun_anew(tmp_path: Path) -> None:
     index.update([document("b")], [], cursor=2)
     assert index.cursor() == 0
     index.update([document("a"), document("b")], [], cursor=2)
-    assert len(index.search("spelling", HERE, limit=5)) == 2
+    assert len(index.match("spelling", HERE, limit=5)) == 2
     assert index.cursor() == 2
     index.close()
 
@@ -205,7 +205,7 @@ def test_a_full_disk_keeps_the_last_commit_and_says_what_to_do(tmp_path: Path) -
     assert index.cursor() == 1
     assert [d.id for d in index.all()] == ["a"]
     index.update([document("b")], [], cursor=2)
-    assert len(index.search("spelling", HERE, limit=5)) == 2
+    assert len(index.match("spelling", HERE, limit=5)) == 2
     index.close()
 
 

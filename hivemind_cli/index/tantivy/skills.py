@@ -6,12 +6,14 @@ from pathlib import Path
 
 import tantivy
 
-from hivemind_cli.index.base import Document, Hit, Matched, Scope
-from hivemind_cli.index.fields import Asked, Fields, from_json, query_terms, rarity, scale, to_json
+from hivemind_cli.index.base import Document, Matched, Scope
+from hivemind_cli.index.fields import Asked, Fields, from_json, rarity, scale, to_json
 from hivemind_cli.index.tantivy.folder import Folder, key, schema_builder
 
 FORMAT = 3
 """Raise it when fields or terms change: every older folder is then rebuilt."""
+HAVING_MAX = 20_000
+"""Terms whose frequency is remembered."""
 _TOKENIZER = "terms"
 Addresses = list[tantivy.DocAddress]
 
@@ -27,6 +29,8 @@ class TantivyIndex:
         schema = _schema()
         self._known: dict[int, Document] = {}
         """By `_number` of the id, as of the last commit: none is read twice. Only ever replaced, or added to."""
+        self._having: dict[tuple[str, str], int] = {}
+        """(field, term) -> how many documents have it, as of the last commit, likewise."""
         self._folder = Folder(folder, schema, format=FORMAT, analyzers={_TOKENIZER: analyzer})
 
     def __repr__(self) -> str:
@@ -53,18 +57,11 @@ class TantivyIndex:
         known = self._known.copy()  # at once: whoever searches meanwhile adds to it
         for number in gone:
             known.pop(number, None)
-        self._known = known if self._folder.cursor == cursor else {}
-
-    def search(self, query: str, scope: Scope, *, limit: int) -> list[Hit]:
-        """Ordered by the sum of both scores, then by id."""
-        wanted = query_terms(query)
-        if not wanted or limit <= 0:
-            return []
-        return self._folder.read(lambda searcher: self._search(searcher, wanted, scope, limit), [])
+        self._known, self._having = known if self._folder.cursor == cursor else {}, {}
 
     def match(self, query: str, scope: Scope, *, limit: int, ids: Collection[str] = ()) -> list[Matched]:
-        asked, known = Asked.of(query), self._known
-        return self._folder.read(lambda searcher: self._match(searcher, asked, scope, limit, ids, known), [])
+        asked, kept = Asked.of(query), (self._known, self._having)
+        return self._folder.read(lambda searcher: self._match(searcher, asked, scope, limit, ids, *kept), [])
 
     def all(self, scope: Scope | None = None) -> list[Document]:
         query = self._visible(scope) if scope else self._folder.term("role", "document")
@@ -78,27 +75,6 @@ class TantivyIndex:
     def close(self) -> None:
         self._folder.close()
 
-    def _search(self, searcher: tantivy.Searcher, wanted: list[str], scope: Scope, limit: int) -> list[Hit]:
-        must = tantivy.Occur.Must
-        either = self._any_of(("text", "trigger"), wanted)
-        query = tantivy.Query.boolean_query([(must, either), (must, self._visible(scope))])
-        totals = {
-            _place(address): (total, address) for total, address in searcher.search(query, limit, count=False).hits
-        }
-        if not totals:
-            return []
-        documents = {place: _document(searcher, address) for place, (_, address) in totals.items()}
-        these = self._these(document.id for document in documents.values())
-        query = tantivy.Query.boolean_query([(must, self._any_of(("trigger",), wanted)), (must, these)])
-        triggers = {
-            _place(address): score for score, address in searcher.search(query, len(documents), count=False).hits
-        }
-        hits = [
-            Hit(documents[place], max(total - triggers.get(place, 0.0), 0.0), triggers.get(place, 0.0))
-            for place, (total, _) in totals.items()
-        ]
-        return sorted(hits, key=lambda hit: (-(hit.bm25_text + hit.bm25_trigger), hit.document.id))
-
     def _match(
         self,
         searcher: tantivy.Searcher,
@@ -107,9 +83,10 @@ class TantivyIndex:
         limit: int,
         ids: Collection[str],
         known: dict[int, Document],
+        having: dict[tuple[str, str], int],
     ) -> list[Matched]:
         fields = (("words", asked.words), ("named", asked.words), ("text", asked.terms))
-        queries = [self._any_of((field,), wanted) for field, wanted in fields]
+        queries = [self._any_of(field, wanted) for field, wanted in fields]
         should = [(tantivy.Occur.Should, query) for query in queries]
         places: Addresses = []
         if limit > 0:
@@ -118,10 +95,11 @@ class TantivyIndex:
             places += self._within(searcher, self._these(ids), self._visible(scope), len(ids))
         documents = {_place(place): one for place, one in zip(places, _known(searcher, places, known), strict=True)}
         these = self._these({document.id for document in documents.values()})
-        frequencies = {term: searcher.doc_freq("trigger", term) for term in asked.terms}
+        frequencies = {term: _frequency(searcher, "trigger", term, having) for term in asked.terms}
         scores = []
         for query, (field, wanted) in zip(queries, fields, strict=True):
-            by = scale(self._rarities(searcher, field, wanted), searcher.num_docs)
+            rarities = (rarity(_frequency(searcher, field, term, having), searcher.num_docs) for term in wanted)
+            by = scale(sum(rarities), searcher.num_docs)
             scores.append({place: score / by for place, score in _scored(searcher, query, these, len(documents))})
         covered = dict(_scored(searcher, self._covered(frequencies, searcher.num_docs), these, len(documents)))
         words, named, terms = scores
@@ -143,9 +121,6 @@ class TantivyIndex:
         terms = [self._folder.term(field, key(value)) for value in values]
         return tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
 
-    def _rarities(self, searcher: tantivy.Searcher, field: str, wanted: Sequence[str]) -> float:
-        return sum(rarity(searcher.doc_freq(field, term), searcher.num_docs) for term in wanted)
-
     def _covered(self, frequencies: dict[str, int], documents: int) -> tantivy.Query:
         """Scores a document by the share of the terms that its trigger has, each by its rarity."""
         rarities = {term: rarity(having, documents) for term, having in frequencies.items()}
@@ -157,11 +132,9 @@ class TantivyIndex:
         ]
         return tantivy.Query.boolean_query([(tantivy.Occur.Should, part) for part in parts])
 
-    def _any_of(self, fields: Sequence[str], wanted: Sequence[str]) -> tantivy.Query:
-        should = tantivy.Occur.Should
-        return tantivy.Query.boolean_query(
-            [(should, self._folder.term(field, term, "freq")) for term in wanted for field in fields]
-        )
+    def _any_of(self, field: str, wanted: Sequence[str]) -> tantivy.Query:
+        should = [(tantivy.Occur.Should, self._folder.term(field, term, "freq")) for term in wanted]
+        return tantivy.Query.boolean_query(should)
 
     def _visible(self, scope: Scope) -> tantivy.Query:
         inside = [
@@ -214,6 +187,16 @@ def _scored(
     both = tantivy.Query.boolean_query([(must, query), (must, these)])
     found = searcher.search(both, max(count, 1), count=False).hits
     return [(_place(address), score) for score, address in found]
+
+
+def _frequency(searcher: tantivy.Searcher, field: str, term: str, having: dict[tuple[str, str], int]) -> int:
+    """How many documents have it, asked once."""
+    known = having.get((field, term))
+    if known is None:
+        if len(having) >= HAVING_MAX:
+            having.clear()
+        known = having[field, term] = searcher.doc_freq(field, term)
+    return known
 
 
 def _known(searcher: tantivy.Searcher, places: Addresses, known: dict[int, Document]) -> list[Document]:
