@@ -83,9 +83,11 @@ _QUOTE = re.compile(rb"(\\{0,16})([\"'`])")
 _BARE = re.compile(rb"(?:[^\s\"'`\\]|\\(?![nrtbfu\"'`\\\s]).)+", re.DOTALL)
 _TO_SPACE = re.compile(rb"(?:[^\s\\]|\\(?![nrtbfu\"'`\\\s]).)+", re.DOTALL)
 _LINE = re.compile(rb"(?:[^\r\n\"\\]|\\(?![nrt\"]).)+", re.DOTALL)
-_LINE_START = re.compile(
-    rb"(?:^|[\n\r]|\\[nr])(?:[+> -]{0,4}[ \t]*)(?:export[ \t]+|set[ \t]+|ENV[ \t]+|-[ \t]+)?[\"']?\Z"
-)
+_LINE_ENDS = (b"\n", b"\r", b"\\n", b"\\r")
+_LINE_START = re.compile(rb"[+> -]{0,4}[ \t]*(?:export[ \t]+|set[ \t]+|ENV[ \t]+|-[ \t]+)?[\"']?")
+_LINE_START_MAX = 80
+_DIGIT = re.compile(rb"[0-9]")
+_ENDS_VALUE = re.compile(rb"[,;<&|)]")
 
 
 def grade(name: str) -> Grade:
@@ -119,7 +121,7 @@ def is_code(value: bytes) -> bool:
 
 
 def _is_plain_word(value: bytes) -> bool:
-    return bool(_IDENTIFIER.match(value)) and not any(48 <= c <= 57 for c in value)
+    return bool(_IDENTIFIER.match(value)) and not _DIGIT.search(value)
 
 
 def is_id(value: bytes) -> bool:
@@ -196,7 +198,9 @@ def line_end(data: bytes, at: int) -> int:
 
 def at_line_start(data: bytes, at: int) -> bool:
     """Does a setting begin here: only a diff's mark, `export` or a list's dash before it?"""
-    return bool(_LINE_START.search(data[max(0, at - 80) : at])) or data[max(0, at - 80) : at].strip(b" \t") == b""
+    before = data[max(0, at - _LINE_START_MAX) : at]
+    begin = max(before.rfind(end) + len(end) if end in before else 0 for end in _LINE_ENDS)
+    return bool(_LINE_START.fullmatch(before, begin)) or not before.strip(b" \t")
 
 
 def is_secret_field(level: Grade, value: bytes) -> bool:
@@ -231,7 +235,7 @@ def value_beside(data: bytes, at: int, beside: Beside) -> tuple[int, int] | None
         following = re.compile(rb"[^\n]*\n[ \t]*([^\n]+)").match(data, at)
         return following.span(1) if following and not is_placeholder(following[1]) else None
     if tag or (not setting and beside.separator in (b"=", b":", b":=", b"=>")):
-        value = re.split(rb"[,;<&|)]", value, maxsplit=1)[0]
+        value = _ENDS_VALUE.split(value, maxsplit=1)[0]
     if b"-----BEGIN" in value or not _accepts_bare(data, at, value, beside, setting):
         return None
     return at, at + len(value)
