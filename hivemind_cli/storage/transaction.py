@@ -146,18 +146,23 @@ class Transaction:
     def _insert(self, table: Table, records: Sequence[Record]) -> None:
         first = self.last_seq[table.name] + 1
         last = self.last_seq[table.name] = first + len(records) - 1
-        names = ["seq", *(f'"{name}"' for name in table.columns)]
-        sql_types = ["BIGINT", *(SQL_TYPES[column.type] for column in table.columns.values())]
+        names = [f'"{name}"' for name in table.columns]
+        sql_types = [SQL_TYPES[column.type] for column in table.columns.values()]
         rows = [to_values(record) for record in records]
         self.inserted.append((table.kind, first, rows))
-        values: list[list[Any]] = [list(range(first, last + 1))]
-        values += [list(column) for column in zip(*rows, strict=True)]
+        columns = list(zip(*rows, strict=True))
         if table.kind is Event:
             names.append("native_hash")
             sql_types.append("BIGINT")
-            values.append([native_hash(native_key(event)) for event in records if isinstance(event, Event)])
-        unnested = ", ".join(f"unnest(?::{sql_type}[])" for sql_type in sql_types)
-        self._connection.execute(f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {unnested}", values)
+            columns.append(tuple(native_hash(native_key(event)) for event in records if isinstance(event, Event)))
+        given, values = [f"unnest(range({first}, {last + 1}))"], []
+        for sql_type, column in zip(sql_types, columns, strict=True):
+            same = column.count(column[0]) == len(column)  # as workspace, person and host of a flood are
+            given.append(f"?::{sql_type}" if same else f"unnest(?::{sql_type}[])")
+            values.append(column[0] if same else list(column))
+        self._connection.execute(
+            f"INSERT INTO {table.name} (seq, {', '.join(names)}) SELECT {', '.join(given)}", values
+        )
 
     def _delete(self, kind: type[Record], condition: str, parameters: Sequence[Any]) -> int:
         table = table_of(kind).name
