@@ -1,6 +1,7 @@
 """Values of a host's JSON, taken as they should be, and what every host makes of them the same way."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -10,6 +11,8 @@ from hivemind_cli.core import redact
 
 TEXT_CHARS_MAX = 4_000
 """Of what was written, in an Act. The whole input stands in the event's `input`."""
+_UNTIDY = re.compile(r"//|/\./|/\.?$")
+"""What PurePath leaves out of a path."""
 _SECONDS_MAX = 1e11
 """A greater number counts milliseconds."""
 
@@ -60,6 +63,9 @@ def relative(path: str, cwd: str) -> str:
     """`path` as seen from `cwd`, where it lies inside."""
     if not path.startswith("/") or not cwd.startswith("/"):
         return path.removeprefix("./")
+    below = path[len(cwd) + 1 :]
+    if path.startswith(f"{cwd}/") and below and not _UNTIDY.search(path):
+        return below
     here, given = PurePosixPath(cwd), PurePosixPath(path)
     return str(given.relative_to(here)) if given.is_relative_to(here) else path
 

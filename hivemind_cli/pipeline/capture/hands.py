@@ -287,7 +287,7 @@ class Hands:
 
     def _hashes(self, lines: Sequence[str]) -> tuple[list[int], list[str]]:
         """The numbers and hashes of the lines that say anything."""
-        found = [(n, text) for n, line in enumerate(lines) if (text := bare(line))]
+        found = [(n, text) for n, text in enumerate(bare("\n".join(lines)).split("\n")) if text]
         return [n for n, _ in found], [self._hash(text) for _, text in found]
 
     def _hash(self, text: str) -> str:

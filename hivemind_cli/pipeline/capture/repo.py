@@ -171,7 +171,7 @@ def _runs(moves: Sequence[Move]) -> Iterator[list[Move]]:
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size  # noqa: PTH116  a Path costs more than what it is asked
     except OSError:
         return 0
 
