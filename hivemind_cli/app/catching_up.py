@@ -86,11 +86,14 @@ class CatchingUp:
         """The loop has taken and detected everything there was."""
         self._looked_at = time.monotonic()
 
-    def take(self, files: list[Path]) -> int:
-        """Under the lock: capture these deliveries and store what was decided meanwhile; how many were captured."""
+    def take(self, files: list[Path], *, stop: Callable[[], bool] = lambda: False) -> int:
+        """Under the lock: capture these deliveries and store what was decided meanwhile; how many were captured.
+
+        Once `stop` says so, the rest goes back to the spool's list.
+        """
         beside = [self._decided.popleft() for _ in range(len(self._decided))]
         try:
-            return self._intake.take(files, beside=beside)
+            return self._intake.take(files, beside=beside, stop=stop)
         except BaseException:
             self._decided.extendleft(reversed(beside))
             raise

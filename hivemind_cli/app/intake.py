@@ -4,7 +4,7 @@ import errno
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from hivemind_cli.core.clock import Clock, from_ns
@@ -54,8 +54,13 @@ class Intake:
         self._clock = clock
         self._quarantine_days = quarantine_days
 
-    def take(self, files: Iterable[Path], *, beside: Sequence[Record] = ()) -> int:
-        """Capture these deliveries, in order, and store `beside` with them; how many were taken, or set aside."""
+    def take(
+        self, files: Iterable[Path], *, beside: Sequence[Record] = (), stop: Callable[[], bool] = lambda: False
+    ) -> int:
+        """Capture these deliveries, in order, and store `beside` with them; how many were taken, or set aside.
+
+        Once `stop` says so, what was captured is stored, and the rest of a batch goes back to the spool's list.
+        """
         taken = 0
         batch: list[tuple[Path, Delivery]] = []
         size = 0
@@ -70,10 +75,10 @@ class Intake:
             batch.append((path, delivery))
             size += len(delivery.raw)
             if size >= BATCH_BYTES_MAX:
-                taken += self._commit(batch, beside)
+                taken += self._commit(batch, beside, stop)
                 batch, size, beside = [], 0, ()
         if batch:
-            return taken + self._commit(batch, beside)
+            return taken + self._commit(batch, beside, stop)
         if beside:
             self._store.append(beside)
         return taken
@@ -91,10 +96,13 @@ class Intake:
             return 0
         return 1
 
-    def _commit(self, batch: list[tuple[Path, Delivery]], beside: Sequence[Record]) -> int:
+    def _commit(self, batch: list[tuple[Path, Delivery]], beside: Sequence[Record], stop: Callable[[], bool]) -> int:
         try:
             self.undetected.update((path.name, _session_of(delivery)) for path, delivery in batch)
-            captured = self._capture.step([delivery for _, delivery in batch], self._store)
+            captured = self._capture.step([delivery for _, delivery in batch], self._store, stop=stop)
+            done = len(batch) - captured.left
+            self._spool.give_back([path for path, _ in batch[done:]])
+            batch = batch[:done]
             start = self._store.cursor(Capture.name)
             outputs = [*captured.outputs, *beside]
             self._store.commit(Capture.name, outputs, cursor_from=start, cursor_to=start + len(batch))

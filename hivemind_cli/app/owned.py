@@ -52,8 +52,9 @@ from hivemind_cli.storage.base import Store
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 64
-"""Deliveries captured for one hold of the lock: some 20 ms of work. Fewer cost a commit each."""
+CHUNK = 256
+"""Deliveries captured for one hold of the lock, and in one commit: some 60 ms of work, ended by a question. Of 64, the
+commit was two fifths."""
 CHUNK_PAUSE_S = 0.05
 """Between two chunks, while questions are answered."""
 FLOOD_EVENTS = 100
@@ -184,7 +185,7 @@ class OwnedHivemind:
         while given < limit:
             with self._turning:
                 files = self._spool.first(min(CHUNK, limit - given))
-                taken += self._catching_up.take(files)
+                taken += self._catching_up.take(files, stop=self._precedence.asked)
             given += len(files)
             if len(files) < CHUNK:
                 break

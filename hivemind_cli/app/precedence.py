@@ -27,6 +27,10 @@ class Precedence:
                 self._answering -= 1
                 self._nobody_asks.notify_all()
 
+    def asked(self) -> bool:
+        """Is a question being answered?"""
+        return self._answering > 0
+
     def give_way(self, seconds: float = PAUSE_S) -> None:
         """Return once nobody asks, or after so many seconds. Costs nothing while nobody does."""
         if self._answering:

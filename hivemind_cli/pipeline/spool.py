@@ -10,7 +10,7 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +27,8 @@ LEFT_ASIDE_MINUTES = 10
 """No hook lives so long: what is older in `spool/tmp` was left by one that died."""
 BYTES_MAX = 1 << 28
 """More than any host sends; reading it would cost the daemon its memory."""
+_READ_BYTES = 1 << 20
+"""At once: nearly every delivery."""
 LISTED_MAX = 20_000
 """Names kept in memory, of a flood: listing 100,000 files anew for every batch took as long as all the rest."""
 WHY = ".why"
@@ -110,6 +112,10 @@ class Spool:
             self._listed.extend(islice(self._names(), LISTED_MAX))
         return [folder / self._listed.popleft() for _ in range(min(count, len(self._listed)))]
 
+    def give_back(self, paths: Sequence[Path]) -> None:
+        """The next for `first`: some of what it gave last, in order, that was not worked on."""
+        self._listed.extendleft(path.name for path in reversed(paths))
+
     def relist(self) -> None:
         """Let `first` look at the folder again."""
         self._listed.clear()
@@ -144,16 +150,21 @@ class Spool:
 
     def read(self, path: Path) -> Delivery:
         """The delivery in a file. SpoolFault: it is not one. FileNotFoundError: it is gone."""
-        with path.open("rb", buffering=0) as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > BYTES_MAX:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if os.fstat(fd).st_size > BYTES_MAX:
                 raise SpoolFault("too large")
-            return _parse(file.readall(), path.name)
+            parts = [os.read(fd, _READ_BYTES)]
+            while parts[-1]:
+                parts.append(os.read(fd, _READ_BYTES))
+        finally:
+            os.close(fd)
+        return _parse(b"".join(parts), path.name)
 
     def done(self, path: Path) -> None:
         """The store has it: forget the file. Idempotent."""
         with suppress(FileNotFoundError):
-            path.unlink()
+            os.unlink(path)  # noqa: PTH108  a Path costs more than what it is asked
 
     def set_aside(self, path: Path, reason: str) -> Path:
         """Move a file to quarantine, beside it `<name>.why`; where it stands now. Nothing is overwritten."""

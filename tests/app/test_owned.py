@@ -17,6 +17,7 @@ from hivemind_cli.core.fence import OPEN
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Correction, Event, Notice, Outcome, Recall, Record, Verdict
+from hivemind_cli.pipeline.capture.sessions import SESSIONS_MAX
 from hivemind_cli.pipeline.codify import Codify
 from hivemind_cli.pipeline.detect import Detect
 from hivemind_cli.pipeline.spool import Delivery
@@ -371,3 +372,25 @@ def test_one_bad_correction_does_not_stop_the_others(
     owner.settle()
     assert len(list(agent.project.glob(".claude/skills/*/SKILL.md"))) == 1
     assert owner.store.count(Notice, about="stage_failed") == 1
+
+
+def test_a_batch_of_a_flood_ends_with_a_question_and_the_rest_comes_in_its_order(
+    owner: OwnedHivemind, agent: Agent
+) -> None:
+    for n in range(40):
+        agent.drop("UserPromptSubmit", "flood", prompt_id=f"p{n}", prompt=f"step {n}")
+    with owner._precedence.question():
+        assert 0 < owner.drain() < 40
+    while owner.drain():
+        pass
+    said = [row.record.payload["text"] for row in owner.store.find(Event, session_id="flood")]
+    assert said == [f"step {n}" for n in range(40)]
+
+
+def test_more_sessions_in_a_batch_than_are_remembered(owner: OwnedHivemind, agent: Agent) -> None:
+    same = {"prompt_id": "p", "prompt": "go on"}
+    sessions = ["first", *(f"other{n}" for n in range(SESSIONS_MAX + 2)), "first"]
+    for session in sessions:
+        agent.drop("UserPromptSubmit", session, **same)
+    assert owner.drain() == len(sessions)
+    assert owner.store.count(Event, session_id="first") == 2

@@ -4,10 +4,11 @@ One delivery can show several things: the transcript's tail is read beside it, a
 comes first, since it happened before.
 """
 
+import codecs
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -43,6 +44,8 @@ logger = logging.getLogger(__name__)
 INJECTION_EVENT = "hivemind:injection"
 """What the hook calls the delivery that says what it gave without a daemon."""
 REASON_CHARS_MAX = 300
+STOP_EVERY = 8
+"""Deliveries of a batch."""
 CLOCK_BACK_MIN = timedelta(seconds=2)
 _TAIL_KINDS = frozenset({EventKind.PROMPT, EventKind.REPLY, EventKind.SESSION_START, EventKind.SESSION_END})
 _READY = ("stood", "edited")
@@ -66,6 +69,8 @@ class Captured:
 
     outputs: list[Record] = field(default_factory=list)
     faults: list[tuple[Delivery, str]] = field(default_factory=list)
+    left: int = 0
+    """The last so many deliveries were not worked on, for capture was to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +107,23 @@ class Capture:
         self._kept = kept_workspaces
         self._hands = Hands(key)
         self._sessions = Sessions()
-        self._places: dict[tuple[str, str], tuple[Where, ProjectIdentity]] = {}
-        """Of one batch: (folder, workspace asked for) -> where that is."""
+        self._places: dict[tuple[str, str], tuple[Where, ProjectIdentity, str]] = {}
+        """Of one batch: (folder, workspace asked for) -> where that is, and the id of its Project."""
 
-    def step(self, deliveries: Sequence[Delivery], store: Store) -> Captured:
-        """Events, marks and notices of `deliveries`, in order; nothing is written."""
+    def step(
+        self, deliveries: Sequence[Delivery], store: Store, *, stop: Callable[[], bool] = lambda: False
+    ) -> Captured:
+        """Events, marks and notices of `deliveries`, in order; nothing is written.
+
+        Once `stop` says so the rest is left; it is asked now and then.
+        """
         captured = Captured()
         self._places.clear()  # a project may be given a remote, or a workspace, while a session runs
-        for delivery in deliveries:
+        self._sessions.trim()
+        for n, delivery in enumerate(deliveries, 1):
+            if n % STOP_EVERY == 0 and stop():
+                captured.left = len(deliveries) - n + 1
+                break
             try:
                 captured.outputs.extend(self._deliver(delivery, store))
             except (StoreError, MemoryError):
@@ -305,14 +319,18 @@ class Capture:
         if place is None:
             identity = identify(cwd, self._paths.home)
             workspace_id = workspace_for(workspace, identity, self._kept, self._config.workspace).id
-            place = self._places[cwd, workspace] = Where(workspace_id, identity.id, identity.root), identity
-        where, identity = place
-        workspace_id = where.workspace_id
-        if not identity.id:
+            row_id = derived_id(from_ns(0), "project", workspace_id, identity.id, identity.root)
+            place = self._places[cwd, workspace] = (
+                Where(workspace_id, identity.id, identity.root),
+                identity,
+                row_id,
+            )
+        where, identity, row_id = place
+        if not identity.id or self._sessions.knows_project(row_id):
             return where, None
         row = Project(
-            id=derived_id(from_ns(0), "project", workspace_id, identity.id, identity.root),
-            workspace_id=workspace_id,
+            id=row_id,
+            workspace_id=where.workspace_id,
             project_id=identity.id,
             name=identity.name,
             root=identity.root,
@@ -405,7 +423,7 @@ def _forged(one: Seen, session: Session) -> bool:
 
 def _parse(raw: bytes) -> dict[str, Any]:
     try:
-        payload = json.loads(raw.decode("utf-8-sig"))
+        payload = json.loads(raw.removeprefix(codecs.BOM_UTF8).decode())
     except UnicodeDecodeError as fault:
         raise ValueError(f"the payload is not UTF-8 text: {fault.reason} at byte {fault.start}") from fault
     except json.JSONDecodeError as fault:

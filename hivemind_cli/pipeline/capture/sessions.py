@@ -12,7 +12,7 @@ from hivemind_cli.pipeline.capture.repo import Mark, Repo, repo_of
 from hivemind_cli.storage.base import Store
 
 SESSIONS_MAX = 64
-"""Sessions kept in memory; the least recently used is read again from the store when it comes back."""
+"""Sessions kept in memory between batches; the least recently used is read again from the store when it comes back."""
 EVENTS_MAX = 4000
 """Of one session, the newest looked at when it is read from the store."""
 TURNS_KEPT = 6
@@ -170,10 +170,13 @@ class Sessions:
         session = self._sessions.get(key)
         if session is None:
             session = self._sessions[key] = _read(host, session_id, store)
-            while len(self._sessions) > SESSIONS_MAX:
-                self._sessions.popitem(last=False)
         self._sessions.move_to_end(key)
         return session
+
+    def trim(self) -> None:
+        """Let go of those not used for long; only between batches, for what a batch tells is not in the store yet."""
+        while len(self._sessions) > SESSIONS_MAX:
+            self._sessions.popitem(last=False)
 
     def forget(self, host: str, session_id: str) -> None:
         """Drop one session from memory."""
@@ -184,10 +187,12 @@ class Sessions:
         self._sessions.clear()
         self._projects.clear()
 
+    def knows_project(self, row_id: str) -> bool:
+        """Was `new_project` asked about that row?"""
+        return row_id in self._projects
+
     def new_project(self, row: Project, store: Store) -> Project | None:
         """`row` if this working tree was never seen, else None."""
-        if row.id in self._projects:
-            return None
         self._projects.add(row.id)
         return None if store.count(Project, id=row.id) else row
 
