@@ -89,14 +89,15 @@ class Tail:
         newest = self._tables.get(kind)
         if newest is None:
             return None
-        whole = after >= newest.start - 1 or (kind is Event and self._is_young(equals))
+        begun = self._begun(equals, newest) if kind is Event else None
+        whole = after >= newest.start - 1 or begun is not None
         if not whole and (limit is None or not newest_first):
             return None
         names = list(table_of(kind).columns)
         wanted = [(names.index(name), set(accepted(kind, name, value))) for name, value in equals.items()]
         at, start = names.index("occurred_at"), naive_utc(since) if since else None
         most = len(newest.rows) if limit is None else max(limit, 0)
-        low = max(after + 1, newest.start)
+        low = max(after + 1, newest.start, begun or 0)
         high = newest.next if until is None else min(until + 1, newest.next)
         found: list[tuple[int, Values]] = []
         for seq in reversed(range(low, high)) if newest_first else range(low, high):
@@ -128,13 +129,15 @@ class Tail:
         for session in grown:
             del self._young[session]
 
-    def _is_young(self, equals: Mapping[str, Any]) -> bool:
-        """Is one session asked for, all of whose events are kept?"""
+    def _begun(self, equals: Mapping[str, Any], newest: _Newest) -> int | None:
+        """The seq from which on the one session asked for may have events, where all of these are kept; else None."""
         host, session_id, old = equals.get("host"), equals.get("session_id"), self._old
         if old is None or not isinstance(host, str) or not isinstance(session_id, str):
-            return False
+            return None
         (host,), (session_id,) = accepted(Event, "host", host), accepted(Event, "session_id", session_id)
-        return hash((host, session_id)) not in old
+        session = hash((host, session_id))
+        begun = self._young.get(session, newest.next)
+        return None if session in old else begun
 
 
 def _chars(row: Values) -> int:

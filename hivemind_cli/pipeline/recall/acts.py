@@ -38,11 +38,13 @@ class ActBook:
 
     def overruled(self, document: Document, scope: Scope) -> bool:
         """Did a person ask for the opposite in `scope` later, which no skill says yet?"""
-        rules = [Polarity.of(line) for line in document.rule.split("\n") if not line.startswith("`")]
-        return any(
-            opposite(rule, Polarity.of(memo.rule))
+        later = [
+            memo
             for memo in self._memos
             if memo.occurred_at_ms > document.occurred_at_ms
             and (memo.workspace_id, memo.project_id) == (scope.workspace_id, scope.project_id)
-            for rule in rules
-        )
+        ]
+        if not later:
+            return False
+        rules = [Polarity.of(line) for line in document.rule.split("\n") if not line.startswith("`")]
+        return any(opposite(rule, Polarity.of(memo.rule)) for memo in later for rule in rules)
