@@ -8,7 +8,7 @@ import typer
 from hivemind_cli.cli import when
 from hivemind_cli.cli.choices import hosts_known, known
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import ago, counted, note, print_json, quoted, row, say
+from hivemind_cli.cli.output import ago, counted, note, print_json, quoted, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,13 +43,15 @@ def sessions(
         print_json(found)
         return
     for one in found:
-        row(
+        say(
             f"[bold]{quoted(one.session_id, 36)}[/]  {one.host}, {ago(one.last_at)}"
-            f"{f', {quoted(one.project, 24)}' if one.project else ''}"
+            f"{f', {quoted(one.project, 24)}' if one.project else ''}",
+            indent=4,
         )
-        row(
+        say(
             f"    {counted(one.prompts, 'prompt')}, {counted(one.tool_calls, 'call')}, "
-            f"{counted(one.corrections, 'correction')}, {counted(one.recalls, 'recall')}"
+            f"{counted(one.corrections, 'correction')}, {counted(one.recalls, 'recall')}",
+            indent=4,
         )
     if not found:
         note(
@@ -110,7 +112,7 @@ def prune(
 
     With it go its events, corrections and recalls, the skill lines that rest on nothing else, and the versions of
     skills that held its words: `skillify undo` cannot bring those back. The agent's own transcript stays,
-    and the database file may hold freed bytes until later records overwrite them.
+    and the files of the database and of the search index may hold freed bytes until later records take their place.
     """
     from hivemind_cli.app import reading
     from hivemind_cli.app.pruning import consequences, forget_names, prune_session
