@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from hivemind_cli.cli.output import narration, note, print_json, row, say
+from hivemind_cli.cli.output import console, narration, note, print_json, say
 
 if TYPE_CHECKING:
     from hivemind_cli.cli.bench_figures import Figure
@@ -72,14 +72,22 @@ def _chosen(only: list[str] | None) -> tuple[str, ...]:
 
 
 def _show(figures: "list[Figure]") -> None:
-    wide = max((len(one.what) for one in figures), default=0)
+    """A line each; in a narrow terminal the figure and its goal stand below what was measured."""
+    columns = ((one.what, one.shown, one.shown_goal) for one in figures)
+    what, shown, goal = (max(map(len, column)) for column in zip(*columns, strict=True)) if figures else (0, 0, 0)
+    narrow = console.is_terminal and what + shown + goal + 15 > console.width
     part = ""
     for one in figures:
         if one.part != part:
             part = one.part
             say(f"[bold]{part}[/]")
         told = {True: "[green]met    [/]", False: "[red]not met[/]", None: " " * 7}[one.met]
-        row(f"  {escape(one.what):{wide}}  {one.shown:>16}  {one.shown_goal:18}  {told}  [dim]{escape(one.note)}[/]")
+        figure = f"{one.shown:>{shown}}  {one.shown_goal:{goal}}  {told}  [dim]{escape(one.note)}[/]"
+        if narrow:
+            say(f"  {escape(one.what)}", indent=4)
+            say(f"    {figure}", indent=6)
+        else:
+            say(f"  {escape(one.what):{what}}  {figure}", indent=what + 4)
 
 
 def _machine() -> str:

@@ -105,7 +105,7 @@ def _vectors(index: "Mapping[str, object]") -> str:
         return f"none: {index['why']}"
     documents = f"{index['embedded']} of {counted(int(str(index['documents'])), 'skill or memo', 'skills and memos')}"
     waits = int(str(index["meaning_behind"]))
-    told = f"of {documents}, and {counted(int(str(index['vectors'])), 'vector')} of texts"
+    told = f"for {documents}, and {counted(int(str(index['vectors'])), 'vector')} of texts"
     if index["fault"] or index["why"]:
         return f"{told}; {index['fault'] or index['why']}"
     return f"{told}; {counted(waits, 'record')} still to be read" if waits else told

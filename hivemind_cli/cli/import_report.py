@@ -45,14 +45,16 @@ def _sessions(report: "Learned", *, dry_run: bool) -> None:
         return
     sessions, prompts = (sum(getattr(one, what) for one in report.hosts) for what in ("sessions", "prompts"))
     period = _period(report.first_at, report.last_at)
-    say(f"[bold]{_n(sessions, 'session')}[/] with {_n(prompts, 'prompt')}{f', {period}' if period else ''}")
+    say(f"[bold]{counted(sessions, 'session')}[/] with {counted(prompts, 'prompt')}{f', {period}' if period else ''}")
     widest = max(len(one.host) for one in report.hosts)
     for one in report.hosts:
-        new = "" if dry_run else f"  {_n(one.new, 'new record'):>18}" if one.new else "         nothing new"
-        row(f"  {one.host:<{widest}}  {_n(one.sessions, 'session'):>15}  {_n(one.prompts, 'prompt'):>15}[dim]{new}[/]")
+        new = "" if dry_run else f"  {counted(one.new, 'new record'):>18}" if one.new else "         nothing new"
+        sessions_told, prompts_told = counted(one.sessions, "session"), counted(one.prompts, "prompt")
+        told = f"  {one.host:<{widest}}  {sessions_told:>15}  {prompts_told:>15}[dim]{new}[/]"
+        say(told, indent=widest + 4)
     if report.unchanged and not dry_run:
         note(
-            f"{_n(report.unchanged, 'session')} had been read before and not changed since "
+            f"{counted(report.unchanged, 'session')} had been read before and not changed since "
             "(`--again` reads them all the same)."
         )
 
@@ -65,12 +67,12 @@ def _corrections(report: "Learned") -> None:
         return
     say(f"[bold]You put the agent right {counted(total, 'time')}[/]")
     widest = max(len(KINDS.get(one.kind, one.kind.value)) for one in report.kinds)
-    row(f"  [dim]{'':<{widest}}  {'clear':>9}  {'likely':>9}  {'perhaps':>9}[/]")
+    row(f"  [dim]{'':<{widest}}  {'clear':>8}  {'likely':>8}  {'perhaps':>8}[/]")
     for one in report.kinds:
-        numbers = "  ".join(f"{number or '·':>9}" for number in (one.clear, one.likely, one.candidates))
+        numbers = "  ".join(f"{number or '·':>8}" for number in (one.clear, one.likely, one.candidates))
         row(f"  {KINDS.get(one.kind, one.kind.value):<{widest}}  {numbers}")
     if report.retries:
-        say(f"  [dim]besides {_n(report.retries, 'error')} with what then worked[/]", indent=2)
+        say(f"  [dim]besides {counted(report.retries, 'error')} with what then worked[/]", indent=2)
 
 
 def _recurring(report: "Learned") -> None:
@@ -89,9 +91,9 @@ def _recurring(report: "Learned") -> None:
 
 
 def _left_out(report: "Learned") -> None:
-    said = [f"{_n(number, 'file')}: {why}" for why, number in sorted(report.left_out.items())]
+    said = [f"{counted(number, 'file')}: {why}" for why, number in sorted(report.left_out.items())]
     if report.strangers:
-        said.append(f"{_n(report.strangers, 'file')} of no agent")
+        said.append(f"{counted(report.strangers, 'file')} of no agent")
     if said:
         if report.hosts:
             say()
@@ -145,7 +147,3 @@ def _period(first: datetime | None, last: datetime | None) -> str:
 def _names(projects: Any) -> str:
     named = [one or "no project" for one in projects]
     return named[0] if len(named) == 1 else f"{named[0]} and {len(named) - 1} more" if named else ""
-
-
-def _n(number: int, what: str) -> str:
-    return f"{number:,} {what if number == 1 else f'{what}s'}"

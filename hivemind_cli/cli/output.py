@@ -83,7 +83,7 @@ def quoted(text: str, limit: int = 100) -> str:
 
 def counted(number: int, what: str, more: str = "") -> str:
     """`1 skill`, `2 skills`; `more` is the plural where it is no plain s."""
-    return f"{number} {what if number == 1 else more or f'{what}s'}"
+    return f"{number:,} {what if number == 1 else more or f'{what}s'}"
 
 
 def ago(moment: datetime | None, now: datetime | None = None) -> str:

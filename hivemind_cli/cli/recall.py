@@ -6,9 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import ago, counted, note, print_json, quoted, row, say, show_text
+from hivemind_cli.cli.output import ago, console, counted, note, print_json, quoted, row, say, show_text
 
 MOMENTS = ("prompt", "task", "command", "file")
+LOG_MIN = 72
+"""Columns; in a narrower terminal a decision of the log takes two lines."""
 """What `--at` takes, besides the name of a tool of another server."""
 _REASONS = {
     "injected": "said: {score} is at least the {needed} that is needed",
@@ -68,9 +70,10 @@ def _ask(door: Door, query: str, at: str, json: bool) -> None:
         said = one["decision"] in ("injected", "held")
         meaning = "" if one["cosine"] is None else f"{one['cosine']:.2f}"
         fit = one["figures"].get("fit")
-        row(
+        say(
             f"[{'green' if said else 'dim'}]{one['score']:>6.2f}  {'' if fit is None else f'{fit:.2f}':>5}  "
-            f"{meaning:>7}  {one['bm25']:>4.1f}   {quoted(one['name'], 30)} ({one['kind']}): {one['decision']}[/]"
+            f"{meaning:>7}  {one['bm25']:>4.1f}   {quoted(one['name'], 30)} ({one['kind']}): {one['decision']}[/]",
+            indent=31,
         )
     if answer["text"]:
         say("The call would be held, and an agent would read:" if answer["held"] else "An agent would read:")
@@ -91,7 +94,12 @@ def _log(door: Door, limit: int, json: bool) -> None:
         named = any(candidate.decision == "named" for candidate in one.candidates)
         what = "held" if one.held else "named" if one.text and named else "gave" if one.text else "silent"
         moment = one.moment.value.replace("_", " ")
-        row(f"{one.id}  {ago(one.occurred_at):<10} {moment:<13} [bold]{what:<6}[/] {quoted(one.query, 300)}")
+        told = f"[bold]{what:<6}[/] {quoted(one.query, 300)}"
+        if console.width < LOG_MIN:
+            row(f"{one.id}  {ago(one.occurred_at)}, {moment}")
+            row(f"    {told}")
+        else:
+            row(f"{one.id}  {ago(one.occurred_at):<10} {moment:<13} {told}")
     if found:
         note("`hivemind recall explain ID` tells why.")
     else:

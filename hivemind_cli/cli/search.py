@@ -13,6 +13,7 @@ from hivemind_cli.cli import when
 from hivemind_cli.cli.choices import hosts_known, known
 from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.output import ago, console, note, print_json, quoted, say
+from hivemind_cli.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -156,9 +157,12 @@ def _snippet_chars(json: bool) -> int:
 
 
 def _error_text(given: str) -> str:
-    """What `--error` names: stdin, a file that is there, or the text itself."""
+    """What `--error` names: stdin, a file that is there, or the text itself. ConfigError: stdin is empty."""
     if given == "-":
-        return _ends(sys.stdin.buffer.read().decode("utf-8", "replace"))
+        text = _ends(sys.stdin.buffer.read().decode("utf-8", "replace"))
+        if not text.strip():
+            raise ConfigError("Nothing came on standard input.", fix="some-command 2>&1 | hivemind search --error -")
+        return text
     if len(given) < 1024 and "\n" not in given and Path(given).is_file():
         with Path(given).open("rb") as file:
             return _ends(file.read(64 * ERROR_BYTES_MAX).decode("utf-8", "replace"))

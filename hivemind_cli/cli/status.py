@@ -99,7 +99,7 @@ def _counts(found: "Status") -> None:
     untracked = ", ".join(_skill_of(folder) for folder in found.untracked[:UNTRACKED_MAX])
     more = len(found.untracked) - UNTRACKED_MAX
     rows = {
-        "events": f"{found.events}",
+        "events": f"{found.events:,}",
         "corrections": f"{sum(found.corrections.values())}{f'  ({kinds})' if kinds else ''}",
         "skills": _skills(found),
         "recalls": given,

@@ -23,7 +23,7 @@ def since(text: str, now: datetime) -> datetime:
         return datetime.fromisoformat(text.strip()).astimezone(UTC)
     except (ValueError, OverflowError) as exc:
         raise ConfigError(
-            f"{text!r} is no time.", why=str(exc), fix="Say 12h, 7d, 2 weeks, yesterday, or a date such as 2026-11-01."
+            f"{text!r} is no time.", fix="Say 12h, 7d, 2 weeks, yesterday, or a date such as 2026-11-01."
         ) from exc
 
 
