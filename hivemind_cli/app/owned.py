@@ -277,7 +277,7 @@ class OwnedHivemind:
         self._refresh_weights()
         self._refresh_standing()
         self._publish_snapshot()
-        if not self._spool.more_than(0):
+        if not self._spool.more_than(CHUNK):
             self.store.rest()
 
     def close(self) -> None:

@@ -9,7 +9,6 @@ import logging
 import os
 import resource
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from hivemind_cli.core.paths import FILE_MODE, Paths
 from hivemind_cli.daemon import lock
 from hivemind_cli.daemon.chore import Chore
 from hivemind_cli.daemon.crash import report_crash
+from hivemind_cli.daemon.memory import few_heaps, give_back
 from hivemind_cli.daemon.owner import OpenOwner, Owner
 from hivemind_cli.daemon.server import Server
 from hivemind_cli.daemon.service import Service
@@ -45,8 +45,6 @@ FAREWELL_S = 5.0
 FORMER_OWNER_S = 10.0
 """How long a starting daemon waits for one that has stopped listening but not closed its store."""
 _OPEN_FILES_MIN = 1024
-_M_ARENA_MAX = -8
-"""malloc.h."""
 
 
 class Supervisor:
@@ -217,7 +215,7 @@ class Supervisor:
 
     def _tick(self) -> int:
         self._owned.tick(self._clock())
-        _give_back()
+        give_back(self._paths.root)
         return 0
 
     @property
@@ -297,24 +295,6 @@ class Supervisor:
                 ) from chore.error
 
 
-def _few_heaps() -> None:
-    """glibc gives every thread a heap of its own and never takes it back: 60 MB after an import (measured)."""
-    if sys.platform == "linux":
-        import ctypes
-
-        with contextlib.suppress(OSError, AttributeError):  # another C library
-            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
-
-
-def _give_back() -> None:
-    """What was freed goes back to the system: glibc keeps it, 10 MB after some hundred sessions (measured)."""
-    if sys.platform == "linux":
-        import ctypes
-
-        with contextlib.suppress(OSError, AttributeError):  # another C library
-            ctypes.CDLL(None).malloc_trim(0)
-
-
 @contextlib.contextmanager
 def _locked(paths: Paths) -> Iterator[lock.Lock]:
     """The lock; StoreLocked at once if its holder listens, else after the former owner had its time."""
@@ -357,7 +337,7 @@ def _pid_file(paths: Paths) -> Iterator[None]:
 
 def _limits() -> None:
     """No core dumps (they would hold what redaction took out), files enough for the indexes, and few heaps."""
-    _few_heaps()
+    few_heaps()
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < _OPEN_FILES_MIN:

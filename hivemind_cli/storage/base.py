@@ -78,7 +78,7 @@ class Store(Protocol):
         """
 
     def rest(self) -> None:
-        """Nobody waits just now: tidy up, and give memory back. It may take a while, and changes no record."""
+        """There is no flood just now: tidy up, and give memory back. It may take a while, and changes no record."""
 
     def close(self) -> None:
         """Release the engine. Idempotent."""
