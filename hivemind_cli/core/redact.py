@@ -159,7 +159,7 @@ def _tree(value: Any, name: str, depth: int, kinds: list[str]) -> Any:
         changed: dict[Any, Any] = {}
         for key, inner in value.items():
             above = _name_above(value, key, name)
-            kept = _string(key, "", kinds) if isinstance(key, str) else key
+            kept = key if not isinstance(key, str) or key in _clean else _string(key, "", kinds)
             while kept != key and kept in changed:
                 kept += "+"
             changed[kept] = _tree(inner, above, depth + 1, kinds)
@@ -192,7 +192,16 @@ def _option_name(before: Any) -> str:
 
 
 def _named(key: str) -> bool:
-    return key.lower().endswith("authorization") or _grade_of(key) in (Grade.PASSWORD, Grade.STRONG, Grade.COOKIE)
+    return _is_named(key) if len(key) <= _NAME_MAX else _is_header(key)
+
+
+@lru_cache(maxsize=4096)
+def _is_named(key: str) -> bool:
+    return _is_header(key) or _grade_of(key) in (Grade.PASSWORD, Grade.STRONG, Grade.COOKIE)
+
+
+def _is_header(key: str) -> bool:
+    return key.lower().endswith("authorization")
 
 
 @lru_cache(maxsize=4096)
@@ -201,14 +210,17 @@ def _grade_of(key: str) -> Grade:
 
 
 def _string(value: str, name: str, kinds: list[str]) -> str:
-    if name.lower().endswith("authorization"):  # a header's value: read it as the header's line
+    if not name:
+        redacted, inside = _redact(value)
+        kinds.extend(inside)
+        return redacted
+    if _is_header(name):  # a header's value: read it as the header's line
         return _string(f"authorization: {value}", "", kinds).removeprefix("authorization: ")
     redacted, inside = _redact(value)
-    if name:
-        raw = value.encode("utf-8", "surrogatepass")
-        if secret_values.is_secret_field(_grade_of(name), raw):
-            kinds.append(inside[0] if inside else secret_values.kind_of(_grade_of(name)))
-            return f"[redacted:{kinds[-1]}]"
+    raw = value.encode("utf-8", "surrogatepass")
+    if secret_values.is_secret_field(_grade_of(name), raw):
+        kinds.append(inside[0] if inside else secret_values.kind_of(_grade_of(name)))
+        return f"[redacted:{kinds[-1]}]"
     kinds.extend(inside)
     return redacted
 
