@@ -1,6 +1,7 @@
 """`hivemind search`: what of everything stored fits, and what fixed an error here before."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ KIND_CHARS = 12
 LINES = 3
 """Of a snippet, about."""
 _COLOURS = {"correction": "yellow", "skill": "cyan", "tool_failure": "red", "memory": "cyan"}
+_NAMES_FILE = re.compile(r"(?:\.{0,2}|~)/\S+|\S+\.(?:log|txt|out|err)")
+"""Given to `--error`: a path, or the name of a log, and no error text."""
 _NAMES = {"tool_failure": "error", "tool_call": "call", "tool_result": "output", "tool_denied": "refused"}
 
 
@@ -157,16 +160,20 @@ def _snippet_chars(json: bool) -> int:
 
 
 def _error_text(given: str) -> str:
-    """What `--error` names: stdin, a file that is there, or the text itself. ConfigError: stdin is empty."""
+    """What `--error` names: stdin, a file, or the text itself. ConfigError: nothing came, or no file is there."""
     if given == "-":
         text = _ends(sys.stdin.buffer.read().decode("utf-8", "replace"))
         if not text.strip():
             raise ConfigError("Nothing came on standard input.", fix="some-command 2>&1 | hivemind search --error -")
         return text
-    if len(given) < 1024 and "\n" not in given and Path(given).is_file():
+    if len(given) >= 1024 or not (_NAMES_FILE.fullmatch(given) or Path(given).is_file()):
+        return _ends(given)
+    try:
         with Path(given).open("rb") as file:
             return _ends(file.read(64 * ERROR_BYTES_MAX).decode("utf-8", "replace"))
-    return _ends(given)
+    except OSError as exc:
+        fix = "Give the error's text, a file that can be read, or - for standard input."
+        raise ConfigError(f"{given} cannot be read.", why=f"{exc.strerror}.", fix=fix) from exc
 
 
 def _ends(text: str) -> str:

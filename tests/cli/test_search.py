@@ -100,6 +100,12 @@ def test_an_error_may_come_as_words_from_stdin_or_from_a_file(
     assert one["fixes"][0]["how"] == "passed"
 
 
+@pytest.mark.parametrize("name", ["gone.log", "/", "./gone/build.txt"])
+def test_a_log_that_is_not_there_is_not_taken_for_the_error(door: Door, name: str) -> None:
+    done = search("--error", name, code=2)
+    assert "cannot be read" in done.stderr
+
+
 def test_an_error_nobody_saw_says_so(door: Door) -> None:
     done = search("--error", "KeyError: 'flux_capacitor'")
     assert done.stdout == "" and "No error like this was seen here" in done.stderr
