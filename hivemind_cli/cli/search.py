@@ -26,7 +26,7 @@ KIND_CHARS = 12
 LINES = 3
 """Of a snippet, about."""
 _COLOURS = {"correction": "yellow", "skill": "cyan", "tool_failure": "red", "memory": "cyan"}
-_NAMES_FILE = re.compile(r"(?:\.{0,2}|~)/\S+|\S+\.(?:log|txt|out|err)")
+_NAMES_FILE = re.compile(r"(?:\.{0,2}|~)/\S*|\S+\.(?:log|txt|out|err)")
 """Given to `--error`: a path, or the name of a log, and no error text."""
 _NAMES = {"tool_failure": "error", "tool_call": "call", "tool_result": "output", "tool_denied": "refused"}
 
