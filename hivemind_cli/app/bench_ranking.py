@@ -9,7 +9,7 @@ import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from hivemind_cli.core.errors import ConfigError
 from hivemind_cli.core.intervals import bootstrap, wilson
@@ -153,6 +153,36 @@ def figures(first_ranks: Sequence[int]) -> Figures:
         hit[cut] = (right / count if count else 0.0, wilson(right, count))
     reciprocal = [1 / rank if rank else 0.0 for rank in first_ranks]
     return Figures(count, hit, (_mean(reciprocal), bootstrap(reciprocal, _mean) or (0.0, 1.0)))
+
+
+class Compared(Protocol):
+    """One query with its ranking and those of its halves alone."""
+
+    @property
+    def query(self) -> Query: ...
+
+    @property
+    def ranked(self) -> Ranking: ...
+
+    @property
+    def by_words(self) -> Ranking: ...
+
+    @property
+    def by_meaning(self) -> Ranking | None: ...
+
+
+def compared(way: str, answered: Sequence[Compared]) -> dict[str, Figures]:
+    """hit@k and MRR of the ranking, called `way`, and of its halves alone. ConfigError: no query has gold."""
+    labelled = [one for one in answered if one.query.gold]
+    if not labelled:
+        raise ConfigError("No query says what is right.", fix='Give queries "gold": [ids], or leave --labels out.')
+    found = {way: [one.ranked for one in labelled], "BM25 alone": [one.by_words for one in labelled]}
+    if labelled[0].by_meaning is not None:
+        found["vector alone"] = [one.by_meaning or () for one in labelled]
+    return {
+        name: figures([first_rank(ranked, one.query.gold) for one, ranked in zip(labelled, rankings, strict=True)])
+        for name, rankings in found.items()
+    }
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -17,7 +17,7 @@ from hivemind_cli.app.bench_ranking import (
     Interval,
     LineError,
     Query,
-    figures,
+    compared,
     first_rank,
     id_of,
     ids_of,
@@ -153,16 +153,7 @@ def opened(
 
 def rows(answered: Sequence[Answered]) -> dict[str, Figures]:
     """hit@k and MRR of recall's ranking and of its halves alone, silence left aside. ConfigError: no query has gold."""
-    labelled = [one for one in answered if one.query.gold]
-    if not labelled:
-        raise ConfigError("No query says what is right.", fix='Give queries "gold": [ids], or leave --labels out.')
-    found = {"recall": [one.ranked for one in labelled], "BM25 alone": [one.by_words for one in labelled]}
-    if labelled[0].by_meaning is not None:
-        found["vector alone"] = [one.by_meaning or () for one in labelled]
-    return {
-        way: figures([first_rank(ranked, one.query.gold) for one, ranked in zip(labelled, rankings, strict=True)])
-        for way, rankings in found.items()
-    }
+    return compared("recall", answered)
 
 
 def silence(answered: Sequence[Answered], applies_min: float) -> Silence:

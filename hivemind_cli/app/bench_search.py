@@ -16,8 +16,7 @@ from hivemind_cli.app.bench_ranking import (
     Figures,
     LineError,
     Query,
-    figures,
-    first_rank,
+    compared,
     id_of,
     objects,
     text_of,
@@ -140,16 +139,7 @@ def opened(texts: Sequence[Text], embedder: "Embedder | None", cache: Path, prog
 
 def rows(answered: Sequence[Answered]) -> dict[str, Figures]:
     """hit@k and MRR of the search and of its halves alone, silence left aside. ConfigError: no query has gold."""
-    labelled = [one for one in answered if one.query.gold]
-    if not labelled:
-        raise ConfigError("No query says what is right.", fix='Give queries "gold": [ids], or leave --labels out.')
-    found = {"search": [one.ranked for one in labelled], "BM25 alone": [one.by_words for one in labelled]}
-    if labelled[0].by_meaning is not None:
-        found["vector alone"] = [one.by_meaning or () for one in labelled]
-    return {
-        way: figures([first_rank(ranked, one.query.gold) for one, ranked in zip(labelled, rankings, strict=True)])
-        for way, rankings in found.items()
-    }
+    return compared("search", answered)
 
 
 def _parts(texts: Sequence[Text]) -> Iterator[tuple[Place, str]]:
