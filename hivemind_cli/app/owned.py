@@ -134,12 +134,16 @@ class OwnedHivemind:
         """Documents whose act was not yet looked up in the person's history."""
         self._silent = Silent(store, idle=timedelta(minutes=config.codify.idle_minutes))
         self._closed = False
+        self._begin()
+
+    def _begin(self) -> None:
+        """Know what a recall needs; what waits is worked on later."""
         self._refresh_weights()
         self._refresh_standing()
         self._flooded = self._backlog() > CATCH_UP_EVENTS_MAX
         if not self._index_new():
             self._index_changed()
-        sidecars.follow(store, self._precedence.give_way)
+        self.sidecars.follow(self.store, self._precedence.give_way)
 
     def _codifier(self, *, history: bool) -> Codify:
         return Codify(
