@@ -403,7 +403,7 @@ def test_an_import_writes_no_skill_until_a_person_says_so(paths: Paths, tree: Pa
     hive.touched()
     assert hive.settle() and hive.sidecars.settle(20)
     assert hive.store.count(Correction) == 1
-    assert not hive.busy()
+    assert hive.sidecars.settle(10) and not hive.busy()
     assert not list(tree.glob(".claude/skills/*/SKILL.md"))
     hive.call("codify", {})
     assert list(tree.glob(".claude/skills/*/SKILL.md"))

@@ -163,6 +163,7 @@ def test_a_cap_that_is_reached_waits_for_another_day(told: Callable[..., Told]) 
     capped = told(says("correction"), config=Config(llm=LLMConfig(allow=True, calls_day_max=0))).settled()
     assert capped.nothing_came_of_it()
     assert capped.script.requests == []
+    assert capped.owner.sidecars.settle(10)
     assert not capped.owner.busy()
 
 

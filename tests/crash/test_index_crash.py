@@ -3,6 +3,7 @@
 import multiprocessing
 import random
 import time
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -55,10 +56,12 @@ def corrected(paths: Paths, tree: Path) -> str:
 
 
 @pytest.fixture
-def paths(own_home: Path) -> Paths:
+def paths(own_home: Path) -> Iterator[Paths]:
     paths = Paths(root=own_home / ".hivemind", home=own_home)
     paths.make()
-    return paths
+    before = Hashing.__init__.__defaults__
+    yield paths
+    Hashing.__init__.__defaults__ = before
 
 
 @pytest.mark.parametrize(
