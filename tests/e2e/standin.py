@@ -12,7 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HOOKS = ("UserPromptSubmit", "PreToolUse", "SessionEnd")
+HOOKS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "SessionEnd")
+BRIEFS = 2
+"""Sessions that are told at their start what is new."""
 SKILL = "---\nname: the-rule\ndescription: Use when the story comes again.\n---\n# The rule\n\n{said}\n"
 
 
@@ -49,6 +51,8 @@ def _answer(story: dict[str, Any], payload: dict[str, Any], state_file: Path) ->
         _write_skill(project, story["correction"]["said"])
     if state.get("recall.enabled") == "false" or not (project / ".claude/skills/the-rule").exists():
         return None
+    if event == "SessionStart":
+        return _brief(story["correction"]["said"], state, state_file)
     output: dict[str, Any] = {"hookEventName": event, "additionalContext": block}
     if event == "UserPromptSubmit" and payload["prompt"] == story["again"]["prompt"]:
         return {"hookSpecificOutput": output}
@@ -61,6 +65,15 @@ def _answer(story: dict[str, Any], payload: dict[str, Any], state_file: Path) ->
     _save(state_file, {**state, "held": payload["session_id"]})
     denial = {"hookEventName": event, "permissionDecision": "deny", "permissionDecisionReason": block}
     return {"hookSpecificOutput": denial}
+
+
+def _brief(said: str, state: dict[str, Any], state_file: Path) -> dict[str, Any] | None:
+    told = int(state.get("briefs", 0))
+    if told == BRIEFS:
+        return None
+    _save(state_file, {**state, "briefs": told + 1})
+    text = f"<hivemind-brief>\nLearned here:\n- {said}\n</hivemind-brief>"
+    return {"hookSpecificOutput": {"hookEventName": "SessionStart", "additionalContext": text}}
 
 
 def _write_skill(project: Path, said: str) -> None:

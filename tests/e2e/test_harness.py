@@ -48,6 +48,14 @@ def _with_fence(line: Line) -> None:
     line["body"]["messages"].append(BLOCK)
 
 
+def _without_brief(line: Line) -> None:
+    line["body"] = json.loads(json.dumps(line["body"]).replace(claims.BRIEF, "<other>"))
+
+
+def _with_brief(line: Line) -> None:
+    line["body"]["messages"].append({"role": "user", "content": f"{claims.BRIEF}pnpm{claims.BRIEF_END}"})
+
+
 def _without_rule(line: Line) -> None:
     line["body"] = json.loads(json.dumps(line["body"]).replace("pnpm", "another"))
 
@@ -95,6 +103,10 @@ TAMPERED: list[tuple[Claim, str, Callable[[Line], None], str]] = [
     (claims.the_rule_is_there_before_the_first_tool_call, play.AGAIN, _without_fence, "0 fences"),
     (claims.the_rule_is_there_before_the_first_tool_call, play.AGAIN, _with_fence, "2 fences"),
     (claims.the_rule_is_there_before_the_first_tool_call, play.AGAIN, _without_rule, "does not say"),
+    (claims.a_session_begins_with_the_news, play.AGAIN, _without_brief, "briefs:"),
+    (claims.a_session_begins_with_the_news, play.NEVER, _with_brief, "briefs:"),
+    (claims.a_session_begins_with_the_news, play.AGAIN, _without_rule, "does not say the rule"),
+    (claims.a_session_begins_with_the_news, play.UNRELATED, _with_brief, "nothing is new"),
     (claims.the_act_is_held_once_with_the_rule, play.HELD, _with_fence, "before the call"),
     (claims.the_act_is_held_once_with_the_rule, play.HELD, _not_denied, "not held"),
     (claims.the_act_is_held_once_with_the_rule, play.HELD, _without_fence, "not held"),
