@@ -10,7 +10,7 @@ from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.pipeline.session import Session
 
 TRACE = """Traceback (most recent call last):
-  File "/home/ada/work/app/main.py", line 14, in <module>
+  File "/home/ada/code/app/main.py", line 14, in <module>
     import tomlkit
 ModuleNotFoundError: No module named 'tomlkit'"""
 
@@ -57,7 +57,7 @@ def test_the_command_between_an_error_and_its_end_is_the_fix(store: InMemoryStor
 def test_a_pasted_traceback_of_another_machine_finds_the_same_error(store: InMemoryStore) -> None:
     session = Session(store)
     session.runs("python main.py", error=TRACE)
-    pasted = TRACE.replace("/home/ada/work/app", "/srv/ci/build-77").replace("line 14", "line 203")
+    pasted = TRACE.replace("/home/ada/code/app", "/srv/ci/build-77").replace("line 14", "line 203")
     assert [round(one.likeness, 1) for one in ask(store, pasted)] == [1.0]
 
 
