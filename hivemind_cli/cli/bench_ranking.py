@@ -39,17 +39,31 @@ def opened(file: Path | None) -> Iterator[IO[bytes]]:
         raise ConfigError(f"{file or 'standard input'}: {exc.what}", why=exc.why, fix=exc.fix) from exc
 
 
-def embedder(door: "Door") -> "Embedder | None":
-    """The model this machine has, or None; stderr says which."""
+@contextmanager
+def embedder(door: "Door", *, lexical: bool) -> "Iterator[Embedder | None]":
+    """The model this machine has, or None; stderr says which. None is looked for if `lexical`."""
     from hivemind_cli.app import embedding_setting
     from hivemind_cli.embedding import choose
 
+    if lexical:
+        yield None
+        return
     choice = choose(embedding_setting(door.paths, door.config, os.environ))
     if choice.embedder is None:
         note(f"By words alone: {choice.reason}.")
     else:
         note(f"By words and meaning: {choice.embedder.name}.")
-    return choice.embedder
+    try:
+        yield choice.embedder
+    finally:
+        close = getattr(choice.embedder, "close", None)
+        if close:
+            close()
+
+
+def cache(door: "Door") -> Path:
+    """The folder where a bench keeps vectors for its next run."""
+    return door.paths.root / "cache" / "bench"
 
 
 def progress(done: int, whole: int) -> None:

@@ -44,12 +44,8 @@ def recall(
             found = bench_recall.skills(file)
         asked = bench_ranking.queries(stack.enter_context(shared.opened(queries)))
         door = Door.open()
-        embedder = None if lexical else shared.embedder(door)
-        close = getattr(embedder, "close", None)
-        if close:
-            stack.callback(close)
-        cache = door.paths.root / "cache" / "bench"
-        bench = stack.enter_context(bench_recall.opened(found.documents, embedder, cache, shared.progress))
+        embedder = stack.enter_context(shared.embedder(door, lexical=lexical))
+        bench = stack.enter_context(bench_recall.opened(found.documents, embedder, shared.cache(door), shared.progress))
         answered = []
         for one in bench.answers(asked):
             if labels or one.query.labelled or "must_not" in one.query.line:

@@ -37,12 +37,8 @@ def search(
             found = bench_search.documents(file)
         asked = bench_ranking.queries(stack.enter_context(shared.opened(queries)))
         door = Door.open()
-        embedder = None if lexical else shared.embedder(door)
-        close = getattr(embedder, "close", None)
-        if close:
-            stack.callback(close)
-        cache = door.paths.root / "cache" / "bench"
-        bench = stack.enter_context(bench_search.opened(found.texts, embedder, cache, shared.progress))
+        embedder = stack.enter_context(shared.embedder(door, lexical=lexical))
+        bench = stack.enter_context(bench_search.opened(found.texts, embedder, shared.cache(door), shared.progress))
         answered = []
         for one in bench.answers(asked):
             if one.query.gold:
