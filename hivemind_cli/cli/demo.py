@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -89,12 +89,12 @@ def _stage() -> Iterator[_Stage]:
     from hivemind_cli.core.paths import Paths
     from hivemind_cli.daemon.spawn import command
 
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a Ctrl-C now would leave the folder
-    folder = Path(tempfile.mkdtemp(prefix="hivemind-demo-")).resolve()
-    door = Door.apart(Paths(root=folder / "home" / ".hivemind", home=folder / "home"))
-    project = folder / "shop"
-    try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    with ExitStack() as stack:
+        with _interrupts_wait():
+            folder = Path(tempfile.mkdtemp(prefix="hivemind-demo-")).resolve()
+            door = Door.apart(Paths(root=folder / "home" / ".hivemind", home=folder / "home"))
+            stack.callback(_clear, door, folder)
+        project = folder / "shop"
         (project / ".git").mkdir(parents=True)
         (project / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
         (project / ".git" / "config").write_text("[core]\n\tbare = false\n")
@@ -103,13 +103,30 @@ def _stage() -> Iterator[_Stage]:
         planned = installing.plan(door.paths, [host], {})
         installing.install(door.paths, door.config, planned, daemon=command(), env={}, now=datetime.now(UTC))
         base = installing.command_for(door.paths, host)
-        door.client.ensure()
+        with _interrupts_wait():
+            door.client.ensure()  # a daemon that has only just been started could not be stopped yet
         yield _Stage(door, project, {event: f"{base} {event}" for event in host.EVENTS})
-    finally:
+
+
+def _clear(door: Door, folder: Path) -> None:
+    with _interrupts_wait():
         try:
             door.client.stop()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """A Ctrl-C in the block is raised at its end. By a handler: children would inherit a mask."""
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt
 
 
 def _play(stage: _Stage, *, quiet: bool) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path) -> None:
             time.sleep(0.005)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
-        assert process.returncode in (130, 0), err  # 0: it was over before the signal came
+        assert process.returncode in (130, 0, -signal.SIGINT), err  # the last two: it was (as good as) over before
         assert "Traceback" not in err
         assert nothing_is_left(temporary)
     assert not (Path(os.environ["HOME"]) / ".hivemind").exists()
