@@ -28,7 +28,7 @@ from hivemind_cli.core.records import Event, EventKind, Moment, Outcome, Recall,
 from hivemind_cli.hosts.base import Answer, Host, Seen
 from hivemind_cli.index.base import Document, Scope
 from hivemind_cli.pipeline.capture import Person
-from hivemind_cli.pipeline.recall import Ask, Decision, Found, decide, late, said_before
+from hivemind_cli.pipeline.recall import Ask, Decision, Found, decide, late, said_before, unsayable
 from hivemind_cli.pipeline.recall.acts import ActBook
 from hivemind_cli.pipeline.recall.brief import LATELY, brief, named_at
 from hivemind_cli.pipeline.recall.finding import find
@@ -39,11 +39,12 @@ from hivemind_cli.storage.base import Store
 logger = logging.getLogger(__name__)
 
 ASKED_KINDS = {
-    Moment.SESSION_START: EventKind.SESSION_START,
-    Moment.PROMPT: EventKind.PROMPT,
-    Moment.TOOL_CALL: EventKind.TOOL_CALL,
-    Moment.SUBAGENT: EventKind.SUBAGENT_START,
+    Moment.SESSION_START: (EventKind.SESSION_START,),
+    Moment.PROMPT: (EventKind.PROMPT,),
+    Moment.TOOL_CALL: (EventKind.TOOL_CALL, EventKind.TOOL_RESULT, EventKind.TOOL_FAILURE),
+    Moment.SUBAGENT: (EventKind.SUBAGENT_START,),
 }
+"""A host that takes no text before a call may take it with the call's result."""
 READ_KINDS = (
     EventKind.TOOL_RESULT,
     EventKind.TOOL_FAILURE,
@@ -155,14 +156,13 @@ class Answering:
             decision = self._decide(asked, ask, found)
             if asked.left_ms() < 0:
                 decision = late(decision)
+            if decision.text and not _encoded(asked, decision):
+                decision = unsayable(decision)
             if not self._given.add(asked.host.NAME, asked.context, decision.given, asked.at):
                 decision = late(decision)  # what cannot be remembered would be said, or held, again and again
             self._keep(asked, ask, decision)
         notice = self._announce(asked.scope) if asked.moment is Moment.SESSION_START else ""
-        if not decision.text and not notice:
-            return b""
-        answer = Answer(moment=asked.moment, text=decision.text, hold=decision.held, notice=notice)
-        return asked.host.encode_answer(asked.delivery.event, answer)
+        return _encoded(asked, decision, notice) if decision.text or notice else b""
 
     def after_answer(self, name: str, *, delivered: bool) -> Recall | None:
         """What was decided for `name`, once the hook has it (or has hung up); to be stored with its event."""
@@ -201,7 +201,7 @@ class Answering:
             seen = host.decode(delivery.event, json.loads(delivery.raw))
         except (OSError, SpoolFault, KeyError, ValueError, TypeError, AttributeError, RecursionError):
             return None  # capture says what is wrong with it
-        one = next((each for each in seen if moment and each.kind is ASKED_KINDS[moment]), None)
+        one = next((each for each in seen if moment and each.kind in ASKED_KINDS[moment]), None)
         config = self._config.recall
         if moment is None or one is None or not config.enabled:
             return None
@@ -232,7 +232,7 @@ class Answering:
             act=act,
             task=task_of_call(asked.seen.tool, payload) if act else "",
             event_id=asked.delivery.id,
-            may_hold=act is not None and not payload.get("asks") and not payload.get("agent_id"),
+            may_hold=_may_hold(asked),
             chars_max=asked.host.TEXT_CHARS_MAX,
         )
 
@@ -339,3 +339,19 @@ class Answering:
             latency_ms=round((time.perf_counter() - asked.started) * 1000, 3),
         )
         self._decided[asked.name] = _Decided(recall, asked.context, decision.given, decision)
+
+
+def _may_hold(asked: _Question) -> bool:
+    """Can the host deny the call it asks about, with no person asked and no subagent at work?"""
+    payload = asked.seen.payload
+    return (
+        asked.seen.kind is EventKind.TOOL_CALL
+        and asked.delivery.event in asked.host.DENIES
+        and not payload.get("asks")
+        and not payload.get("agent_id")
+    )
+
+
+def _encoded(asked: _Question, decision: Decision, notice: str = "") -> bytes:
+    answer = Answer(moment=asked.moment, text=decision.text, hold=decision.held, notice=notice)
+    return asked.host.encode_answer(asked.delivery.event, answer)

@@ -21,8 +21,6 @@ from hivemind_cli.llm import ENVIRONMENT
 from hivemind_cli.skills.disk import Withdrawn
 
 HOOK_FILES = ("hivemind_hook.py", "hivemind_hook_recall.py")
-_WAKE_EVENTS = ("Stop", "SessionEnd", "StopFailure")
-"""Events that end a turn or a session: work is due, so the daemon should run."""
 _SILENT = HookSettings(capture=False)
 """No capture, no recall, no daemon."""
 
@@ -172,15 +170,15 @@ def write_settings(paths: Paths, config: Config, hosts: Sequence[Host], *, daemo
         deadline_start_ms=config.recall.deadline_start_ms,
         daemon=tuple(daemon),
         env=(config.llm.key_env, *ENVIRONMENT) if config.llm.allow else (),
-        wait=tuple((host.NAME, event, moment) for host in hosts for event, moment in host.EVENTS.items() if moment),
-        wake=tuple((host.NAME, event) for host in hosts for event in _WAKE_EVENTS if event in host.EVENTS),
+        wait=tuple((one.HOOK_NAME, event, moment) for one in hosts for event, moment in one.EVENTS.items() if moment),
+        wake=tuple((host.HOOK_NAME, event) for host in hosts for event in host.ENDS),
     )
     return write_hook_settings(paths.hook_settings, settings)
 
 
 def command_for(paths: Paths, host: Host) -> str:
     """What the host runs, before the event's name."""
-    return hook_command(base_python(), paths.hook, host.NAME)
+    return hook_command(base_python(), paths.hook, host.HOOK_NAME)
 
 
 def installed_dirs(paths: Paths, hosts: Iterable[str]) -> dict[str, Path | None]:

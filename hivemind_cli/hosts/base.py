@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from hivemind_cli.core.records import JSON, EventKind, Moment
+from hivemind_cli.core.records import JSON, CorrectionKind, EventKind, Moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +127,16 @@ class Keeper(Reader, Protocol):
         """(host, session_id) of the agent's own session that `path` is a history of; None if it does not say."""
 
 
+class Verified(StrEnum):
+    """What our word about a host rests on."""
+
+    CLIENT = "real client"
+    """Tests run the program itself, offline."""
+    PAYLOADS = "recorded payloads"
+    """Tests decode what the program was seen to send."""
+    DOCS = "docs only"
+
+
 class Host(Reader, Protocol):
     """An agent program we plug into.
 
@@ -135,8 +146,23 @@ class Host(Reader, Protocol):
 
     LABEL: str
     """As people call it: Claude Code."""
+    PROGRAM: str
+    """What it is started with; "" for an editor."""
+    KNOWN_GOOD: str
+    """The version our tests ran, or our source describes."""
+    VERIFIED: Verified
+    LIMITS: tuple[str, ...]
+    """What it does not allow us, a sentence each, for people."""
+    CORRECTIONS: frozenset[CorrectionKind]
+    """The kinds it shows us, beside those that are read from what the agent did."""
+    HOOK_NAME: str
+    """The host named in our entries' command: NAME, but for a host that runs the entries of another."""
     EVENTS: dict[str, Moment | None]
     """Hook events we register -> the moment at which the host waits for text, or None."""
+    ENDS: tuple[str, ...]
+    """Those of EVENTS that end a turn or a session: work is due."""
+    DENIES: frozenset[str]
+    """Those of EVENTS whose answer can deny the call before it runs."""
     TEXT_CHARS_MAX: int
     """What reaches the model of one text of ours; a longer one is not said."""
 
@@ -165,7 +191,7 @@ class Host(Reader, Protocol):
         """What the transcript says after `offset` bytes; a line still being written is left for next time."""
 
     def encode_answer(self, event: str, answer: Answer) -> bytes:
-        """The one line of stdout that gives the host our answer."""
+        """The one line of stdout that gives the host our answer; b"" where it has no way to take it at this event."""
 
     def skill_folders(self, tree: Path) -> list[Path]:
         """Where this host looks for a project's skills; the first is the real folder, the others link to it."""

@@ -11,6 +11,7 @@ from hivemind_cli.core import redact
 
 TEXT_CHARS_MAX = 4_000
 """Of what was written, in an Act. The whole input stands in the event's `input`."""
+_SESSIONS = ("session_id", "sessionId", "sessionID", "conversation_id")
 _UNTIDY = re.compile(r"//|/\./|/\.?$")
 """What PurePath leaves out of a path."""
 _SECONDS_MAX = 1e11
@@ -34,6 +35,16 @@ def string(fields: Mapping[str, Any], *names: str) -> str:
         if isinstance(value, str) and value:
             return value
     return ""
+
+
+def session_id(payload: Mapping[str, Any]) -> str:
+    """The session a hook's payload is of, as any host names it. KeyError: it has no such field. ValueError: no text."""
+    found = string(payload, *_SESSIONS)
+    if found:
+        return found
+    if not any(name in payload for name in _SESSIONS):
+        raise KeyError(_SESSIONS[0])
+    raise ValueError("the payload's session_id is no text")
 
 
 def time(value: object) -> datetime | None:

@@ -29,6 +29,8 @@ EVENTS: dict[str, Moment | None] = {
     "PreCompact": None,
     "SessionEnd": None,
 }
+ENDS: tuple[str, ...] = ("Stop", "SessionEnd", "StopFailure")
+DENIES = frozenset({"PreToolUse"})
 
 
 def encode_answer(event: str, answer: Answer) -> bytes:
@@ -36,7 +38,7 @@ def encode_answer(event: str, answer: Answer) -> bytes:
     if EVENTS.get(event) is None or max(len(answer.text), len(answer.notice)) > TEXT_CHARS_MAX:
         return b""
     said: dict[str, Any] = {}
-    if answer.hold and event == "PreToolUse":
+    if answer.hold and event in DENIES:
         said = {"permissionDecision": "deny", "permissionDecisionReason": answer.text}
     elif answer.text:
         said = {"additionalContext": answer.text}

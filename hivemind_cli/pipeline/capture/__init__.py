@@ -33,6 +33,7 @@ from hivemind_cli.core.records import (
     TranscriptMark,
 )
 from hivemind_cli.core.text import cut_fields
+from hivemind_cli.hosts import values
 from hivemind_cli.hosts.base import Host, Reader, Seen
 from hivemind_cli.pipeline.capture.hands import Hands
 from hivemind_cli.pipeline.capture.sessions import Session, Sessions
@@ -164,9 +165,7 @@ class Capture:
     def _deliver(self, delivery: Delivery, store: Store) -> list[Record]:
         payload = _parse(delivery.raw)
         host = self._hosts[delivery.host]
-        session_id = payload["session_id"] if "session_id" in payload else payload["sessionId"]
-        if not isinstance(session_id, str) or not session_id:
-            raise ValueError("the payload's session_id is no text")
+        session_id = values.session_id(payload)
         if self._is_ours(delivery.cwd):
             return []
         at = from_ns(delivery.time_ns)

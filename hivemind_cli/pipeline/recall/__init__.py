@@ -149,8 +149,17 @@ def said_before(
 
 def late(decision: Decision) -> Decision:
     """The same decision, but the deadline had passed: nothing was said."""
+    return _unsaid(decision, "timed out")
+
+
+def unsayable(decision: Decision) -> Decision:
+    """The same decision, but the host takes no such answer at this event: nothing was said."""
+    return _unsaid(decision, "not sayable here")
+
+
+def _unsaid(decision: Decision, why: str) -> Decision:
     candidates = tuple(
-        replace(one, decision="timed out") if one.decision in ("injected", "held", "named") else one
+        replace(one, decision=why) if one.decision in ("injected", "held", "named") else one
         for one in decision.candidates
     )
     return Decision(candidates, tier=decision.tier)
