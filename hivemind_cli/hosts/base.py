@@ -163,6 +163,8 @@ class Host(Reader, Protocol):
     """Those of EVENTS that end a turn or a session: work is due."""
     DENIES: frozenset[str]
     """Those of EVENTS whose answer can deny the call before it runs."""
+    AFTER_INSTALL: str
+    """What a person does once so that the hooks run, a sentence for people."""
     TEXT_CHARS_MAX: int
     """What reaches the model of one text of ours; a longer one is not said."""
 

@@ -23,6 +23,7 @@ LIMITS: tuple[str, ...] = (
 )
 CORRECTIONS = frozenset({CorrectionKind.REJECTED, CorrectionKind.INTERRUPTED, CorrectionKind.SAID})
 HOOK_NAME = NAME
+AFTER_INSTALL = "Sessions that are open take the hooks up when they are started anew."
 
 
 def skill_folders(tree: Path) -> list[Path]:
@@ -31,6 +32,7 @@ def skill_folders(tree: Path) -> list[Path]:
 
 
 __all__ = [
+    "AFTER_INSTALL",
     "CONFIG_ENV",
     "CORRECTIONS",
     "DENIES",
