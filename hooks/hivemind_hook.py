@@ -18,6 +18,7 @@ PIECE_BYTES = 1 << 16  # what a pipe holds
 KEPT_BYTES_MAX = 1 << 20  # a longer payload is delivered, but not searched for a skill
 ERRORS_BYTES_MAX = 1 << 16
 CROCKFORD = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+MARKS = ((b"DEVIN_PROJECT_DIR", b"devin"), (b"COPILOT_CLI", b"copilot"), (b"GEMINI_SESSION_ID", b"gemini"))
 
 
 def main():
@@ -121,6 +122,7 @@ def drop(root, host, event, cwd, kept=None, body=None):
         (b"cwd", cwd),
         (b"entrypoint", env.get(b"CLAUDE_CODE_ENTRYPOINT", b"")),
         (b"workspace", env.get(b"HIVEMIND_WORKSPACE_ID", b"")),
+        (b"mark", marks(env)),
     )
     head = b"".join(key + b"=" + escaped(value) + b"\n" for key, value in fields) + b"\n"
     spool = root + b"/spool"
@@ -137,6 +139,12 @@ def drop(root, host, event, cwd, kept=None, body=None):
         posix.unlink(aside)
         raise
     return name
+
+
+def marks(env):
+    """Which hosts' variables are set, and which session Claude Code named: another host may run its hooks."""
+    found = [name for variable, name in MARKS if variable in env]
+    return b" ".join([*found, b"claude:" + env.get(b"CLAUDE_CODE_SESSION_ID", b"")]) if found else b""
 
 
 def new_ulid(ms):

@@ -68,6 +68,8 @@ class Delivery:
     entrypoint: str = ""
     workspace: str = ""
     """HIVEMIND_WORKSPACE_ID of the session; "" if it had none."""
+    mark: str = ""
+    """What the hook's environment says of who runs it; see hosts/running.py."""
     name: str = ""
     """Of its file; empty for one not yet put."""
 
@@ -256,6 +258,7 @@ def _parse(content: bytes, name: str) -> Delivery:
         cwd=fields.get("cwd", ""),
         entrypoint=fields.get("entrypoint", ""),
         workspace=fields.get("workspace", ""),
+        mark=fields.get("mark", ""),
         name=name,
     )
 
@@ -286,6 +289,7 @@ def _rendered(delivery: Delivery) -> bytes:
         "cwd": delivery.cwd,
         "entrypoint": delivery.entrypoint,
         "workspace": delivery.workspace,
+        "mark": delivery.mark,
     }
     head = "".join(f"{key}={_escaped(value)}\n" for key, value in fields.items())
     return head.encode("utf-8", "surrogateescape") + b"\n" + delivery.raw
