@@ -40,7 +40,11 @@ class Weights:
 
     def sum(self, found: frozenset[str]) -> float:
         """Of all these."""
-        return math.fsum(map(self.of, found))
+        known = self._known
+        try:
+            return math.fsum([known[term] for term in found])  # asked for every candidate of every recall
+        except KeyError:
+            return math.fsum(map(self.of, found))
 
 
 def content(text: str) -> frozenset[str]:
@@ -68,11 +72,14 @@ class About:
 
     def fit(self, query: frozenset[str], whole: float | None = None) -> float:
         """As `fit`; `whole` is what the query's terms weigh together, for who asks often."""
-        if self.rule[0].isdisjoint(query) and all(terms.isdisjoint(query) for terms, _ in self.tasks):
+        (rule, own), tasks = self.rule, self.tasks
+        in_rule, in_tasks = query & rule, [query & terms for terms, _ in tasks]
+        if not in_rule and not any(in_tasks):
             return 0.0
-        whole = self.weights.sum(query) if whole is None else whole
-        task_fit = max((_fit(query, whole, terms, own, self.weights) for terms, own in self.tasks), default=0.0)
-        return 1.0 - (1.0 - task_fit) * (1.0 - RULE_FACTOR * _fit(query, whole, *self.rule, self.weights))
+        weights = self.weights
+        whole = weights.sum(query) if whole is None else whole
+        fits = [_fit(common, whole, of, weights) for common, (_, of) in zip(in_tasks, tasks, strict=True) if common]
+        return 1.0 - (1.0 - max(fits, default=0.0)) * (1.0 - RULE_FACTOR * _fit(in_rule, whole, own, weights))
 
 
 def rarity(prompts: Iterable[str]) -> dict[str, float]:
@@ -89,10 +96,11 @@ def rarity(prompts: Iterable[str]) -> dict[str, float]:
     return {term: max(0.2, math.log(1 + count / n) / top) for term, n in seen.items() if n >= max(3, count // 50)}
 
 
-def _fit(query: frozenset[str], whole: float, subject: frozenset[str], own: float, weights: Weights) -> float:
-    if not own or not whole or query.isdisjoint(subject):
+def _fit(common: frozenset[str], whole: float, own: float, weights: Weights) -> float:
+    """Of a query that weighs `whole` to a subject that weighs `own`, by the terms they have in common."""
+    if not common or not own or not whole:
         return 0.0
-    shared = weights.sum(query & subject)
+    shared = weights.sum(common)
     fit = shared / math.sqrt(whole * own)
     if shared >= LONG_MATCH_MIN:
         fit = max(fit, LONG_FACTOR * shared / own)

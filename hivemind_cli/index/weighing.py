@@ -56,13 +56,17 @@ def fitted(tier: str, sort: str) -> Fitted:
 def probabilities(figures: Sequence[Figures], terms: int, weights: Fitted) -> list[float]:
     """That each applies: candidates of one sort, of a query with so many `terms`. Adds their `score` and `lead`."""
     for one in figures:
-        one["score"] = sum(weight * one.get(name, 0.0) for name, weight in weights.rank.items())
+        one["score"] = _weighed(one, weights.rank)
     few = weights.applies.get("few", 0.0) * few_terms(terms) + weights.applies["bias"]
     found = []
     for one, lead in zip(figures, leads([one["score"] for one in figures], weights.floor), strict=True):
         one["lead"] = lead
-        found.append(sigmoid(few + sum(weight * one.get(name, 0.0) for name, weight in weights.applies.items())))
+        found.append(sigmoid(few + _weighed(one, weights.applies)))
     return found
+
+
+def _weighed(figures: Figures, weights: Mapping[str, float]) -> float:
+    return sum([weight * figures.get(name, 0.0) for name, weight in weights.items()])
 
 
 def leads(scores: Sequence[float], floor: float) -> list[float]:

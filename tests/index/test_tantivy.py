@@ -13,7 +13,7 @@ import pytest
 
 from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.index.base import Document, Scope
-from hivemind_cli.index.tantivy import TantivyIndex
+from hivemind_cli.index.tantivy import TantivyIndex, postings
 
 HERE = Scope("default", "p1")
 
@@ -60,7 +60,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from hivemind_cli.index.base import Document
-from hivemind_cli.index.tantivy import TantivyIndex
+from hivemind_cli.index.tantivy import TantivyIndex, postings
 index = TantivyIndex(Path(sys.argv[1]))
 n = index.cursor()
 print("ready", flush=True)
@@ -223,3 +223,19 @@ def test_a_closed_index_says_so(tmp_path: Path) -> None:
         index.all()
     with pytest.raises(HivemindError, match="closed"):
         index.update([], [], cursor=1)
+
+
+def test_what_is_remembered_of_terms_is_bounded_and_forgotten_with_a_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postings, "ROWS_MAX", 3)
+    index = TantivyIndex(tmp_path / "ix")
+    for cursor in (1, 2):
+        index.update([document(f"{cursor}{n}", f"spelling of word{n}") for n in range(4)], [], cursor=cursor)
+        for _ in range(2):
+            found = index.match("spelling of word3", HERE, limit=100)
+            best = max(found, key=lambda one: one.words)
+            assert len(found) == 4 * cursor
+            assert best.document.trigger == "spelling of word3"
+            assert best.covered == pytest.approx(1.0)
+    index.close()
