@@ -26,6 +26,7 @@ from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.project import identify, workspace_for
 from hivemind_cli.core.records import Event, EventKind, Moment, Outcome, Recall, Verdict
 from hivemind_cli.hosts.base import Answer, Host, Seen
+from hivemind_cli.hosts.running import Deciding
 from hivemind_cli.index.base import Document, Scope
 from hivemind_cli.pipeline.capture import Person
 from hivemind_cli.pipeline.recall import Ask, Decision, Found, decide, late, said_before, unsayable
@@ -127,7 +128,7 @@ class Answering:
         self._config = config
         self._store = store
         self._sidecars, self._index = sidecars, sidecars.index
-        self._hosts = hosts
+        self._deciding = Deciding(hosts, paths.receipts)
         self._person = person
         self._backtest = backtest
         self._catch_up = catch_up
@@ -196,9 +197,14 @@ class Answering:
         started = time.perf_counter()
         try:
             delivery = self._read(name)
-            host = self._hosts[delivery.host]
-            moment = host.EVENTS[delivery.event]
-            seen = host.decode(delivery.event, json.loads(delivery.raw))
+            run = self._deciding.running(
+                delivery.host, delivery.event, json.loads(delivery.raw), mark=delivery.mark, cwd=delivery.cwd
+            )
+            if run is None:
+                return None
+            host, delivery = run.host, replace(delivery, event=run.event, cwd=run.cwd)
+            moment = host.EVENTS[run.event]
+            seen = host.decode(run.event, run.payload)
         except (OSError, SpoolFault, KeyError, ValueError, TypeError, AttributeError, RecursionError):
             return None  # capture says what is wrong with it
         one = next((each for each in seen if moment and each.kind in ASKED_KINDS[moment]), None)

@@ -35,6 +35,7 @@ from hivemind_cli.core.records import (
 from hivemind_cli.core.text import cut_fields
 from hivemind_cli.hosts import values
 from hivemind_cli.hosts.base import Host, Reader, Seen
+from hivemind_cli.hosts.running import Deciding
 from hivemind_cli.pipeline.capture.hands import Hands
 from hivemind_cli.pipeline.capture.sessions import Session, Sessions
 from hivemind_cli.pipeline.spool import Delivery
@@ -103,7 +104,7 @@ class Capture:
         works = {str(paths.work), os.path.realpath(paths.work)}  # a program is told its folder behind all links
         self._work = tuple(f"{work}/" for work in works)
         self._config = config
-        self._hosts = hosts
+        self._deciding = Deciding(hosts, paths.receipts)
         self._person = person
         self._kept = kept_workspaces
         self._hands = Hands(key)
@@ -164,10 +165,13 @@ class Capture:
 
     def _deliver(self, delivery: Delivery, store: Store) -> list[Record]:
         payload = _parse(delivery.raw)
-        host = self._hosts[delivery.host]
-        session_id = values.session_id(payload)
-        if self._is_ours(delivery.cwd):
+        run = self._deciding.running(delivery.host, delivery.event, payload, mark=delivery.mark, cwd=delivery.cwd)
+        if run is None or self._is_ours(run.cwd):
             return []
+        host, payload = run.host, run.payload
+        if (run.event, run.cwd) != (delivery.event, delivery.cwd):
+            delivery = replace(delivery, event=run.event, cwd=run.cwd)
+        session_id = values.session_id(payload)
         at = from_ns(delivery.time_ns)
         session = self._sessions.of(host.NAME, session_id, store)
         outputs: list[Record] = []
