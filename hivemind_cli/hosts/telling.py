@@ -7,6 +7,7 @@ under the same keys, and a hook that sees the same can make them too. Memory is 
 import json
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,11 +29,14 @@ class Teller:
     """Makes the events of one session, in order. With an `agent_id` it is a subagent's: its words are no person's.
 
     by_input    the host's hooks carry no call ids: tool events are keyed by tool, input and the count of equal ones
+    turns       False: the host's hooks do not say to which prompt a reply or an interrupt belongs, so that these are
+                keyed without it, by the count of equal ones
     """
 
     def __init__(
-        self, session_id: str, *, cwd: str = "", agent_id: str = "", at: datetime | None = None, by_input: bool = False
-    ) -> None:
+        self, session_id: str, *, cwd: str = "", agent_id: str = "", at: datetime | None = None,
+        by_input: bool = False, turns: bool = True,
+    ) -> None:  # fmt: skip
         self.session_id = session_id
         self.cwd = cwd
         self.agent_id = agent_id
@@ -43,6 +47,7 @@ class Teller:
         self._reply: Seen | None = None
         self._started = False
         self._by_input = by_input
+        self._turns = turns
 
     def start(self, at: datetime | None = None, *, source: str = "startup", **fields: Any) -> Seen:
         """The session's beginning, or (`source`) another of its beginnings."""
@@ -81,7 +86,7 @@ class Teller:
         """Held back: what was said before a call is not the turn's last word."""
         said = text.strip()
         if said:
-            key = key or reply_key(prompt_id or self._turn, said)
+            key = key or reply_key(prompt_id or (self._turn if self._turns else ""), said)
             self._reply = self._seen(EventKind.REPLY, key, at, text=said)
 
     def flush(self, *, aborted: bool = False) -> list[Seen]:
@@ -89,6 +94,8 @@ class Teller:
         held, self._reply = self._reply, None
         if held is None or self.agent_id:
             return []
+        if not self._turns:
+            held = replace(held, native_key=self.nth(f"{held.native_key}:"))
         if aborted:
             held = Seen(
                 kind=held.kind, session_id=held.session_id, native_key=held.native_key, occurred_at=held.occurred_at,
@@ -134,7 +141,7 @@ class Teller:
 
     def interrupt(self, at: datetime | None = None, *, key: str = "", for_tool: bool = False) -> list[Seen]:
         """The person stopped the agent."""
-        named = key or self.nth(f"interrupt:{digest(self._turn)}:")
+        named = key or self.nth(f"interrupt:{digest(self._turn) if self._turns else ''}:")
         return [*self.flush(aborted=True), self._seen(EventKind.INTERRUPT, named, at, for_tool=for_tool)]
 
     def compact(self, trigger: str, at: datetime | None = None, *, key: str = "", prompt_id: str = "") -> Seen:
@@ -144,6 +151,10 @@ class Teller:
     def unsay(self) -> None:
         """Forget the reply held back: it was no answer to the person."""
         self._reply = None
+
+    def held(self) -> list[Seen]:
+        """The reply held back; a later line, or the end of the file, tells it again."""
+        return [self._reply] if self._reply and not self.agent_id else []
 
     def close(self) -> list[Seen]:
         """What is held back at the end of the file."""
@@ -202,3 +213,9 @@ class Teller:
             cwd=self.cwd,
             payload={name: value for name, value in fields.items() if value is not None},
         )
+
+
+def uncounted(seen: Seen) -> Seen:
+    """As a hook shows it: the count of equal keys before it, and its time, are the delivery's to say."""
+    key = seen.native_key
+    return replace(seen, native_key=f"{key[:-1]}?" if key.endswith("#0") else key, occurred_at=None)

@@ -21,7 +21,15 @@ FILES_MAX = 200
 """Files of a session that are watched; the one written longest ago goes first."""
 LINES_MAX = 2000
 """Lines of the agent in one file that are watched; the newest stay."""
-_COUNTED = (EventKind.PROMPT, EventKind.STEER, EventKind.SESSION_START, EventKind.SESSION_END, EventKind.COMPACT)
+_COUNTED = (
+    EventKind.PROMPT,
+    EventKind.STEER,
+    EventKind.REPLY,
+    EventKind.INTERRUPT,
+    EventKind.SESSION_START,
+    EventKind.SESSION_END,
+    EventKind.COMPACT,
+)
 """Kinds whose keys are counted."""
 
 
