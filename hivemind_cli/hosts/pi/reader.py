@@ -5,30 +5,20 @@ call ids, and no ids of prompts. pi asks nobody for permission; where an extensi
 Source: session files and extension events of 0.73.1; the documented formats 1 to 3.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hivemind_cli.core import acts, fence
-from hivemind_cli.core.headless import SYSTEM, HeadlessCommand, plain_text
+from hivemind_cli.core import acts
+from hivemind_cli.core.records import EventKind
 from hivemind_cli.hosts import calls, jsonlines, values
 from hivemind_cli.hosts.base import Seen
 from hivemind_cli.hosts.keys import reply_key
+from hivemind_cli.hosts.pi.tools import TOOLS, ended_badly, output_text, persons_words
 from hivemind_cli.hosts.places import Places
 from hivemind_cli.hosts.telling import Teller
 
-NAME = "pi"
-CONFIG_ENV = "PI_CODING_AGENT_DIR"
-
-TOOLS = calls.Tools(
-    shells=frozenset({"bash"}), edits=frozenset({"write", "edit"}), reads=frozenset({"read", "grep", "find", "ls"})
-)
-_SKILL = re.compile(r"\A\s*<skill\b.*?</skill>\s*", re.DOTALL)
-_STOPPED = re.compile(r"(?:Operation|Command|Request) (?:was )?aborted\.?\s*\Z")
-_REFUSED = re.compile(r"\A(?:Blocked|Denied|Rejected|Cancelled) by (?:the )?user\b[.:]?\s*(.*)\Z", re.DOTALL)
-_BLOCKED = "Tool execution was blocked"
 _Line = Mapping[str, Any]
 
 
@@ -150,46 +140,16 @@ class _Session:
         if not call_id or not self._ended.new(call_id):
             return []
         tool, act, given = self._tell.called(call_id)
-        text = calls.blocks_text(message.get("content"))
         if message.get("isError") is True:
-            return [self._failed(call_id, text, at)]
+            return [self._failed(call_id, message.get("content"), at)]
         if act.kind == acts.EDIT:
             self._places.edited(call_id)
+        text = output_text(message.get("content"))
         return [self._tell.result(call_id, text, at, wrote=TOOLS.wrote(tool, given, self._tell.cwd))]
 
-    def _failed(self, call_id: str, text: str, at: datetime | None) -> Seen:
-        if fence.OPEN in text:
-            return self._tell.denied(call_id, "hivemind", "", at)
-        if refused := _REFUSED.match(text.strip()):
-            return self._tell.denied(call_id, "person", refused.group(1).strip(), at)
-        if text.startswith(_BLOCKED):
-            return self._tell.denied(call_id, "rule", "", at, reason=values.short(text))
-        stopped = _STOPPED.search(text) is not None
-        self._working = self._working and not stopped
-        return self._tell.failure(call_id, text, at, interrupted=stopped or None)
-
-
-def persons_words(text: str) -> str:
-    """What a person typed, or "" if this text is a skill's or ours."""
-    return fence.unfenced(_SKILL.sub("", text).strip()).strip()
-
-
-def headless(program: str, model: str = "") -> HeadlessCommand:
-    """How to ask the `pi` at path `program`. Source: its documentation of 1.5.2, and runs of 0.73.1.
-
-    Without extensions there is no MCP either; versions that have none of their own refuse to start with --no-mcp.
-    Its JSON mode tells the tokens, but repeats the whole answer with every piece of it.
-    """
-    return HeadlessCommand(
-        argv=(
-            program,
-            *("-p", "--no-session", "--no-tools", "--no-extensions", "--no-skills"),
-            *("--no-context-files", "--no-prompt-templates"),
-            *(("--model", model) if model else ()),
-            *("--system-prompt", SYSTEM),
-        ),
-        read=plain_text,
-        env_drop=("PI_CODING_AGENT",),
-        model=model,
-        sign_in="pi, then /login",
-    )
+    def _failed(self, call_id: str, content: object, at: datetime | None) -> Seen:
+        kind, fields = ended_badly(content)
+        if kind is EventKind.TOOL_DENIED:
+            return self._tell.denied(call_id, at=at, **fields)
+        self._working = self._working and "interrupted" not in fields
+        return self._tell.failure(call_id, at=at, **fields)
