@@ -2,7 +2,8 @@
 
 Grouped  `{"hooks": {"<Event>": [{"matcher": "", "hooks": [{"type": "command", "command": "...", ...}]}]}}`
 Flat     `{"hooks": {"<event>": [{"command": "...", ...}]}}`
-An entry is ours if its command runs our hook's file; no marker is added. All other text stays byte for byte.
+An entry is ours if its command runs our hook's file; no marker is added. All other text stays byte for byte, comments
+too, where the host's dialect of JSON has them.
 """
 
 import os
@@ -15,11 +16,13 @@ from typing import Any
 from hivemind_cli.core.errors import HostError
 from hivemind_cli.hosts import jsontext
 from hivemind_cli.hosts.base import Edit
-from hivemind_cli.hosts.jsontext import Node, Places, Style
+from hivemind_cli.hosts.jsontext import Dialect, Node, Places, Style
 
 HOOK_FILE = "hivemind_hook.py"
 _COMMANDS = ("command", "bash")
 _BOM = "\ufeff"
+_INERT = '{"hooks": []}'
+"""A group that runs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,13 @@ class HookFile:
     """Of the host, for what is said of a damaged file."""
     grouped: bool = True
     """Do handlers stand in groups, each with its matcher, or in the event's list itself?"""
+    dialect: Dialect = Dialect.JSON
+    """Which JSON the host reads its file as."""
     fresh: Mapping[str, Any] | None = None
     """What a file of ours holds besides `hooks`, where there was none: {"version": 1}."""
+    positional: bool = False
+    """Does the host know a person's consent to a hook by its group's place in the list? Then a group of ours that
+    others follow is emptied where it stands, and only a last one is cut."""
 
     def plan(self, named: Path, entries: Iterable[Entry], note: str = "") -> list[Edit]:
         """One edit of the file so that it holds exactly these entries of ours, or none if it does already.
@@ -86,9 +94,9 @@ class HookFile:
         """The tree of `text`. HostError: it is not of the shape we know."""
         fix = "Correct the file, then run this again; nothing was changed."
         try:
-            root = jsontext.parse(text.removeprefix(_BOM))
+            root = jsontext.parse(text.removeprefix(_BOM), self.dialect)
         except (ValueError, RecursionError) as exc:
-            raise HostError(f"{path} is not JSON that hivemind can edit.", why=f"{exc}.", fix=fix) from exc
+            raise HostError(f"{path} is not {self.dialect} that hivemind can edit.", why=f"{exc}.", fix=fix) from exc
         if not root.is_object:
             raise HostError(f"{path} holds no JSON object.", why=f"{self.label}'s settings are one object.", fix=fix)
         hooks = root.get("hooks")
@@ -144,7 +152,7 @@ class HookFile:
         return self._cut(text, {event}, unwanted)
 
     def _without_ours(self, text: str, of_event: Callable[[str], bool]) -> str:
-        hooks = jsontext.parse(text.removeprefix(_BOM)).get("hooks")
+        hooks = jsontext.parse(text.removeprefix(_BOM), self.dialect).get("hooks")
         events = {event.key for event in hooks.children if of_event(event.key)} if hooks else set()
         return self._cut(text, events, is_ours)
 
@@ -152,7 +160,7 @@ class HookFile:
         """`text` without the unwanted handlers of these events, and without what only they filled."""
         mark = _BOM if text.startswith(_BOM) else ""
         body = text.removeprefix(_BOM)
-        root = jsontext.parse(body)
+        root = jsontext.parse(body, self.dialect)
         hooks = root.get("hooks")
         if hooks is None:
             return text
@@ -160,18 +168,18 @@ class HookFile:
         empty_events: set[int] = set()
         for position, listed in enumerate(hooks.children):
             if listed.key in events:
-                inner, all_gone = self._cut_list(listed, unwanted)
+                inner, all_gone = self._cut_list(body, listed, unwanted)
                 places += [] if all_gone else inner
                 empty_events |= {position} if all_gone else set()
         if not empty_events:
             return mark + jsontext.changed(body, places)
-        if len(empty_events) == len(hooks.children):
+        if len(empty_events) == len(hooks.children) and not hooks.comments:
             position = root.children.index(hooks)
-            return mark + jsontext.changed(body, jsontext.without(root, {position}))
-        return mark + jsontext.changed(body, places + jsontext.without(hooks, empty_events))
+            return mark + jsontext.changed(body, jsontext.without(body, root, {position}))
+        return mark + jsontext.changed(body, places + jsontext.without(body, hooks, empty_events))
 
-    def _cut_list(self, listed: Node, unwanted: Callable[[object], bool]) -> tuple[Places, bool]:
-        """The cuts inside one event's list, and whether all of the list was ours."""
+    def _cut_list(self, text: str, listed: Node, unwanted: Callable[[object], bool]) -> tuple[Places, bool]:
+        """The cuts inside one event's list, and whether all of the list was ours (and no comment stands in it)."""
         places: Places = []
         empty: set[int] = set()
         for position, element in enumerate(listed.children):
@@ -182,13 +190,13 @@ class HookFile:
             if handlers is None or not handlers.is_array:
                 continue
             gone = {i for i, handler in enumerate(handlers.children) if unwanted(handler.value)}
-            if gone and len(gone) == len(handlers.children):
+            if gone and len(gone) == len(handlers.children) and not (handlers.comments or element.comments):
                 empty.add(position)
             elif gone:
-                places += jsontext.without(handlers, gone)
-        if empty and len(empty) == len(listed.children):
+                places += jsontext.without(text, handlers, gone)
+        if empty and len(empty) == len(listed.children) and not listed.comments:
             return [], True
-        return places + jsontext.without(listed, empty), False
+        return places + jsontext.without(text, listed, empty), False
 
 
 class Document:
@@ -218,6 +226,12 @@ def is_ours(handler: object) -> bool:
         return False
     commands = (handler.get(key) for key in _COMMANDS)
     return any(isinstance(command, str) and HOOK_FILE in command for command in commands)
+
+
+def _followed(listed: Node, position: int, empty: set[int]) -> bool:
+    """Does a group with handlers stand behind this one, that is to stay?"""
+    later = [group for i, group in enumerate(listed.children) if i > position and i not in empty]
+    return any(handlers is None or handlers.children for handlers in (group.get("hooks") for group in later))
 
 
 def _others(root: Node) -> dict[str, Any]:
