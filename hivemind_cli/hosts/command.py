@@ -24,6 +24,14 @@ def hook_command(python: Path, hook: Path, host: str) -> str:
     return f"[ -x {python_word} ] && [ -r {hook_word} ] || {gone}; 2>/dev/null {run}"
 
 
+def unfailing(command: str) -> str:
+    """`command` as a host runs it that takes a failing hook for a refusal: exits 0, with nothing on stderr.
+
+    Whatever becomes of the program: it cannot be run, crashes or is killed. Costs one fork.
+    """
+    return f"exec 2>/dev/null; ({command}); exit 0"
+
+
 def base_python() -> Path:
     """A Python >= 3.8 that outlives upgrades of hivemind: the one our own environment was made from.
 

@@ -1,9 +1,14 @@
 """Hosts whose own program can be asked one question: on the person's login, with tools, hooks and history off."""
 
 from hivemind_cli.core.headless import HeadlessProgram
-from hivemind_cli.hosts import copilot, cursor, gemini, hermes, openclaw, opencode, pi
+from hivemind_cli.hosts import opencode, pi
 from hivemind_cli.hosts.claude import headless as claude
 from hivemind_cli.hosts.codex import headless as codex
+from hivemind_cli.hosts.copilot import headless as copilot
+from hivemind_cli.hosts.cursor import headless as cursor
+from hivemind_cli.hosts.gemini import headless as gemini
+from hivemind_cli.hosts.hermes import headless as hermes
+from hivemind_cli.hosts.openclaw import headless as openclaw
 
 HEADLESS: dict[str, HeadlessProgram] = {
     "claude": HeadlessProgram("claude", claude.headless, tells_price=True),

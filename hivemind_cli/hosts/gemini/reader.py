@@ -16,42 +16,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hivemind_cli.core import acts, fence
-from hivemind_cli.core.headless import NO_MENTIONS, SYSTEM_FILE, HeadlessCommand, Said, dig, json_object, number
-from hivemind_cli.hosts import calls, documents, jsonlines, values
-from hivemind_cli.hosts.base import Seen
+from hivemind_cli.core import acts
+from hivemind_cli.core.records import EventKind
+from hivemind_cli.hosts import documents, jsonlines, values
+from hivemind_cli.hosts.base import Seen, Tail
+from hivemind_cli.hosts.gemini import tools, words
 from hivemind_cli.hosts.keys import digest, reply_key
 from hivemind_cli.hosts.places import Places
+from hivemind_cli.hosts.tails import Tails, own_transcript
 from hivemind_cli.hosts.telling import Teller
 
-NAME = "gemini"
-CONFIG_ENV = "GEMINI_CLI_HOME"
-
-TOOLS = calls.Tools(
-    shells=frozenset({"run_shell_command"}),
-    edits=frozenset({"write_file", "replace", "edit", "smart_edit"}),
-    reads=frozenset(
-        {"read_file", "read_many_files", "list_directory", "glob", "search_file_content", "grep_search", "grep"}
-    ),
-)
-_HOST_TEXT = (
-    "<session_context>",
-    "This is the Gemini CLI.",
-    "Here is the user's editor context",
-    "Here is a summary of changes in the user's editor context",
-    "<state_snapshot>",
-    "System: Please continue.",
-    "[Operation Cancelled]",
-)
-_SLASH = re.compile(r"/[A-Za-z][\w:.-]*(?:\s|\Z)")
-_HOOK = re.compile(r"<hook_context>.*?</hook_context>", re.DOTALL)
-_RAN = re.compile(r"\AI ran the following shell command:\n```\w*\n(.*?)\n```", re.DOTALL)
-_UNTRUSTED = re.compile(r"\A\s*<untrusted_context>\n?(.*?)\n?</untrusted_context>\s*\Z", re.DOTALL)
-_EXIT = re.compile(r"^Exit Code: (-?\d+)", re.MULTILINE)
 _FOLDERS = re.compile(r"(?:Workspace Directories:\*\*\n\s*- |working in the directory: )(/[^\n]*)")
-_REFUSED = re.compile(r"Reason: User (?:denied|did not allow)|User did not allow tool call")
 _STOPPED = "cancelled the operation"
-_POLICY = re.compile(r"denied by policy|[Bb]locked by (?:hook|policy)|Tool execution blocked")
 _CANCELLED = "Request cancelled."
 _WORDS_CHARS_MAX = 1_000_000
 _SMALL_BYTES_MAX = 1_000_000
@@ -61,7 +37,7 @@ _Line = Mapping[str, Any]
 
 def find_sessions(home: Path, *, config_dir: Path | None = None) -> Iterator[Path]:
     """Every session, oldest first within a project; each is followed by those of its subagents."""
-    root = _root(home, config_dir) / "tmp"
+    root = root_folder(home, config_dir) / "tmp"
     inside = root.resolve()
     for chats in sorted(root.glob("*/chats")):
         found = [*chats.glob("session-*.jsonl"), *chats.glob("session-*.json")]
@@ -89,10 +65,22 @@ def read_transcript(path: Path) -> Iterator[Seen]:
     return jsonlines.told(path, reader.feed, reader.close)
 
 
-def _root(home: Path, config_dir: Path | None) -> Path:
-    """The variable names what stands for the home folder; a folder that holds `tmp` itself is taken too."""
+def transcript_of(home: Path, payload: dict[str, Any], *, config_dir: Path | None = None) -> Path | None:
+    """The session's file, links resolved; None if it does not lie under the host's own folder."""
+    return own_transcript(payload.get("transcript_path"), root_folder(home, config_dir) / "tmp")
+
+
+def read_tail(path: Path, offset: int) -> Tail:
+    """What the session's file says after `offset` bytes; see Tails.read. The turn's reply comes by a hook."""
+    return _TAILS.read(path, offset)
+
+
+def root_folder(home: Path, config_dir: Path | None) -> Path:
+    """The variable names what stands for the home folder; one that names the host's own folder is understood, too."""
     root = (config_dir or home) / ".gemini"
-    return config_dir if config_dir and not root.is_dir() else root
+    if config_dir is None or root.is_dir():
+        return root
+    return config_dir if config_dir.name == root.name or (config_dir / "tmp").is_dir() else root
 
 
 def _is_own(value: _Line) -> bool:
@@ -142,6 +130,10 @@ class _Session:
             self._begin(line)
         return []
 
+    def held(self) -> list[Seen]:
+        """Nothing: whether the turn is over shows only in what comes next."""
+        return []
+
     def close(self) -> list[Seen]:
         """The reply held back."""
         self._said()
@@ -162,7 +154,7 @@ class _Session:
         messages = fields.get("messages")
         for message in messages if isinstance(messages, list) else ():
             if isinstance(message, dict) and message.get("type") == "user":
-                found += self._context(_texts(message.get("content")), values.time(message.get("timestamp")))
+                found += self._context(words.texts(message.get("content")), values.time(message.get("timestamp")))
         if isinstance(messages, list):
             self._told.new("context")
             self._copies.clear()
@@ -173,7 +165,7 @@ class _Session:
         """The project's folder, and summaries, from the host's own texts."""
         found: list[Seen] = []
         for text in texts:
-            folder = _FOLDERS.search(text) if text.startswith(_HOST_TEXT) else None
+            folder = _FOLDERS.search(text) if text.startswith(words.HOST_TEXT) else None
             if folder and not self._tell.cwd:
                 self._tell.cwd = folder.group(1).strip()
             summary = f"compact:{digest(text)}"
@@ -194,16 +186,16 @@ class _Session:
         return self._user(line, at) if kind == "user" else []
 
     def _user(self, line: _Line, at: datetime | None) -> list[Seen]:
-        texts = _texts(line.get("content"))
+        texts = words.texts(line.get("content"))
         found = self._context(texts, at)
         if any(text.startswith("<session_context>") for text in texts) and not self._told.new("context"):
             self._copies = self._prompts.copy()  # the whole history is written once more, under new ids
             self._replay = True
-        shown = _texts(line.get("displayContent")) or texts
-        ran = [match.group(1) for text in texts if (match := _RAN.match(text))]
+        shown = words.texts(line.get("displayContent")) or texts
+        ran = [command for text in texts if (command := words.ran(text))]
         if ran and self._told.new(f"ran:{digest(str(ran))}:{line['id']}") and not self._replay:
             return found + self._tell.steer("", at, ran="\n".join(ran))
-        said = "\n".join(filter(None, (persons_words(text) for text in shown))) if not ran else ""
+        said = "\n".join(filter(None, (words.persons_words(text) for text in shown))) if not ran else ""
         if not said or self._is_copy(said):
             return found
         self._replay = False
@@ -225,7 +217,7 @@ class _Session:
     def _answer(self, line: _Line, at: datetime | None) -> list[Seen]:
         """A message of the agent's, which may have been told in part."""
         self._places.note(line["id"])
-        said = "\n".join(_texts(line.get("content"))).strip()
+        said = "\n".join(words.texts(line.get("content"))).strip()
         if said and not self._replay and self._chars < _WORDS_CHARS_MAX:
             self._chars += len(said) - len(self._texts.get(line["id"], ""))
             self._texts[line["id"]] = said
@@ -248,7 +240,7 @@ class _Session:
         call_id = values.text(call.get("id")) or f"{tool}:{digest(values.short_json(given))}"
         found: list[Seen] = []
         if self._told.new(f"call:{call_id}"):
-            found.append(self._tell.call(call_id, tool, TOOLS.act(tool, given, self._tell.cwd), given, at))
+            found.append(self._tell.call(call_id, tool, tools.act_of(tool, given, self._tell.cwd), given, at))
         status = call.get("status")
         if status in ("success", "error", "cancelled") and self._told.new(f"end:{call_id}"):
             found.append(self._end(call_id, tool, call, str(status)))
@@ -257,45 +249,17 @@ class _Session:
     def _end(self, call_id: str, tool: str, call: _Line, status: str) -> Seen:
         at = values.time(call.get("timestamp"))
         text, error = _result(call)
-        if status == "cancelled" and (_STOPPED not in error or not self._stopped):
-            self._refused = True
-            return self._tell.denied(call_id, "person", "", at)
-        if status == "cancelled":
+        given = values.mapping(call.get("args"))
+        end = tools.End(tool, given, text, error if status != "success" else "", call.get("resultDisplay"))
+        if status == "cancelled" and not tools.was_running(error):
+            if _STOPPED not in error or not self._stopped:
+                self._refused = True
+                return self._tell.denied(call_id, "person", "", at)
             return self._tell.failure(call_id, error, at, interrupted=True)
-        if status == "error" and _REFUSED.search(error):
-            return self._tell.denied(call_id, "person", "", at)
-        if status == "error" and (fence.OPEN in error or _POLICY.search(error)):
-            by = "hivemind" if fence.OPEN in error else "rule"
-            return self._tell.denied(call_id, by, "", at, reason=values.short(error) if by == "rule" else None)
-        exits = _EXIT.findall(text) if TOOLS.kind(tool) == acts.SHELL else []
-        if status == "error" or (exits and int(exits[-1]) != 0):
-            return self._tell.failure(call_id, error or text, at)
-        if TOOLS.kind(tool) == acts.EDIT:
+        seen = tools.ended(self._tell, call_id, end, at)
+        if seen.kind is EventKind.TOOL_RESULT and tools.TOOLS.kind(tool) == acts.EDIT:
             self._places.edited(call_id)
-        return self._tell.result(call_id, text, at, wrote=self._wrote(tool, call), user_modified=_modified(call))
-
-    def _wrote(self, tool: str, call: _Line) -> dict[str, str] | None:
-        display = values.mapping(call.get("resultDisplay"))
-        given = dict(values.mapping(call.get("args")))
-        wrote = TOOLS.wrote(tool, given, self._tell.cwd)
-        after = values.text(display.get("newContent"))
-        if wrote and after and len(after) <= calls.FILE_CHARS_MAX:
-            wrote["after"] = after
-        return wrote
-
-
-def persons_words(text: str) -> str:
-    """What a person typed, or "" if this text is the host's or ours. Hooks put our words before and behind theirs."""
-    said = fence.unfenced(_HOOK.sub("", text).strip())
-    return "" if said.startswith(_HOST_TEXT) or _SLASH.match(said) else said
-
-
-def _texts(content: object) -> list[str]:
-    """The texts of a message's parts: a text, a part, or a list of both."""
-    parts = content if isinstance(content, list) else [content]
-    texts = [part if isinstance(part, str) else values.mapping(part).get("text") for part in parts]
-    thought = [isinstance(part, dict) and part.get("thought") is True for part in parts]
-    return [text.strip() for text, skip in zip(texts, thought, strict=True) if isinstance(text, str) and not skip]
+        return seen
 
 
 def _result(call: _Line) -> tuple[str, str]:
@@ -306,18 +270,9 @@ def _result(call: _Line) -> tuple[str, str]:
         response = values.mapping(values.mapping(values.mapping(part).get("functionResponse")).get("response"))
         outputs.append(values.text(response.get("output")))
         errors.append(values.text(response.get("error")))
-    output = _HOOK.sub("", "\n".join(filter(None, outputs))).strip()
-    inside = _UNTRUSTED.match(output)
-    shown = values.text(call.get("resultDisplay"))
-    text = (inside.group(1) if inside else output) or shown
+    output = tools.output_text("\n".join(filter(None, outputs)))
+    text = output or values.text(call.get("resultDisplay"))
     return text, "\n".join(filter(None, errors)) or text
-
-
-def _modified(call: _Line) -> bool | None:
-    """Did the person change the edit before allowing it? None: no."""
-    changed = values.mapping(values.mapping(call.get("resultDisplay")).get("diffStat"))
-    lines = (changed.get("user_added_lines"), changed.get("user_removed_lines"))
-    return True if any(isinstance(count, int) and count > 0 for count in lines) else None
 
 
 def _first(folders: object) -> str:
@@ -346,39 +301,4 @@ def _project(path: Path, project_hash: str) -> str:
     return ""
 
 
-_NO_HELP = json.dumps({"hooksConfig": {"enabled": False}, "tools": {"core": []}, "context": {"fileName": []}})
-"""Settings of the folder a headless run stands in: no hooks, no tools, no memory files."""
-
-
-def headless(program: str, model: str = "") -> HeadlessCommand:
-    """How to ask the `gemini` at path `program`. Source: its published code, and runs of 0.61.0.
-
-    It acts on `@path` in a question and attaches the file: the sign is therefore written as JSON's escape.
-    """
-    return HeadlessCommand(
-        argv=(
-            program,
-            *(("-m", model) if model else ()),
-            *("-o", "json", "--approval-mode", "plan", "-e", "none", "--allowed-mcp-server-names", "none"),
-        ),
-        read=_read_headless,
-        escape=NO_MENTIONS,
-        settings={".gemini/settings.json": _NO_HELP},
-        env={"GEMINI_SYSTEM_MD": SYSTEM_FILE, "GEMINI_CLI_TRUST_WORKSPACE": "true"},
-        env_drop=("GEMINI_CLI", "GEMINI_SESSION_ID", "GEMINI_PROJECT_DIR", "GEMINI_CWD", "GEMINI_WRITE_SYSTEM_MD"),
-        model=model,
-        sign_in="gemini",
-    )
-
-
-def _read_headless(stdout: str) -> Said:
-    """One object: response, stats by model, or error. Warnings may stand before it."""
-    said = json_object(stdout[max(stdout.find("{"), 0) :])
-    models = values.mapping(dig(said, "stats.models"))
-    return Said(
-        answer=said.get("response"),
-        failed=str(dig(said, "error.message") or "it failed") if said.get("error") else "",
-        model=", ".join(models),
-        tokens_in=int(sum(number(used, "tokens.prompt") for used in models.values())),
-        tokens_out=int(sum(number(used, "tokens.candidates", "tokens.thoughts") for used in models.values())),
-    )
+_TAILS = Tails(_Session)

@@ -5,38 +5,24 @@ the chat's messages. Hooks carry neither prompt nor call ids: keys are made of w
 equal ones. Source: session files and hook payloads of 1.0.102; the event reference of GitHub's Copilot SDK.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hivemind_cli.core import acts, fence
-from hivemind_cli.core.headless import NO_MENTIONS, HeadlessCommand, plain_text
-from hivemind_cli.hosts import calls, documents, jsonlines, patch, values
-from hivemind_cli.hosts.base import Seen
+from hivemind_cli.core import acts
+from hivemind_cli.core.records import EventKind
+from hivemind_cli.hosts import calls, documents, jsonlines, values
+from hivemind_cli.hosts.base import Seen, Tail
+from hivemind_cli.hosts.copilot import tools, words
 from hivemind_cli.hosts.keys import reply_key
 from hivemind_cli.hosts.places import Places
+from hivemind_cli.hosts.tails import Tails, own_transcript
 from hivemind_cli.hosts.telling import Teller
 
-NAME = "copilot"
-CONFIG_ENV = "COPILOT_HOME"
-
-TOOLS = calls.Tools(
-    shells=frozenset({"bash", "powershell", "shell", "local_shell"}),
-    edits=frozenset({"create", "edit", "str_replace", "insert", "str_replace_editor", "apply_patch", "write"}),
-    reads=frozenset({"view", "show_file", "grep", "glob", "rg", "read_bash", "read_file"}),
-)
-_SHELL_EXIT = re.compile(r"<(?:shellId: \S+ completed|exited|command exited) with (?:exit )?code (-?\d+)>")
-_GUIDANCE = re.compile(
-    r'\n\nTool "[^"\n]*" (?:succeeded|failed)\. Additional guidance from \w+ hooks:\n.*\Z', re.DOTALL
-)
-_REMINDER = re.compile(r"<(system_reminder|current_datetime|reminder)>.*?</\1>", re.DOTALL)
 _PERSONS = frozenset({"", "user", "human", "interactive", "cli", "prompt", "remote"})
 """Sources of a user message that is a person's; others are the host's own, such as a skill's text."""
-_REFUSALS = {"rejected": "person", "denied": "rule"}
 _BY_PERSON = "by-user"
-_FEEDBACK = re.compile(r"[Uu]ser(?:'s)? feedback: ?\"?(.*?)\"?\s*\Z", re.DOTALL)
 _LISTS = ("chatMessages", "timeline")
 _Line = Mapping[str, Any]
 
@@ -62,10 +48,28 @@ def sessions_in(path: Path) -> tuple[Path, ...]:
 
 def read_transcript(path: Path) -> Iterator[Seen]:
     """All of one session, in order. OSError if it cannot be read."""
-    reader = _Session(path.parent.name if path.name == "events.jsonl" else path.stem)
+    reader = _begun(path)
     if path.suffix == ".json":
         return documents.told(path, _LISTS, reader.feed_chat, reader.close)
     return jsonlines.told(path, reader.feed, reader.close)
+
+
+def transcript_of(home: Path, payload: dict[str, Any], *, config_dir: Path | None = None) -> Path | None:
+    """The session's file, links resolved; None if the payload names no session that could have one."""
+    named = values.string(payload, "sessionId")
+    if not named or named.startswith(".") or "/" in named:
+        return None
+    state = (config_dir or home / ".copilot").absolute() / "session-state"
+    return own_transcript(str(state / named / "events.jsonl"), state)
+
+
+def read_tail(path: Path, offset: int) -> Tail:
+    """What the session's file says after `offset` bytes; see Tails.read."""
+    return _TAILS.read(path, offset)
+
+
+def _begun(path: Path) -> "_Session":
+    return _Session(path.parent.name if path.name == "events.jsonl" else path.stem)
 
 
 def _is_own(value: _Line) -> bool:
@@ -113,6 +117,10 @@ class _Session:
             key = f"interrupt:{named}" if named else ""
             return tell.interrupt(at, key=key, for_tool=self._last_refused) if by_person and not agent else []
         return self._other(kind, data, named, at)
+
+    def held(self) -> list[Seen]:
+        """The last word of the agent, if it made no call with it."""
+        return self._tell.held()
 
     def close(self) -> list[Seen]:
         """What is held back: of the session, and of the agents within it."""
@@ -166,7 +174,7 @@ class _Session:
 
     def _user(self, data: _Line, at: datetime | None) -> list[Seen]:
         source = values.text(data.get("source"))
-        said = persons_words(values.text(data.get("content")))
+        said = words.persons_words(values.text(data.get("content")))
         if source not in _PERSONS or not said:
             return []
         if data.get("agentMode") == "shell":
@@ -189,11 +197,11 @@ class _Session:
 
     def _call(self, tell: Teller, named: object, tool: object, given: object, at: datetime | None) -> list[Seen]:
         name = values.text(tool)
-        arguments = calls.parsed(given) or ({"input": given} if isinstance(given, str) else {})
+        arguments = tools.given_to(given)
         call_id = values.text(named) or tell.call_id(name, arguments)
         if not name or not self._told.new(f"call:{call_id}") or f"end:{call_id}" in self._told:
             return []
-        return [tell.call(call_id, name, _act(name, arguments, self._tell.cwd), arguments, at)]
+        return [tell.call(call_id, name, tools.act_of(name, arguments, self._tell.cwd), arguments, at)]
 
     def _done(self, tell: Teller, data: _Line, at: datetime | None) -> list[Seen]:
         call_id = values.text(data.get("toolCallId"))
@@ -201,29 +209,17 @@ class _Session:
             return []
         tool, act, given = tell.called(call_id)
         result, error = values.mapping(data.get("result")), values.mapping(data.get("error"))
-        text = _GUIDANCE.sub("", values.string(result, "content", "detailedContent"))
+        text = words.unguided(values.string(result, "content", "detailedContent"))
         if data.get("success") is False or error:
-            return [self._failed(tell, call_id, error, values.text(error.get("message")) or text, at)]
-        code = values.mapping(data.get("shellExecution")).get("exitCode")
-        exits = _SHELL_EXIT.findall(text) if act.kind == acts.SHELL else []
-        if (isinstance(code, int) and code != 0) or (code is None and exits and int(exits[-1]) != 0):
+            text, refusal = values.text(error.get("message")) or text, self._refused.pop(call_id, {})
+            seen = tools.failed(tell, call_id, text, at, code=values.text(error.get("code")), refusal=refusal)
+            self._last_refused |= seen.kind is EventKind.TOOL_DENIED and seen.payload["by"] == "person"
+            return [seen]
+        if tools.exited(text, act, values.mapping(data.get("shellExecution")).get("exitCode")):
             return [tell.failure(call_id, text, at)]
         if act.kind == acts.EDIT and tell is self._tell:
             self._places.edited(call_id)
-        return [tell.result(call_id, text, at, wrote=_wrote(tool, given, self._tell.cwd))]
-
-    def _failed(self, tell: Teller, call_id: str, error: _Line, text: str, at: datetime | None) -> Seen:
-        refusal = self._refused.pop(call_id, None)
-        if fence.OPEN in text:
-            return tell.denied(call_id, "hivemind", "", at)
-        by = refusal["by"] if refusal else _REFUSALS.get(values.text(error.get("code")), "")
-        if not by:
-            return tell.failure(call_id, text, at)
-        if by == "rule":
-            return tell.denied(call_id, by, "", at, reason=values.short(text))
-        self._last_refused = True
-        told = _FEEDBACK.search(text)
-        return tell.denied(call_id, by, (refusal or {}).get("words") or (told.group(1).strip() if told else ""), at)
+        return [tell.result(call_id, text, at, wrote=tools.wrote(tool, given, self._tell.cwd))]
 
     def _permission(self, kind: str, data: _Line) -> None:
         """Who allowed or refused which call, told before the call's end."""
@@ -264,45 +260,9 @@ class _Session:
         if role == "tool_call_completed":
             result = values.mapping(line.get("result"))
             kind, log = values.text(result.get("type")), values.text(result.get("log"))
-            failed = {"error": {"message": log, "code": kind}} if kind in ("failure", *_REFUSALS) else {}
+            failed = {"error": {"message": log, "code": kind}} if kind in ("failure", *tools.REFUSALS) else {}
             return self._done(self._tell, {"toolCallId": line.get("callId"), "result": {"content": log}, **failed}, at)
         return []
 
 
-def persons_words(text: str) -> str:
-    """What a person typed, or "" if this text is the host's or ours."""
-    return fence.unfenced(_REMINDER.sub("", text).strip()).strip()
-
-
-def _act(tool: str, given: _Line, cwd: str) -> acts.Act:
-    script = values.string(given, "input", "patch")
-    return patch.act_of(tool, script, cwd) if patch.BEGIN in script else TOOLS.act(tool, given, cwd)
-
-
-def _wrote(tool: str, given: _Line, cwd: str) -> dict[str, str] | None:
-    script = values.string(given, "input", "patch")
-    if patch.BEGIN in script:
-        wrote = patch.wrote(script, cwd)
-        return dict(wrote) if wrote else None
-    return TOOLS.wrote(tool, given, cwd)
-
-
-def headless(program: str, model: str = "") -> HeadlessCommand:
-    """How to ask the `copilot` at path `program`. Source: `copilot --help` and runs of 1.0.102.
-
-    No tool exists for the model, so that nothing needs an approval. It knows no way to switch hooks or its history
-    off: our own hooks are kept out by the guard in its environment, and its sessions by the folder they stand in.
-    """
-    return HeadlessCommand(
-        argv=(
-            program,
-            *("-s", "--no-ask-user", "--available-tools=none", "--disable-builtin-mcps", "--no-custom-instructions"),
-            *("--no-remote", "--no-remote-export", "--no-auto-update", "--no-color"),
-            *((f"--model={model}",) if model else ()),
-        ),
-        read=plain_text,
-        escape=NO_MENTIONS,
-        env_drop=("COPILOT_CLI", "COPILOT_ALLOW_ALL", "COPILOT_AGENT_SESSION_ID", "COPILOT_ASSISTED_APPROVAL"),
-        model=model,
-        sign_in="copilot login",
-    )
+_TAILS = Tails(_begun)
