@@ -196,7 +196,9 @@ class HookFile:
                 places += jsontext.without(text, handlers, gone)
         if empty and len(empty) == len(listed.children) and not listed.comments:
             return [], True
-        return places + jsontext.without(text, listed, empty), False
+        inert = {i for i in empty if self.positional and _followed(listed, i, empty)}
+        places += [(listed.children[i].start, listed.children[i].end, _INERT) for i in sorted(inert)]
+        return places + jsontext.without(text, listed, empty - inert), False
 
 
 class Document:
@@ -226,6 +228,12 @@ def is_ours(handler: object) -> bool:
         return False
     commands = (handler.get(key) for key in _COMMANDS)
     return any(isinstance(command, str) and HOOK_FILE in command for command in commands)
+
+
+def _followed(listed: Node, position: int, empty: set[int]) -> bool:
+    """Does a group with handlers stand behind this one, that is to stay?"""
+    later = [group for i, group in enumerate(listed.children) if i > position and i not in empty]
+    return any(handlers is None or handlers.children for handlers in (group.get("hooks") for group in later))
 
 
 def _followed(listed: Node, position: int, empty: set[int]) -> bool:
