@@ -1,46 +1,66 @@
-"""Codex CLI: past sessions from its rollout files, `<config folder>/sessions/YYYY/MM/DD/rollout-<time>-<id>.jsonl`.
+"""Codex CLI: hooks in `hooks.json`, payloads on stdin, our answer on stdout, a rollout file for each session.
 
-Source: rollout files and hook payloads of 0.169.0; of older versions, their documented format.
+Source: its schemas of 0.169.0 and what that version was seen to do (tests/hosts/payloads/codex); of older versions,
+the documented format of their rollouts.
 """
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-from hivemind_cli.hosts import jsonlines, values
-from hivemind_cli.hosts.base import Seen
-from hivemind_cli.hosts.codex.reader import Reader
+from hivemind_cli.core.records import CorrectionKind
+from hivemind_cli.hosts.base import Verified
+from hivemind_cli.hosts.codex.answer import DENIES, ENDS, EVENTS, TEXT_CHARS_MAX, encode_answer
+from hivemind_cli.hosts.codex.payload import decode
+from hivemind_cli.hosts.codex.settings import installed, notices, plan_install, plan_uninstall, wired
+from hivemind_cli.hosts.codex.transcript import find_sessions, read_tail, read_transcript, sessions_in, transcript_of
 
 NAME = "codex"
+LABEL = "Codex CLI"
 CONFIG_ENV = "CODEX_HOME"
-
-_LINES = frozenset({"session_meta", "response_item", "event_msg", "turn_context", "compacted", "world_state"})
-_ID_CHARS = 36
-
-
-def find_sessions(home: Path, *, config_dir: Path | None = None) -> Iterator[Path]:
-    """Every rollout, oldest first, archived ones too. A subagent's is its own file and names its parent's session."""
-    folder = config_dir or home / ".codex"
-    found: list[Path] = []
-    for root in (folder / "sessions", folder / "archived_sessions"):
-        found += jsonlines.own_files(root.rglob("rollout-*.jsonl"), root.resolve())
-    yield from sorted(found, key=lambda path: (path.name, path))
-
-
-def sessions_in(path: Path) -> tuple[Path, ...]:
-    """`path` itself if one of its first lines is a rollout's, else ()."""
-    return (path,) if any(_is_own(value) for value in jsonlines.head(path)) else ()
+PROGRAM = "codex"
+KNOWN_GOOD = "0.169.0"
+VERIFIED = Verified.CLIENT
+LIMITS: tuple[str, ...] = (
+    "It runs no hook until you agreed to it, in its `/hooks` screen or with `hivemind codex trust`.",
+    "A call that you might be asked about is never held: the rule then comes with the call's result.",
+    "No hook tells of a refusal, nor of a command's exit code: both are read from the rollout when the turn ends.",
+    "A refusal and an interrupt while a command ran read the same in a rollout.",
+)
+CORRECTIONS = frozenset({CorrectionKind.REJECTED, CorrectionKind.INTERRUPTED, CorrectionKind.SAID})
+HOOK_NAME = NAME
+AFTER_INSTALL = "Start `codex`, type `/hooks` and agree to hivemind's hooks; or run `hivemind codex trust`."
 
 
-def read_transcript(path: Path) -> Iterator[Seen]:
-    """All of one rollout, in order. OSError if it cannot be read."""
-    reader = Reader(path.stem[-_ID_CHARS:])
-    return jsonlines.told(path, reader.feed, reader.close)
+def skill_folders(tree: Path) -> list[Path]:
+    """Where Codex looks for a project's skills."""
+    return [tree / ".agents" / "skills"]
 
 
-def _is_own(value: Mapping[str, Any]) -> bool:
-    if isinstance(value.get("payload"), dict):
-        return values.text(value.get("type")) in _LINES
-    first = "instructions" in value and isinstance(value.get("id"), str)
-    kind = values.text(value.get("type"))
-    return first or "record_type" in value or kind in ("function_call", "function_call_output")
+__all__ = [
+    "AFTER_INSTALL",
+    "CONFIG_ENV",
+    "CORRECTIONS",
+    "DENIES",
+    "ENDS",
+    "EVENTS",
+    "HOOK_NAME",
+    "KNOWN_GOOD",
+    "LABEL",
+    "LIMITS",
+    "NAME",
+    "PROGRAM",
+    "TEXT_CHARS_MAX",
+    "VERIFIED",
+    "decode",
+    "encode_answer",
+    "find_sessions",
+    "installed",
+    "notices",
+    "plan_install",
+    "plan_uninstall",
+    "read_tail",
+    "read_transcript",
+    "sessions_in",
+    "skill_folders",
+    "transcript_of",
+    "wired",
+]

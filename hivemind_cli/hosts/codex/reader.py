@@ -134,9 +134,11 @@ class Reader:
     def _user(self, payload: Payload, at: datetime | None) -> list[Seen]:
         texts = words.persons_texts(payload)
         ran = [command for text in texts if (command := words.shell_command(text))]
-        found = [seen for command in ran for seen in self._tell.steer("", at, ran=command)]
+        turn = _turn_of(payload) or self._turn
+        stems = [(command, f"steer:{turn}:{digest(command)}:") for command in ran]
+        found = [seen for line, key in stems for seen in self._tell.steer("", at, key=self._tell.nth(key), ran=line)]
         said = "\n".join(filter(None, (words.persons_words(text) for text in texts)))
-        return found + self._prompt(said, "item", _turn_of(payload) or self._turn, at)
+        return found + self._prompt(said, "item", turn, at)
 
     def _prompt(self, said: str, source: str, turn: str, at: datetime | None) -> list[Seen]:
         """`source` is the log it stands in: what one of the two has told, the other only confirms."""

@@ -14,7 +14,7 @@ from hivemind_cli.core import acts, fence
 from hivemind_cli.hosts import calls, patch, values
 
 SHELL, PATCH = "Bash", "apply_patch"
-_SHELLS = frozenset({"exec_command", "shell", "shell_command", "local_shell", "container.exec", "unified_exec"})
+_SHELLS = frozenset({SHELL, "exec_command", "shell", "shell_command", "local_shell", "container.exec", "unified_exec"})
 _PATCHES = ("apply_patch", "applypatch")
 _OTHERS = calls.Tools(reads=frozenset({"view_image", "read_file", "list_dir", "grep_files"}))
 _INTERPRETERS = frozenset({"bash", "sh", "zsh", "dash", "ksh"})
