@@ -62,7 +62,7 @@ def look(paths: Paths, config: Config, env: Mapping[str, str]) -> Iterator[Findi
 
 def look_at_wiring(paths: Paths, hosts: Mapping[str, Host], env: Mapping[str, str]) -> Iterator[Finding]:
     """What would stop install and uninstall: settings that cannot be edited, receipts that cannot be read."""
-    for one in plan(paths, chosen_hosts(paths, hosts, (), env), env):
+    for one in plan(paths, chosen_hosts(paths, hosts, (), env), env, hosts).hosts:
         if one.problem is not None:
             said = f"{one.problem.what} {one.problem.why}".strip()
             yield Finding(BAD, f"{one.host.LABEL}: {said}", one.problem.fix)

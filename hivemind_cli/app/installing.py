@@ -1,5 +1,6 @@
-"""Wiring the hosts: copy the hook, write its settings, edit each host's files; and taking all of it back."""
+"""Wiring the hosts: copy the hook, write its settings, edit each host's files. `uninstalling` takes it back."""
 
+import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,21 +8,21 @@ from datetime import datetime
 from pathlib import Path
 
 from hivemind_cli import __version__
-from hivemind_cli.app import memory_skill
+from hivemind_cli.app import memory_skill, skill_places
 from hivemind_cli.core.assets import asset
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.errors import HivemindError, HostError
 from hivemind_cli.core.hook_settings import HookSettings
 from hivemind_cli.core.hook_settings import write as write_hook_settings
 from hivemind_cli.core.paths import FILE_MODE, Paths
-from hivemind_cli.hosts.apply import UndoResult, apply, read_receipt, undo
+from hivemind_cli.hosts.apply import apply
 from hivemind_cli.hosts.base import Edit, Host, Reader
 from hivemind_cli.hosts.command import base_python, hook_command
 from hivemind_cli.llm import ENVIRONMENT
-from hivemind_cli.skills.disk import Withdrawn
+from hivemind_cli.skills import disk
 
 HOOK_FILES = ("hivemind_hook.py", "hivemind_hook_recall.py")
-_SILENT = HookSettings(capture=False)
+SILENT = HookSettings(capture=False)
 """No capture, no recall, no daemon."""
 
 
@@ -34,110 +35,119 @@ class Planned:
     notices: list[str]
     problem: HostError | None = None
     """Why this host cannot be wired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What install would do."""
+
+    hosts: tuple[Planned, ...]
     skill: tuple[memory_skill.Place, ...] = ()
-    """Where it is told how to use hivemind."""
+    """Where agents are told how to use hivemind."""
     skill_edits: tuple[Edit, ...] = ()
     """What would be written there."""
+    skill_notices: tuple[str, ...] = ()
+    """What would be left there as it is, in sentences."""
 
     @property
     def links(self) -> list[Path]:
         """Links that would be made to the skill's folder."""
-        made = {edit.path for edit in self.skill_edits if edit.before is None}
-        return [link for place in self.skill if place.path in made for link in place.links]
+        return [link for place in self.skill for link in place.links if not os.path.lexists(link)]
+
+    @property
+    def edits(self) -> list[Edit]:
+        """Every file that would be written."""
+        return [*(edit for one in self.hosts for edit in one.edits), *self.skill_edits]
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What came of a plan."""
+
+    problems: Mapping[str, HostError]
+    """Host id -> why it could not be wired."""
+    left: tuple[str, ...]
+    """What was left as it is besides the plan's notices, in sentences."""
 
 
 def chosen_hosts(paths: Paths, hosts: Mapping[str, Host], only: Sequence[str], env: Mapping[str, str]) -> list[Host]:
     """The hosts named in `only`, else those on this machine."""
     if only:
-        return [hosts[name] for name in only]
+        return [hosts[name] for name in dict.fromkeys(only)]
     return [host for host in hosts.values() if host.installed(paths.home, config_dir=config_dir(host, env))]
 
 
-def plan(paths: Paths, chosen: Sequence[Host], env: Mapping[str, str]) -> list[Planned]:
-    """What would change, host by host; nothing is written."""
-    planned = []
-    for host in chosen:
-        folder = config_dir(host, env)
-        try:
-            edits = host.plan_install(paths.home, command_for(paths, host), config_dir=folder)
-            places = tuple(memory_skill.places(paths, host, folder))
-            told, left = memory_skill.plan(paths, places)
-            notices = [*host.notices(paths.home, config_dir=folder), *left]
-            planned.append(Planned(host, edits, notices, skill=places, skill_edits=tuple(told)))
-        except HostError as problem:
-            planned.append(Planned(host, [], [], problem))
-    return planned
+def plan(paths: Paths, chosen: Sequence[Host], env: Mapping[str, str], hosts: Mapping[str, Host]) -> Plan:
+    """What would change, host by host; nothing is written. `hosts`: all that are known."""
+    planned = tuple(_planned(paths, host, config_dir(host, env)) for host in chosen)
+    there = skill_places.wired(paths, hosts)
+    there |= {one.host.NAME: config_dir(one.host, env) for one in planned if not one.problem}
+    there = {name: there[name] for name in hosts if name in there}
+    places = tuple(memory_skill.places(paths, hosts, there))
+    told, left = memory_skill.plan(paths, places)
+    return Plan(planned, places, tuple(told), tuple(left))
+
+
+def _planned(paths: Paths, host: Host, folder: Path | None) -> Planned:
+    try:
+        edits = host.plan_install(paths.home, command_for(paths, host), config_dir=folder)
+        return Planned(host, edits, host.notices(paths.home, config_dir=folder))
+    except HostError as problem:
+        return Planned(host, [], [], problem)
 
 
 def install(
     paths: Paths,
     config: Config,
-    planned: Sequence[Planned],
+    plan: Plan,
     *,
     daemon: Sequence[str],
     env: Mapping[str, str],
     now: datetime,
-) -> list[str]:
-    """Carry out a plan; what was left as it is besides the plan's notices, in sentences.
-
-    HostError: a host's file could not be written; what was written before it stays.
-    """
+    hosts: Mapping[str, Host],
+) -> Installed:
+    """Carry out a plan. One host's problem never stops the others."""
     paths.make()
     copy_hook(paths)
-    write_settings(paths, config, [one.host for one in planned], daemon=daemon)
-    for one in planned:
+    write_settings(paths, config, list(hosts.values()), daemon=daemon)
+    stamp = f"{now.isoformat(timespec='seconds')} hivemind {__version__}"
+    problems = {one.host.NAME: one.problem for one in plan.hosts if one.problem}
+    for one in plan.hosts:
         if one.problem is None:
             folder = config_dir(one.host, env)
-            stamp = f"{now.isoformat(timespec='seconds')} hivemind {__version__}"
-            apply(one.edits, paths.receipts, one.host.NAME, stamp, config_dir=str(folder or ""))
+            try:
+                edits = one.edits if _stands(one.edits) else _planned_anew(paths, one.host, folder)
+                apply(edits, paths.receipts, one.host.NAME, stamp, config_dir=str(folder or ""))
+            except HostError as problem:
+                problems[one.host.NAME] = problem
     # After the settings, whose receipt then knows the folders that both need.
-    places = dict.fromkeys(place for one in planned if one.problem is None for place in one.skill)
-    told = {notice for one in planned for notice in one.notices}
-    return [notice for notice in memory_skill.publish(paths, places) if notice not in told]
+    left = memory_skill.publish(paths, plan.skill)
+    left += _show_skills(paths, hosts)
+    return Installed(problems, tuple(notice for notice in left if notice not in plan.skill_notices))
 
 
-def uninstall(paths: Paths, hosts: Mapping[str, Host]) -> dict[str, list[UndoResult]]:
-    """Take our entries out of every host's files and silence the hook; what became of each file.
+def _stands(edits: Sequence[Edit]) -> bool:
+    """Are the files as they were when this was planned? A host that shares one may have been wired meanwhile."""
+    return all((edit.path.read_bytes() if edit.path.exists() else None) == edit.before for edit in edits)
 
-    Stop the daemon afterwards: a host that read its hooks at its start goes on running them, and would start it again.
-    HivemindError, once all else is done: the skill about hivemind could not be taken back.
-    """
-    results: dict[str, list[UndoResult]] = {}
-    unwritable: HivemindError | None = None
-    skills: list[UndoResult] = []
-    try:  # Before the settings: folders that were made for both must be empty when theirs are undone.
-        skills = [_skill_result(one) for one in memory_skill.withdraw(paths)]
+
+def _planned_anew(paths: Paths, host: Host, folder: Path | None) -> list[Edit]:
+    return host.plan_install(paths.home, command_for(paths, host), config_dir=folder)
+
+
+def _show_skills(paths: Paths, hosts: Mapping[str, Host]) -> list[str]:
+    """Let every wired host see the skills for every project; what could not be shown, in sentences."""
+    there = skill_places.wired(paths, hosts)
+    try:
+        return disk.show_again(paths.home, skill_places.in_home(paths.home, hosts, there), paths.receipts)
     except HivemindError as problem:
-        unwritable = problem
-    for name, host in hosts.items():
-        receipt = read_receipt(paths.receipts, name)
-        folder = Path(receipt.config_dir) if receipt and receipt.config_dir else None
-        command = command_for(paths, host)
-        results[name] = undo(
-            name,
-            paths.receipts,
-            lambda host=host, command=command, folder=folder: host.plan_uninstall(  # type: ignore[misc]
-                paths.home, command, config_dir=folder
-            ),
-        )
-    if paths.hook.parent.exists():
-        write_hook_settings(paths.hook_settings, _SILENT)
-    if unwritable:
-        raise unwritable
-    if skills:
-        first = next(iter(results))
-        results[first] = [*results[first], *skills]
-    return results
-
-
-def _skill_result(gone: Withdrawn) -> UndoResult:
-    return UndoResult(gone.path, "deleted" if gone.removed or not gone.path.exists() else "left")
+        return [f"{problem.what} {problem.why}".strip()]
 
 
 def silenced(paths: Paths) -> bool:
     """Has uninstall silenced the hook, and no install woken it since?"""
     try:
-        return paths.hook_settings.read_bytes() == _SILENT.render()
+        return paths.hook_settings.read_bytes() == SILENT.render()
     except OSError:
         return False
 
@@ -183,14 +193,8 @@ def command_for(paths: Paths, host: Host) -> str:
 
 def installed_dirs(paths: Paths, hosts: Iterable[str]) -> dict[str, Path | None]:
     """Where each host's folder stood at its install, if the person's environment had moved it."""
-    folders: dict[str, Path | None] = {}
-    for name in hosts:
-        try:
-            receipt = read_receipt(paths.receipts, name)
-        except HostError:
-            receipt = None
-        folders[name] = Path(receipt.config_dir) if receipt and receipt.config_dir else None
-    return folders
+    there = skill_places.wired(paths, hosts)
+    return {name: there.get(name) for name in hosts}
 
 
 def config_dir(host: Reader, env: Mapping[str, str]) -> Path | None:

@@ -12,7 +12,7 @@ from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.records import DEFAULT_WORKSPACE, Notice, Record
 from hivemind_cli.hosts.base import Host
 from hivemind_cli.pipeline.capture import Capture
-from hivemind_cli.pipeline.spool import Delivery, Spool, SpoolFault
+from hivemind_cli.pipeline.spool import CHECK_EVENT, Delivery, Spool, SpoolFault
 from hivemind_cli.storage.base import Store
 
 logger = logging.getLogger(__name__)
@@ -71,6 +71,9 @@ class Intake:
                 continue
             except (OSError, SpoolFault) as fault:
                 taken += self._unreadable(path, fault)
+                continue
+            if delivery.event == CHECK_EVENT:
+                self._spool.answer_check(path)
                 continue
             batch.append((path, delivery))
             size += len(delivery.raw)

@@ -4,11 +4,12 @@ It is a file like those that corrections make (skills/disk.py), with receipts of
 observes it, recalls it, or counts it among the skills of the store.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from hivemind_cli.app.skill_places import Wired, in_home, own_folders
 from hivemind_cli.core.assets import asset
 from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.paths import Paths
@@ -51,13 +52,13 @@ def text() -> str:
     return asset("skills_templates", f"{NAME}/{FILE}").read_text("utf-8")
 
 
-def places(paths: Paths, host: Host, config_dir: Path | None) -> list[Place]:
-    """For a host whose own folder is `config_dir`, or at its usual place (None)."""
-    usual = host.skill_folders(paths.home)
-    if config_dir is None or config_dir.absolute() == usual[0].parent:
-        return [Place(paths.home, tuple(usual))]
-    moved = Place(config_dir.absolute(), (config_dir.absolute() / "skills",))
-    return [moved, *([Place(paths.home, tuple(usual[1:]))] if usual[1:] else [])]
+def places(paths: Paths, hosts: Mapping[str, Host], there: Wired) -> list[Place]:
+    """Where the hosts that are `there` look for it: in the home, and in folders that were moved out of it."""
+    if not there:
+        return []
+    moved = own_folders(paths.home, hosts, there).values()
+    outside = [Place(folder.parent, (folder,)) for folder in moved if not folder.is_relative_to(paths.home)]
+    return [Place(paths.home, tuple(in_home(paths.home, hosts, there))), *outside]
 
 
 def standing(paths: Paths, place: Place) -> Standing:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hivemind_cli.app.installing import installed_dirs
+from hivemind_cli.app import skill_places
 from hivemind_cli.app.skillset import IN_FILE, edited
 from hivemind_cli.app.tampering import touched_by_agent
 from hivemind_cli.core import redact
@@ -167,13 +167,11 @@ class Publishing:
             yield self._notice("published", f"Skill {revision.name} v{revision.version} is live.", fix, revision.name)
 
     def _folders(self, revision: SkillRevision, tree: Path) -> list[Path]:
-        """Where skills live in `tree`; at home, where the person's environment had moved the host's folder."""
-        host = next(iter(self._hosts.values()))
-        first, *others = host.skill_folders(tree)
-        moved = installed_dirs(self._paths, [host.NAME])[host.NAME]
-        if revision.scope is not Scope.PROJECT and moved and moved.is_relative_to(tree):
-            first = moved / first.name
-        return [first, *others]
+        """Where skills live in `tree`, so that every wired host sees them."""
+        there = skill_places.wired(self._paths, self._hosts)
+        if revision.scope is Scope.PROJECT:
+            return skill_places.in_project(tree, self._hosts, there)
+        return skill_places.in_home(tree, self._hosts, there)
 
     def _by_hand(self, revision: SkillRevision, tree: Path) -> bool:
         """Does the skill's file in `tree` say what a person wrote there, in this or an earlier version?"""

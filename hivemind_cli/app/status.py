@@ -3,12 +3,12 @@
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-from hivemind_cli.app import decay, memory_skill
+from hivemind_cli.app import decay, memory_skill, skill_places
 from hivemind_cli.app.installing import command_for, config_dir, installed_dirs
 from hivemind_cli.app.reading import WAITING, current_skills
 from hivemind_cli.core.config import Config
@@ -111,7 +111,7 @@ def status(
     since = now - timedelta(days=1)
     skills = current_skills(store)
     return Status(
-        hosts=tuple(_host(host, store, paths, env) for host in hosts.values()),
+        hosts=_hosts(hosts, store, paths, env),
         events=store.count(Event),
         sessions_today=len({row.record.session_id for row in store.find(Event, since=since, kind="session_start")}),
         corrections=dict(Counter(one.kind.value for one in judged.called(store))),
@@ -197,6 +197,16 @@ def recall_tier(config: Config, index: Mapping[str, object]) -> str:
     return f"hybrid: by words and by meaning{f'; {waits}' if waits else ''}"
 
 
+def _hosts(hosts: Mapping[str, Host], store: Store, paths: Paths, env: Mapping[str, str]) -> tuple[HostStatus, ...]:
+    """Each host; what is to be said of the skill about hivemind stands with the first that is wired."""
+    found = [_host(host, store, paths, env) for host in hosts.values()]
+    untold = tuple(memory_skill.notices(paths, memory_skill.places(paths, hosts, skill_places.wired(paths, hosts))))
+    first = next((n for n, host in enumerate(found) if host.wired), None)
+    if first is not None:
+        found[first] = replace(found[first], notices=(*found[first].notices, *untold))
+    return tuple(found)
+
+
 def _host(host: Host, store: Store, paths: Paths, env: Mapping[str, str]) -> HostStatus:
     folder = _folder(host, paths, env)
     rows = store.find(Event, host=host.NAME, source="hook", newest_first=True, limit=1)
@@ -206,7 +216,6 @@ def _host(host: Host, store: Store, paths: Paths, env: Mapping[str, str]) -> Hos
     wired_at = _installed_at(paths, host)
     heard = max((moment for moment in (last, wired_at) if moment), default=None)
     silent = bool(wired and grown and heard and grown - heard > SILENT_AFTER)
-    untold = memory_skill.notices(paths, memory_skill.places(paths, host, folder)) if wired else ()
     return HostStatus(
         name=host.NAME,
         label=host.LABEL,
@@ -215,7 +224,7 @@ def _host(host: Host, store: Store, paths: Paths, env: Mapping[str, str]) -> Hos
         last_event_at=last,
         transcripts_at=grown,
         silent=silent,
-        notices=(*host.notices(paths.home, config_dir=folder), *untold),
+        notices=tuple(host.notices(paths.home, config_dir=folder)),
     )
 
 

@@ -27,6 +27,7 @@ from hivemind_cli.cli import (
     sessions,
     skillify,
     status,
+    uninstall,
     why,
 )
 from hivemind_cli.cli.output import fail
@@ -71,7 +72,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("install")(install.install)
-app.command("uninstall")(install.uninstall)
+app.command("uninstall")(uninstall.uninstall)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)

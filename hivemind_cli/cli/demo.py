@@ -100,8 +100,9 @@ def _stage() -> Iterator[_Stage]:
         (project / ".git" / "config").write_text("[core]\n\tbare = false\n")
         (folder / "home" / ".claude").mkdir(parents=True)
         host = door.hosts["claude"]
-        planned = installing.plan(door.paths, [host], {})
-        installing.install(door.paths, door.config, planned, daemon=command(), env={}, now=datetime.now(UTC))
+        only = {host.NAME: host}
+        plan = installing.plan(door.paths, [host], {}, only)
+        installing.install(door.paths, door.config, plan, daemon=command(), env={}, now=datetime.now(UTC), hosts=only)
         base = installing.command_for(door.paths, host)
         with _interrupts_wait():
             door.client.ensure()  # a daemon that has only just been started could not be stopped yet

@@ -56,6 +56,11 @@ class Paths:
         return self.spool / "tmp"
 
     @property
+    def spool_checked(self) -> Path:
+        """The last delivery that only asked whether deliveries arrive, until whoever asked takes it."""
+        return self.spool / "checked"
+
+    @property
     def quarantine(self) -> Path:
         """Deliveries that could not be decoded; kept for `capture.quarantine_days`."""
         return self.spool / "quarantine"

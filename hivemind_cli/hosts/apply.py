@@ -142,6 +142,28 @@ def undo(host: str, receipts_dir: Path, plan_uninstall: Callable[[], list[Edit]]
         return [result for result in results.values() if result is not None]
 
 
+def hand_over(host: str, to: str, receipts_dir: Path) -> None:
+    """`to` keeps the files of `host` wired, and is who gives them back as they were. HostError: a damaged receipt."""
+    with _alone(receipts_dir):
+        mine, theirs = read_receipt(receipts_dir, host), read_receipt(receipts_dir, to)
+        if mine is None or theirs is None:
+            return
+        files = {file.path: file for file in (*theirs.files, *mine.files)}
+        for file in theirs.files:
+            files[file.path] = _earlier(files[file.path], file)
+        _write_receipt(receipts_dir, replace(theirs, files=tuple(files.values())))
+        _receipt_path(receipts_dir, host).unlink(missing_ok=True)
+
+
+def _earlier(first: FileReceipt, second: FileReceipt) -> FileReceipt:
+    """One receipt of a file that two hosts edited after each other, whichever was first."""
+    if first.after_sha256 == second.before_sha256:
+        return replace(first, after_sha256=second.after_sha256)
+    if second.after_sha256 == first.before_sha256:
+        return replace(second, after_sha256=first.after_sha256)
+    return first
+
+
 def _restored(file: FileReceipt) -> UndoResult | None:
     """The result if the file is as we left it, or already as before; None if a person changed it."""
     path = Path(file.path)

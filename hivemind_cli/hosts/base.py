@@ -196,4 +196,4 @@ class Host(Reader, Protocol):
         """The one line of stdout that gives the host our answer; b"" where it has no way to take it at this event."""
 
     def skill_folders(self, tree: Path) -> list[Path]:
-        """Where this host looks for a project's skills; the first is the real folder, the others link to it."""
+        """Where this host looks for skills in `tree`, a project or the home; its own folder first, [] for none."""

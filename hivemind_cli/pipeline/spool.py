@@ -23,6 +23,8 @@ from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.paths import FILE_MODE, FOLDER_MODE, Paths
 
 VERSION = "1"
+CHECK_EVENT = "hivemind:check"
+"""A delivery that only asks whether deliveries arrive: it leaves no record."""
 LEFT_ASIDE_MINUTES = 10
 """No hook lives so long: what is older in `spool/tmp` was left by one that died."""
 BYTES_MAX = 1 << 28
@@ -167,6 +169,11 @@ class Spool:
         """The store has it: forget the file. Idempotent."""
         with suppress(FileNotFoundError):
             os.unlink(path)  # noqa: PTH108  a Path costs more than what it is asked
+
+    def answer_check(self, path: Path) -> None:
+        """It arrived: whoever asks finds it in `Paths.spool_checked`. Idempotent."""
+        with suppress(FileNotFoundError):
+            path.replace(self._paths.spool_checked)
 
     def set_aside(self, path: Path, reason: str) -> Path:
         """Move a file to quarantine, beside it `<name>.why`; where it stands now. Nothing is overwritten."""

@@ -88,10 +88,11 @@ def publish(tree: Path, folders: Sequence[Path], text: str, name: str, receipts:
     with _advice(tree):
         real_tree = tree.resolve(strict=True)
         kept = TreeReceipts.of(receipts, tree)
-        folder = tree_files.inside(real_tree, folders[0]) / name
-        path = folder / FILE
         _forget_another_tree(kept, real_tree)
         receipt, skill_id = kept.get(name), parse(text).metadata.get("hivemind-id", "")
+        folders = _holder_first(real_tree, folders, name, receipt)
+        folder = tree_files.inside(real_tree, folders[0]) / name
+        path = folder / FILE
         if receipt is not None and receipt.skill_id != skill_id:
             raise _not_ours(path, "Another skill of hivemind has that name in this tree.")
         if receipt is None or receipt.path != tree_files.relative(real_tree, path):
@@ -109,15 +110,27 @@ def publish(tree: Path, folders: Sequence[Path], text: str, name: str, receipts:
         receipt = receipt.about_to_write(sha256)
         receipt = _as_stored(receipt, text, history.head(real_tree))
         kept.put(receipt)
-        published = _show(real_tree, folder, folders[1:], text, kept, receipt)
-        kept.put(
-            replace(
-                receipt,
-                links=tuple(tree_files.relative(real_tree, one) for one in published.links),
-                copies=tuple(tree_files.relative(real_tree, one / FILE) for one in published.copies),
-            )
-        )
-        return replace(published, written=written)
+        return replace(_shown(real_tree, folder, folders[1:], text, kept, receipt), written=written)
+
+
+def show_again(tree: Path, folders: Sequence[Path], receipts: Path) -> list[str]:
+    """Show every published skill in just these folders of `tree`, where it stands as we wrote it.
+
+    Links and untouched copies elsewhere go, and folders that we made for them. Returns what is not shown, in
+    sentences. HivemindError: unwritable.
+    """
+    kept = TreeReceipts.of(receipts, tree)
+    real_tree = tree.resolve()
+    skipped: list[str] = []
+    with _advice(tree):
+        for receipt in kept.all():
+            folder = (real_tree / receipt.path).parent
+            text = tree_files.read(folder / FILE)
+            if text is not None and tree_files.is_inside(real_tree, folder):
+                others = [other for other in folders if (real_tree / other) != folder.parent]
+                skipped += _shown(real_tree, folder, others, text, kept, receipt).skipped
+        _remove_empty(real_tree, kept)
+    return skipped
 
 
 def observe(tree: Path, receipts: Path) -> list[Observed]:
@@ -322,6 +335,39 @@ def _show(
         except (OSError, HivemindError) as exc:
             skipped.append(f"{other} does not show it: {exc}")
     return Published(folder / FILE, False, tuple(links), tuple(copies), tuple(skipped))
+
+
+def _shown(
+    tree: Path, folder: Path, others: Sequence[Path], text: str, kept: TreeReceipts, receipt: Receipt
+) -> Published:
+    """`_show`, then a receipt of it; what showed the skill in yet other folders is taken away."""
+    published = _show(tree, folder, others, text, kept, receipt)
+    links = tuple(tree_files.relative(tree, one) for one in published.links)
+    copies = tuple(tree_files.relative(tree, one / FILE) for one in published.copies)
+    wanted = {os.path.realpath(tree / other) for other in others}
+    for relative in {*receipt.links, *receipt.copies} - {*links, *copies}:
+        place = tree / relative if relative in receipt.links else (tree / relative).parent
+        if os.path.realpath(place.parent) not in wanted and tree_files.is_inside(tree, place.parent):
+            _take_away(tree, place, folder, receipt)
+    kept.put(replace(receipt, links=links, copies=copies))
+    return published
+
+
+def _take_away(tree: Path, place: Path, folder: Path, receipt: Receipt) -> None:
+    """Our link to `folder`, or our untouched copy of it."""
+    if tree_files.points_to(place, folder):
+        place.unlink()
+    elif not place.is_symlink() and _is_our_copy(tree, place, receipt):
+        (place / FILE).unlink(missing_ok=True)
+        tree_files.rmdir(place)
+
+
+def _holder_first(tree: Path, folders: Sequence[Path], name: str, receipt: Receipt | None) -> list[Path]:
+    """`folders`, after the one that holds the skill already where the first only links to that."""
+    holder = tree / receipt.path if receipt else None
+    if holder is None or not tree_files.points_to(tree / folders[0] / name, holder.parent):
+        return list(folders)
+    return [holder.parent.parent, *folders]
 
 
 def _is_our_copy(tree: Path, place: Path, receipt: Receipt) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hivemind_cli.app import installing, memory_skill
+from hivemind_cli.app import installing, memory_skill, uninstalling
 from hivemind_cli.app.owned import OwnedHivemind
 from hivemind_cli.app.sidecars import Sidecars
 from hivemind_cli.app.status import status
@@ -32,12 +32,19 @@ def paths(tmp_path: Path) -> Paths:
 
 
 def install(paths: Paths, env: Mapping[str, str] | None = None) -> list[str]:
-    planned = installing.plan(paths, list(HOSTS.values()), env or {})
-    return installing.install(paths, Config(), planned, daemon=(), env=env or {}, now=NOW)
+    done = installing.install(paths, Config(), planned(paths, env), daemon=(), env=env or {}, now=NOW, hosts=HOSTS)
+    assert not done.problems
+    return list(done.left)
+
+
+def planned(paths: Paths, env: Mapping[str, str] | None = None) -> installing.Plan:
+    return installing.plan(paths, [HOSTS["claude"]], env or {}, HOSTS)
 
 
 def uninstall(paths: Paths) -> list[UndoResult]:
-    return [one for results in installing.uninstall(paths, HOSTS).values() for one in results]
+    done = uninstalling.uninstall(paths, HOSTS)
+    assert not done.problems
+    return [one for results in done.files.values() for one in results]
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -79,13 +86,11 @@ def test_uninstall_leaves_every_byte_and_folder_as_it_was(paths: Paths) -> None:
 
 def test_a_dry_run_shows_it_and_writes_nothing(paths: Paths) -> None:
     before = files(paths.home)
-    (planned,) = installing.plan(paths, list(HOSTS.values()), {})
-    assert [edit.path for edit in planned.skill_edits] == [paths.home / REAL / "SKILL.md"]
-    assert planned.links == [paths.home / LINK]
+    assert [edit.path for edit in planned(paths).skill_edits] == [paths.home / REAL / "SKILL.md"]
+    assert planned(paths).links == [paths.home / LINK]
     assert files(paths.home) == before
     install(paths)
-    (planned,) = installing.plan(paths, list(HOSTS.values()), {})
-    assert (planned.skill_edits, planned.links) == ((), [])
+    assert (planned(paths).skill_edits, planned(paths).links) == ((), [])
 
 
 def test_a_skill_of_that_name_that_a_person_wrote_is_left(paths: Paths) -> None:
@@ -93,8 +98,7 @@ def test_a_skill_of_that_name_that_a_person_wrote_is_left(paths: Paths) -> None:
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
     before = files(paths.home)
-    (planned,) = installing.plan(paths, list(HOSTS.values()), {})
-    assert any("is left as it is" in notice for notice in planned.notices)
+    assert any("is left as it is" in notice for notice in planned(paths).skill_notices)
     install(paths)
     assert mine.read_text() == "mine"
     uninstall(paths)
@@ -123,8 +127,7 @@ def test_an_upgrade_renews_our_untouched_text_alone(paths: Paths, monkeypatch: p
     assert skill.read_text() != newest
     (notice,) = notices(paths)
     assert "another version" in notice
-    (planned,) = installing.plan(paths, list(HOSTS.values()), {})
-    assert [edit.after for edit in planned.skill_edits] == [newest.encode()]
+    assert [edit.after for edit in planned(paths).skill_edits] == [newest.encode()]
     install(paths)
     assert skill.read_text() == newest
     uninstall(paths)
@@ -136,8 +139,7 @@ def test_one_that_a_person_removed_stays_removed_until_installed_anew(paths: Pat
     skill = paths.home / REAL / "SKILL.md"
     skill.unlink()
     skill.parent.rmdir()
-    (planned,) = installing.plan(paths, list(HOSTS.values()), {})
-    assert any("removed by you" in notice for notice in planned.notices)
+    assert any("removed by you" in notice for notice in planned(paths).skill_notices)
     install(paths)
     assert not skill.exists()
     uninstall(paths)

@@ -292,7 +292,7 @@ def test_purge_takes_skills_for_every_project_and_says_which_files_stay(own_home
     assert "1 skill for every project removed: deploy" in done.stdout
     assert f"{mine} stays: you wrote in it" in " ".join(done.stdout.split())
     assert str(shop) in done.stdout and (shop / ".claude" / "skills" / "build" / "SKILL.md").is_file()
-    left = [path for path in own_home.rglob("*") if path.is_file() or path.is_symlink()]
+    left = [path for path in own_home.rglob("*") if path.is_file()]
     assert left == [mine]
 
 

@@ -65,9 +65,9 @@ class Wired:
         paths = paths or Paths.from_env(os.environ)
         settings = paths.home / ".claude" / "settings.json"
         settings.parent.mkdir(parents=True, exist_ok=True)
-        planned = installing.plan(paths, [HOSTS["claude"]], {})
+        plan = installing.plan(paths, [HOSTS["claude"]], {}, HOSTS)
         config = load(paths, os.environ).config if paths.config.exists() else Config()
-        installing.install(paths, config, planned, daemon=command(), env={}, now=datetime.now(UTC))
+        installing.install(paths, config, plan, daemon=command(), env={}, now=datetime.now(UTC), hosts=HOSTS)
         wired = json.loads(settings.read_bytes())["hooks"]
         return cls(paths, {event: groups[-1]["hooks"][0]["command"] for event, groups in wired.items()})
 

@@ -27,8 +27,8 @@ AFTER_INSTALL = "Sessions that are open take the hooks up when they are started 
 
 
 def skill_folders(tree: Path) -> list[Path]:
-    """Where a project's skills live; the second is linked to the first, for hosts that look there."""
-    return [tree / ".claude" / "skills", tree / ".agents" / "skills"]
+    """Where it looks for skills; in the home, too."""
+    return [tree / ".claude" / "skills"]
 
 
 __all__ = [
