@@ -22,7 +22,9 @@ import typer
 from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.output import print_json, quoted, say, show_text
 
-WAIT_S = 15.0
+WAIT_S = 60.0
+_UNHURRIED = "[recall]\ndeadline_ms = 5000\ndeadline_start_ms = 5000\n"
+"""A slow machine shows the same story; how long an answer takes is `doctor --bench-hooks`'s to tell."""
 _SAMPLE = Path(__file__).with_name("demo_sample.json")
 
 
@@ -99,6 +101,8 @@ def _stage() -> Iterator[_Stage]:
         (project / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
         (project / ".git" / "config").write_text("[core]\n\tbare = false\n")
         (folder / "home" / ".claude").mkdir(parents=True)
+        door.paths.make()
+        door.paths.config.write_text(_UNHURRIED)
         host = door.hosts["claude"]
         only = {host.NAME: host}
         plan = installing.plan(door.paths, [host], {}, only)

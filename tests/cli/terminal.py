@@ -36,7 +36,7 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self.master, keys.encode())
 
-    def reads(self, pattern: str, seconds: float = 20.0) -> str:
+    def reads(self, pattern: str, seconds: float = 60.0) -> str:
         """What is shown up to and with `pattern`, since the last time."""
         deadline = time.monotonic() + seconds
         while not (found := re.search(pattern, self.seen, re.DOTALL)):
@@ -48,14 +48,14 @@ class Terminal:
 
     def ends(self) -> tuple[int, str]:
         """Its exit code, and what it still said; the terminal is as it was."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self.process.poll() is None and time.monotonic() < deadline:
             if select.select([self.master], [], [], 0.1)[0]:
                 self.seen += os.read(self.master, 65536).decode("utf-8", "replace")
         while select.select([self.master], [], [], 0.1)[0]:
             self.seen += os.read(self.master, 65536).decode("utf-8", "replace")
         assert termios.tcgetattr(self.slave) == self.before
-        code = self.process.wait(timeout=5)
+        code = self.process.wait(timeout=30)
         os.close(self.master)
         os.close(self.slave)
         return code, self.seen

@@ -57,7 +57,7 @@ def running(mark: str) -> list[str]:
     return [line for line in command_lines() if mark in line and str(Path(__file__).parent) not in line]
 
 
-def gone(mark: str, within_s: float = 5.0) -> bool:
+def gone(mark: str, within_s: float = 30.0) -> bool:
     until = time.monotonic() + within_s
     while running(mark):
         if time.monotonic() > until:
@@ -66,7 +66,7 @@ def gone(mark: str, within_s: float = 5.0) -> bool:
     return True
 
 
-def ended(pid: int, within_s: float = 5.0) -> bool:
+def ended(pid: int, within_s: float = 30.0) -> bool:
     """Does the process no longer run? A zombie does not: in a container nobody may reap it."""
     until = time.monotonic() + within_s
     while time.monotonic() < until:

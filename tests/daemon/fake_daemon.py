@@ -82,6 +82,9 @@ class FakeOwner:
     def tick(self, now: datetime) -> None:
         assert now.tzinfo is not None
 
+    def rest(self) -> None:
+        pass
+
     def close(self) -> None:
         if self._paths.root.exists():
             self._note("closed", str(os.getpid()))

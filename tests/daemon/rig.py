@@ -15,7 +15,7 @@ class Start(Protocol):
     def __call__(self, *, wait: bool = True, **options: Any) -> "subprocess.Popen[bytes]": ...
 
 
-def until(true: Callable[[], object], *, within_s: float = 15.0) -> None:
+def until(true: Callable[[], object], *, within_s: float = 60.0) -> None:
     """Return as soon as `true()`; fail after `within_s`."""
     deadline = time.monotonic() + within_s
     while not true():

@@ -40,3 +40,23 @@ def test_above_the_limit_mapped_files_of_the_folder_leave_memory_unharmed(tmp_pa
     assert resident(ours) < BYTES / 2
     assert resident(other) == BYTES
     assert [one[:] for one in maps] == [content] * 2
+
+
+def test_memory_is_given_back_above_the_ceiling_and_again_only_once_it_has_grown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resident = 200_000_000
+    monkeypatch.setattr(memory, "_resident_bytes", lambda: resident)
+    ceiling = memory.Ceiling(resident_max=150_000_000)
+    assert ceiling.reached(10.0)
+    assert not ceiling.reached(10.0 + memory.LOOK_S / 2)  # it was looked at a moment ago
+    ceiling.lowered()
+    assert not ceiling.reached(11.0)
+    resident += memory.GROWN_BYTES + 1
+    assert ceiling.reached(12.0)
+    resident = 100_000_000
+    ceiling.lowered()
+    resident = 149_000_000
+    assert not ceiling.reached(13.0)
+    resident = 151_000_000
+    assert ceiling.reached(14.0)

@@ -64,7 +64,7 @@ def _state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
-def _gone(pid: int, within_s: float = 5.0) -> bool:
+def _gone(pid: int, within_s: float = 30.0) -> bool:
     until = time.monotonic() + within_s
     while time.monotonic() < until:
         try:

@@ -160,7 +160,7 @@ def fake_daemon(rig: Rig, answer: Callable[[bytes], bytes]) -> Iterator[list[byt
         server.close()
 
 
-def wait_for(claim: Callable[[], bool], seconds: float = 10.0) -> bool:
+def wait_for(claim: Callable[[], bool], seconds: float = 60.0) -> bool:
     """Whether `claim` became true in time."""
     end = time.monotonic() + seconds
     while not claim():
