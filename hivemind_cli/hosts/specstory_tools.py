@@ -10,7 +10,8 @@ from datetime import datetime
 from html import unescape
 
 from hivemind_cli.core import acts
-from hivemind_cli.hosts import cursor, fences, values
+from hivemind_cli.hosts import fences, values
+from hivemind_cli.hosts.cursor import reader as cursor
 from hivemind_cli.hosts.base import Seen
 from hivemind_cli.hosts.claude import tools as claude_tools
 from hivemind_cli.hosts.telling import Teller

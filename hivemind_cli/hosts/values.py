@@ -11,7 +11,7 @@ from hivemind_cli.core import redact
 
 TEXT_CHARS_MAX = 4_000
 """Of what was written, in an Act. The whole input stands in the event's `input`."""
-_SESSIONS = ("session_id", "sessionId", "sessionID", "conversation_id")
+_SESSIONS = ("session_id", "sessionId", "sessionID", "conversation_id", "trajectory_id")
 _UNTIDY = re.compile(r"//|/\./|/\.?$")
 """What PurePath leaves out of a path."""
 _SECONDS_MAX = 1e11
@@ -35,6 +35,14 @@ def string(fields: Mapping[str, Any], *names: str) -> str:
         if isinstance(value, str) and value:
             return value
     return ""
+
+
+def required(fields: Mapping[str, Any], name: str) -> str:
+    """The text of a field that must be there. KeyError: it is not. TypeError: it is no text."""
+    value = fields[name]
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {type(value).__name__}, not text")
+    return value
 
 
 def session_id(payload: Mapping[str, Any]) -> str:

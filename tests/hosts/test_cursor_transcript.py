@@ -240,4 +240,4 @@ BLOCKS = st.dictionaries(
 @settings(max_examples=60, deadline=None)
 @given(st.lists(BLOCKS | st.none() | st.text(max_size=4), max_size=6), st.sampled_from(["user", "assistant", "tool"]))
 def test_whatever_stands_in_a_message_it_never_raises(blocks: list[Any], role: str) -> None:
-    databases.shown(cursor._Reading(Teller("s")).message, role, blocks)
+    databases.shown(cursor.reader._Reading(Teller("s")).message, role, blocks)

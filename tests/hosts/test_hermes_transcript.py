@@ -255,9 +255,9 @@ VALUES = st.none() | st.integers(-1, 2) | st.text(max_size=8) | st.binary(max_si
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from(["role", "content", "tool_calls", "tool_call_id", "active"]), VALUES)))
 def test_whatever_stands_in_a_row_it_never_raises(rows: list[dict[str, Any]]) -> None:
-    reader = hermes._Reading(Teller("s"), by_person=True)
-    empty = dict.fromkeys(hermes._MESSAGE)
+    reading = hermes.reader._Reading(Teller("s"), by_person=True)
+    empty = dict.fromkeys(hermes.reader._MESSAGE)
     with listening() as said:
         for row in rows:
-            databases.shown(reader.row, {**empty, "role": "assistant", **row})
+            databases.shown(reading.row, {**empty, "role": "assistant", **row})
     assert sum(said.skipped.values()) <= len(rows)

@@ -13,14 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from hivemind_cli.core.headless import NO_MENTIONS, PROMPT, HeadlessCommand, Said, json_object, number
 from hivemind_cli.hosts import calls, databases, jsonlines, values
 from hivemind_cli.hosts.base import Seen, reading
 from hivemind_cli.hosts.claude.words import persons_words
 from hivemind_cli.hosts.telling import Teller
-
-NAME = "cursor"
-CONFIG_ENV = ""
 
 TOOLS = calls.Tools(
     shells=frozenset({"Shell", "Bash", "run_terminal_cmd", "run_terminal_command", "run_terminal_command_v2"}),
@@ -116,7 +112,7 @@ def read_transcript(path: Path) -> Iterator[Seen]:
     subagent = path.parent.name == "subagents"
     at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     session_id = path.parent.parent.name if subagent else path.stem
-    reader = _Reading(Teller(session_id, cwd=_cwd(path), agent_id=path.stem if subagent else "", at=at))
+    reader = _Reading(Teller(session_id, cwd=_cwd(path), agent_id=path.stem if subagent else "", at=at, turns=False))
     if not subagent:
         yield reader.teller.start()
     yield from jsonlines.told(path, reader.line, reader.teller.close)
@@ -233,6 +229,7 @@ def _read_store(path: Path) -> Iterator[Seen]:
             session_id,
             cwd=values.string(sidecar, "cwd") or workspace,
             at=begun or datetime.fromtimestamp(path.stat().st_mtime, UTC),
+            turns=False,
         )
         yield teller.start()
         reader = _Reading(teller)
@@ -356,38 +353,3 @@ def _unslugged(slug: str) -> str:
             if name and (rest == name or rest.startswith(f"{name}-")):
                 waiting.append((one, rest[len(name) :].removeprefix("-")))
     return ""
-
-
-def headless(program: str, model: str = "") -> HeadlessCommand:
-    """How to ask the `cursor-agent` at path `program`. From its documentation and other people's runs; not run by us.
-
-    It knows no way to switch its hooks off: what keeps our own out is the guard in the child's environment, and the
-    folder it runs in. --trust is about that folder, which is ours and empty.
-    """
-    return HeadlessCommand(
-        argv=(
-            program,
-            *("-p", "--output-format", "json", "--mode", "ask", "--trust"),
-            *(("--model", model) if model else ()),
-            PROMPT,
-        ),
-        stdin="",
-        read=_read_headless,
-        escape=NO_MENTIONS,
-        env_drop=("CURSOR_*",),
-        env_keep=("CURSOR_API_KEY", "CURSOR_CONFIG_DIR"),
-        model=model,
-        sign_in="cursor-agent login",
-    )
-
-
-def _read_headless(stdout: str) -> Said:
-    """One object: result, is_error, usage."""
-    said = json_object(stdout)
-    usage = said.get("usage")
-    return Said(
-        answer=said.get("result"),
-        failed=str(said.get("result") or "it failed") if said.get("is_error") else "",
-        tokens_in=int(number(usage, "inputTokens", "cacheReadTokens", "cacheWriteTokens")),
-        tokens_out=int(number(usage, "outputTokens")),
-    )

@@ -1,0 +1,1 @@
+"""OpenClaw: a plugin of ours inside its gateway."""
