@@ -183,7 +183,7 @@ class Capture:
         if delivery.event not in host.EVENTS:
             return [*outputs, self._unknown(host, delivery, where, at)]
         seen = host.decode(delivery.event, payload)
-        if any(one.kind in _TAIL_KINDS for one in seen):
+        if delivery.event in host.ENDS or any(one.kind in _TAIL_KINDS for one in seen):
             outputs.extend(self._tail(host, payload, session, where, delivery, store))
         outputs.extend(self._clock(session, where, at, delivery))
         for n, one in enumerate(seen):
