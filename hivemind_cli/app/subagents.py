@@ -5,20 +5,21 @@ from typing import Any
 
 from hivemind_cli.core.records import JSON, Event, EventKind
 from hivemind_cli.hosts.base import Seen
+from hivemind_cli.hosts.values import string
 from hivemind_cli.storage.base import Store
 
 LOOK_BACK = 40
 """Newest calls, refusals and starts of a session that are looked through."""
 _REFUSED = (EventKind.TOOL_DENIED, EventKind.TOOL_FAILURE)
 _KINDS = (EventKind.TOOL_CALL, EventKind.SUBAGENT_START, *_REFUSED)
-_TASK_TOOLS = frozenset({"Task", "Agent"})
-_TYPE = "subagent_type"
+_TASK_TOOLS = frozenset({"Task", "Agent", "task"})
+_TYPES = ("subagent_type", "agent_type")
 
 
 def task_of_call(tool: str, payload: JSON) -> str:
     """What a tool call asks of a subagent; "" for every other call."""
     given = payload.get("input")
-    if not isinstance(given, dict) or not (tool in _TASK_TOOLS or _TYPE in given):
+    if not isinstance(given, dict) or not (tool in _TASK_TOOLS or any(name in given for name in _TYPES)):
         return ""
     task = given.get("prompt")
     return task if isinstance(task, str) else ""
@@ -43,7 +44,7 @@ def task_of_start(store: Store, host: str, start: Seen) -> str:
             task = task_of_call(event.tool, event.payload)
             if task:
                 newest = task
-                waiting.append((str(event.payload["input"].get(_TYPE) or ""), task))
+                waiting.append((string(event.payload["input"], *_TYPES), task))
     return _take(waiting, start.payload) or newest
 
 
