@@ -29,13 +29,14 @@ class Teller:
     """Makes the events of one session, in order. With an `agent_id` it is a subagent's: its words are no person's.
 
     by_input    the host's hooks carry no call ids: tool events are keyed by tool, input and the count of equal ones
+    call_mark   what such keys begin with: of an agent within, if hooks name it
     turns       False: the host's hooks do not say to which prompt a reply or an interrupt belongs, so that these are
                 keyed without it, by the count of equal ones
     """
 
     def __init__(
         self, session_id: str, *, cwd: str = "", agent_id: str = "", at: datetime | None = None,
-        by_input: bool = False, turns: bool = True,
+        by_input: bool = False, call_mark: str = "", turns: bool = True,
     ) -> None:  # fmt: skip
         self.session_id = session_id
         self.cwd = cwd
@@ -47,6 +48,7 @@ class Teller:
         self._reply: Seen | None = None
         self._started = False
         self._by_input = by_input
+        self._call_mark = call_mark
         self._turns = turns
 
     def start(self, at: datetime | None = None, *, source: str = "startup", **fields: Any) -> Seen:
@@ -189,7 +191,7 @@ class Teller:
             return f"{call_id}:{kind}"
         tool, _, tool_input = self.called(call_id)
         told = json.dumps(tool_input, sort_keys=True, ensure_ascii=False, default=str)
-        return self.nth(f"{kind}:{tool}:{digest(told)}:")
+        return self.nth(f"{self._call_mark}{kind}:{tool}:{digest(told)}:")
 
     def nth(self, key: str) -> str:
         """`key` with the count of equal keys before it."""

@@ -68,6 +68,11 @@ def read_tail(path: Path, offset: int) -> Tail:
     return _TAILS.read(path, offset)
 
 
+def agent_teller(session_id: str, agent_id: str, cwd: str) -> Teller:
+    """Tells what an agent within did, in a file or in hooks."""
+    return Teller(session_id, cwd=cwd, agent_id=agent_id, by_input=True, call_mark=f"{agent_id}:")
+
+
 def _begun(path: Path) -> "_Session":
     return _Session(path.parent.name if path.name == "events.jsonl" else path.stem)
 
@@ -169,7 +174,7 @@ class _Session:
 
     def _agent(self, name: str) -> Teller:
         if name not in self._agents:
-            self._agents[name] = Teller(self._tell.session_id, cwd=self._tell.cwd, agent_id=name, by_input=True)
+            self._agents[name] = agent_teller(self._tell.session_id, name, self._tell.cwd)
         return self._agents[name]
 
     def _user(self, data: _Line, at: datetime | None) -> list[Seen]:
