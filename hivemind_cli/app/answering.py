@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from hivemind_cli.app.backtest import Backtest
 from hivemind_cli.app.given import Given, context_of
+from hivemind_cli.app.precedence import OneAtATime
 from hivemind_cli.app.sidecars import Sidecars
 from hivemind_cli.app.subagents import task_of_call, task_of_start
 from hivemind_cli.core import redact
@@ -25,6 +27,7 @@ from hivemind_cli.core.match import Weights
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.project import identify, workspace_for
 from hivemind_cli.core.records import Event, EventKind, Moment, Outcome, Recall, Verdict
+from hivemind_cli.embedding.base import QUERY_TOKENS_MAX
 from hivemind_cli.hosts.base import Answer, Host, Seen
 from hivemind_cli.hosts.running import Deciding
 from hivemind_cli.index.base import Document, Scope
@@ -36,6 +39,10 @@ from hivemind_cli.pipeline.recall.finding import find
 from hivemind_cli.pipeline.recall.standing import Standing, shift
 from hivemind_cli.pipeline.spool import Delivery, Spool, SpoolFault
 from hivemind_cli.storage.base import Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
 
@@ -139,6 +146,7 @@ class Answering:
         self._spool = Spool(paths)
         self._decided: dict[str, _Decided] = {}
         self._given = Given(paths)
+        self._one_at_a_time = OneAtATime()
         self.standing = Standing(store)
         """What came of each skill before."""
         self.weights = Weights()
@@ -152,16 +160,17 @@ class Answering:
         if asked is None:
             return b""
         ask = self._ask(asked)
-        found = self._find(asked, ask)
-        with self._given.lock(asked.host.NAME, asked.context):
-            decision = self._decide(asked, ask, found)
-            if asked.left_ms() < 0:
-                decision = late(decision)
-            if decision.text and not _encoded(asked, decision):
-                decision = unsayable(decision)
-            if not self._given.add(asked.host.NAME, asked.context, decision.given, asked.at):
-                decision = late(decision)  # what cannot be remembered would be said, or held, again and again
-            self._keep(asked, ask, decision)
+        with self._one_at_a_time:
+            found = self._find(asked, ask)
+            with self._given.lock(asked.host.NAME, asked.context):
+                decision = self._decide(asked, ask, found)
+                if asked.left_ms() < 0:
+                    decision = late(decision)
+                if decision.text and not _encoded(asked, decision):
+                    decision = unsayable(decision)
+                if not self._given.add(asked.host.NAME, asked.context, decision.given, asked.at):
+                    decision = late(decision)  # what cannot be remembered would be said, or held, again and again
+                self._keep(asked, ask, decision)
         notice = self._announce(asked.scope) if asked.moment is Moment.SESSION_START else ""
         return _encoded(asked, decision, notice) if decision.text or notice else b""
 
@@ -183,7 +192,7 @@ class Answering:
         moment = Moment.PROMPT if act is None else Moment.TOOL_CALL
         ask = Ask(moment=moment, scope=scope, query=query, act=act, may_hold=act is not None)
         config = replace(self._config.recall, enabled=True)
-        found = self._found(ask, within_s)
+        found = self._found(ask, partial(self._meaning, within_s=within_s))
         return decide(ask, found, config, book=self.book, tried=self._backtest.tried)
 
     def shift(self, document: Document) -> float:
@@ -212,10 +221,16 @@ class Answering:
         if moment is None or one is None or not config.enabled:
             return None
         deadline_ms = config.deadline_start_ms if moment is Moment.SESSION_START else config.deadline_ms
+        scope = self._scope(delivery)
+        if moment is Moment.PROMPT and self.book.speaks_in(scope):
+            words = str(
+                one.payload.get("text", "")
+            ).strip()  # what finding.py will ask for; meanwhile there is other work
+            self._sidecars.expect(words, tokens_max=QUERY_TOKENS_MAX)
         caught_up = self._catch_up(one.session_id, name, deadline_ms / 2000)
         if moment is Moment.SUBAGENT:
             one = replace(one, payload={**one.payload, "text": task_of_start(self._store, host.NAME, one)})
-        return _Question(name, delivery, host, moment, one, self._scope(delivery), started, deadline_ms, caught_up)
+        return _Question(name, delivery, host, moment, one, scope, started, deadline_ms, caught_up)
 
     def _read(self, name: str) -> Delivery:
         """From the spool, or from memory if capture was faster than the hook's question. OSError, SpoolFault."""
@@ -245,10 +260,18 @@ class Answering:
     def _find(self, asked: _Question, ask: Ask) -> Found:
         if asked.moment is Moment.SESSION_START:
             return Found()
-        left_ms = asked.left_ms()
-        return self._found(ask, min(MEANING_SHARE * asked.deadline_ms, left_ms - MEANING_LEFT_MS) / 1000)
+        within_s = min(MEANING_SHARE * asked.deadline_ms, asked.left_ms() - MEANING_LEFT_MS) / 1000
 
-    def _found(self, ask: Ask, within_s: float) -> Found:
+        def meaning(words: str) -> "NDArray[np.float32] | None":
+            with self._one_at_a_time.waiting():
+                return self._meaning(words, within_s)
+
+        return self._found(ask, meaning if within_s > 0 else None)
+
+    def _meaning(self, words: str, within_s: float) -> "NDArray[np.float32] | None":
+        return self._sidecars.meaning(words, within_s, tokens_max=QUERY_TOKENS_MAX)
+
+    def _found(self, ask: Ask, meaning: "Callable[[str], NDArray[np.float32] | None] | None") -> Found:
         now = self._clock()
         now_ms = int(now.timestamp() * 1000)
         return find(
@@ -256,7 +279,7 @@ class Answering:
             self._sidecars.ranker,
             self.weights,
             book=self.book,
-            meaning=partial(self._sidecars.meaning, within_s=within_s) if within_s > 0 else None,
+            meaning=meaning,
             told=lambda document: self.standing.of(document, now_ms),
             now=now,
         )

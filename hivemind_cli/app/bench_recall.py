@@ -29,6 +29,7 @@ from hivemind_cli.core.config import RecallConfig
 from hivemind_cli.core.errors import ConfigError
 from hivemind_cli.core.intervals import wilson
 from hivemind_cli.core.match import Weights
+from hivemind_cli.embedding.base import QUERY_TOKENS_MAX
 from hivemind_cli.index.base import Document, Place, Scope
 from hivemind_cli.index.inmemory_vectors import InMemoryVectors
 from hivemind_cli.index.parts import digest, of_document
@@ -37,6 +38,9 @@ from hivemind_cli.index.tantivy import TantivyIndex
 from hivemind_cli.pipeline.recall.abstain import spoken
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from hivemind_cli.embedding.base import Embedder
 
 SCOPE = Scope("bench")
@@ -120,7 +124,7 @@ class Bench:
         """One for each query, as it comes."""
         for query in queries:
             text = "\n".join(part for part in (query.title, query.text) if part)
-            meaning = self._embedder.embed([text])[0] if self._embedder is not None and text.strip() else None
+            meaning = self._meaning(text)
             found = self._ranker.rank(text, SCOPE, Weights(), meaning=meaning, limit=10**6) if text.strip() else []
             yield Answered(
                 query,
@@ -129,6 +133,12 @@ class Bench:
                 _pairs([one for one in found if one.bm25 > 0], lambda one: one.bm25),
                 _pairs(found, lambda one: one.cosine or 0.0) if self._embedder is not None else None,
             )
+
+    def _meaning(self, text: str) -> "NDArray[np.float32] | None":
+        if self._embedder is None or not text.strip():
+            return None
+        vector: NDArray[np.float32] = self._embedder.embed([text], tokens_max=QUERY_TOKENS_MAX)[0]
+        return vector
 
     def _said(self, scores: Sequence[float]) -> bool:
         config = self.config

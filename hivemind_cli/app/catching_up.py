@@ -23,10 +23,13 @@ CATCH_UP_EVENTS_MAX = 50
 OTHERS_WAIT_S = 0.01
 """A recall's for the lock where only others' deliveries are at stake, or a flood, whose batches take longer than a
 hook waits."""
-LOOKED_S = 0.08
-"""So long after a whole turn of the loop a recall leaves it to the next turn to read what other sessions delivered."""
+LOOKED_S = 0.085
+"""So long after a whole turn of the loop began a recall leaves it to the next one to read what others delivered."""
 DECIDED_MAX = 64
 """So many decisions wait for a common commit."""
+READ_MAX = 256
+READ_BYTES_MAX = 1 << 14
+"""Deliveries that wait are kept in memory, small ones, for every recall looks whether they are of its session."""
 
 
 class CatchingUp:
@@ -45,7 +48,8 @@ class CatchingUp:
         self._spool, self._intake, self._turning = spool, intake, turning
         self._detect, self._flooded = detect, flooded
         self._decided: deque[Recall] = deque()
-        self._looked_at = 0.0
+        self._looks_at = self._looked_at = 0.0
+        self._read: dict[str, bytes] = {}
 
     def before_answer(self, session_id: str, before: str, seconds: float) -> bool:
         """What the session delivered before file `before` is captured and detected, so that recall knows it.
@@ -56,7 +60,7 @@ class CatchingUp:
             return False
         names = self._spool.pending()
         earlier = names[: next((n for n, path in enumerate(names) if path.name == before), len(names))]
-        own = [path for path in earlier if _mentions(path, session_id)]
+        own = self._of_session(earlier, session_id)
         others = len(earlier) <= CATCH_UP_ALL_MAX and time.monotonic() - self._looked_at >= LOOKED_S
         must = bool(own) or self._unread(session_id, before, others=False)
         if not must and not (others and (earlier or self._unread(session_id, before, others=True))):
@@ -65,7 +69,7 @@ class CatchingUp:
         if not self._turning.acquire(timeout=wait_s):  # held: what was delivered is being worked on
             return not must
         try:
-            self.take(earlier if others else own)
+            self._take(earlier if others else own, lambda: False)
             if self._intake.undetected and not self._flooded():
                 self._detect(CATCH_UP_EVENTS_MAX)
         finally:
@@ -80,17 +84,21 @@ class CatchingUp:
         if later and not begins and len(self._decided) < DECIDED_MAX:
             return
         with self._turning:
-            self.take(self._until(name))
+            self._take(self._until(name), lambda: False)
 
     def looked(self) -> None:
-        """The loop has taken and detected everything there was."""
-        self._looked_at = time.monotonic()
+        """The loop has detected everything that it took."""
+        self._looked_at = self._looks_at
 
     def take(self, files: list[Path], *, stop: Callable[[], bool] = lambda: False) -> int:
-        """Under the lock: capture these deliveries and store what was decided meanwhile; how many were captured.
+        """Under the lock: capture all that waits, and store what was decided meanwhile; how many were captured.
 
         Once `stop` says so, the rest goes back to the spool's list.
         """
+        self._looks_at = time.monotonic()
+        return self._take(files, stop)
+
+    def _take(self, files: list[Path], stop: Callable[[], bool]) -> int:
         beside = [self._decided.popleft() for _ in range(len(self._decided))]
         try:
             return self._intake.take(files, beside=beside, stop=stop)
@@ -112,9 +120,21 @@ class CatchingUp:
             if name != before
         )
 
+    def _of_session(self, files: list[Path], session_id: str) -> list[Path]:
+        """Those that mention it."""
+        mention = session_id.encode("utf-8", "surrogatepass")
+        read = self._read
+        found = [path for path in files if mention in (read.get(path.name) or self._content(path))]
+        if len(read) > READ_MAX:
+            self._read = {}
+        return found
 
-def _mentions(path: Path, session_id: str) -> bool:
-    try:
-        return session_id.encode("utf-8", "surrogatepass") in path.read_bytes()
-    except OSError:
-        return False
+    def _content(self, path: Path) -> bytes:
+        """Of a delivery that waits; b"" for one that is gone."""
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return b""
+        if len(content) <= READ_BYTES_MAX:
+            self._read[path.name] = content
+        return content

@@ -27,6 +27,8 @@ AT_ONCE_TEXTS = 2
 """Texts of the loop between which a query is let in: 256 tokens take 10 ms each."""
 KEPT_QUERIES = 512
 """Vectors of queries that are kept: 1.5 kB each."""
+_Asked = tuple[str, int]
+"""A text, and how many of its tokens count."""
 WAITING_MAX = 16
 """Queries that wait for the model; one more is answered by words at once."""
 
@@ -85,8 +87,8 @@ class WhenLoaded:
         self._embedder, self._bulk = embedder, bulk or embedder
         self._tried = -AGAIN_S
         self._first = Precedence()
-        self._kept: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
-        self._asked: dict[str, Future[NDArray[np.float32]]] = {}
+        self._kept: OrderedDict[_Asked, NDArray[np.float32]] = OrderedDict()
+        self._asked: dict[_Asked, Future[NDArray[np.float32]]] = {}
         self._lock = threading.Lock()
         self._closed = False
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="query")
@@ -111,27 +113,37 @@ class WhenLoaded:
         """As `embed`, of work that nobody waits for: its process is started if it does not run. ModelError."""
         return self._bulk.embed(texts)
 
-    def query(self, text: str, within_s: float) -> "NDArray[np.float32] | None":
+    def query(self, text: str, within_s: float, *, tokens_max: int = TOKENS_MAX) -> "NDArray[np.float32] | None":
         """The text's vector; None: not loaded, or not in time. What comes too late is there for the next time."""
+        found = self.begin(text, tokens_max=tokens_max)
+        if not isinstance(found, Future):
+            return found
+        try:
+            return found.result(within_s)
+        except (NotInTime, ModelError, CancelledError):
+            return None
+
+    def begin(
+        self, text: str, *, tokens_max: int = TOKENS_MAX
+    ) -> "Future[NDArray[np.float32]] | NDArray[np.float32] | None":
+        """The text's vector, or what will give it; None: not loaded, or too much is asked at once. At once."""
+        asked = (text, tokens_max)
         with self._lock:
-            kept = self._kept.get(text)
+            kept = self._kept.get(asked)
             if kept is not None:
-                self._kept.move_to_end(text)
+                self._kept.move_to_end(asked)
                 return kept
         try:
             self._need()
         except ModelError:
             return None
         with self._lock:
-            asked = self._asked.get(text)
-            if asked is None:
+            waiting = self._asked.get(asked)
+            if waiting is None:
                 if self._closed or len(self._asked) >= WAITING_MAX:
                     return None
-                asked = self._asked[text] = self._pool.submit(self._ask, text)
-        try:
-            return asked.result(within_s)
-        except (NotInTime, ModelError, CancelledError):
-            return None
+                waiting = self._asked[asked] = self._pool.submit(self._ask, asked)
+            return waiting
 
     def forget(self) -> None:
         """What was asked lately is kept no longer."""
@@ -167,15 +179,16 @@ class WhenLoaded:
             self.warm()
             raise ModelError(f"{self.name} is still being loaded.")
 
-    def _ask(self, text: str) -> "NDArray[np.float32]":
+    def _ask(self, asked: _Asked) -> "NDArray[np.float32]":
+        text, tokens_max = asked
         try:
             with self._first.question():
-                vector: NDArray[np.float32] = self._embedder.embed([text])[0]
+                vector: NDArray[np.float32] = self._embedder.embed([text], tokens_max=tokens_max)[0]
             with self._lock:
-                self._kept[text] = vector
+                self._kept[asked] = vector
                 while len(self._kept) > KEPT_QUERIES:
                     self._kept.popitem(last=False)
             return vector
         finally:
             with self._lock:
-                self._asked.pop(text, None)
+                self._asked.pop(asked, None)

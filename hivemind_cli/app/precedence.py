@@ -1,4 +1,8 @@
-"""A hook's question goes first: who reads the whole history beside it stands still while one is answered."""
+"""A hook's question goes first: who reads the whole history beside it stands still while one is answered.
+
+And of several questions one is worked on at a time: side by side they only wait for the interpreter in turns, which
+made eight of them slower than one after the other (measured: twice the processor time).
+"""
 
 import threading
 from collections.abc import Iterator
@@ -36,3 +40,25 @@ class Precedence:
         if self._answering:
             with self._nobody_asks:
                 self._nobody_asks.wait_for(lambda: not self._answering, seconds)
+
+
+class OneAtATime:
+    """`with` it: no other thread works here meanwhile, unless `waiting`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *exc: object) -> None:
+        self._lock.release()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Inside: let another one work while this one waits for something else."""
+        self._lock.release()
+        try:
+            yield
+        finally:
+            self._lock.acquire()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hivemind_cli.app.following import Follower
 from hivemind_cli.app.meaning import WhenLoaded
+from hivemind_cli.embedding.base import TOKENS_MAX
 from hivemind_cli.index.base import Corpus, Index, Vectors
 from hivemind_cli.index.ranking import Ranker
 from hivemind_cli.index.searching import Searcher
@@ -65,11 +66,18 @@ class Sidecars:
         if self._follower is not None:
             self._follower.wake(documents=documents)
 
-    def meaning(self, query: str, within_s: float = QUERY_S) -> "NDArray[np.float32] | None":
+    def meaning(
+        self, query: str, within_s: float = QUERY_S, *, tokens_max: int = TOKENS_MAX
+    ) -> "NDArray[np.float32] | None":
         """The query's vector; None without a model, while it is being loaded, or where it took longer."""
         if self.embedder is None or self.vectors is None:
             return None
-        return self.embedder.query(query, within_s)
+        return self.embedder.query(query, within_s, tokens_max=tokens_max)
+
+    def expect(self, query: str, *, tokens_max: int = TOKENS_MAX) -> None:
+        """`meaning` will be asked for it in a moment. Costs nothing without a model."""
+        if query and self.embedder is not None and self.vectors is not None:
+            self.embedder.begin(query, tokens_max=tokens_max)
 
     def catch_up(self, within_s: float) -> bool:
         """Bring the corpus up to the store now, for a search; False if that takes longer."""

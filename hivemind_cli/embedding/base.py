@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TOKENS_MAX = 256
+QUERY_TOKENS_MAX = 128
+"""Of what recall compares with skills: what a prompt is about stands at its beginning, and half takes half the time."""
 EXTRA = "pip install 'hivemind-loop[embeddings]'"
 """What brings the runtimes."""
 SILENT = {"ORT_DISABLE_TELEMETRY": "1", "ORT_TELEMETRY_DISABLED": "1"}
