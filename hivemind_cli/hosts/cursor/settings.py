@@ -59,7 +59,7 @@ def notices(home: Path, *, config_dir: Path | None = None) -> list[str]:
     if strange:
         named = ", ".join(strange)
         said.append(f"{path} names events that Cursor may not know ({named}): it then ignores the whole file.")
-    if hooks and (version is None or version.value != 1):
+    if version is None or version.value != 1:
         said.append(f'{path} does not say `"version": 1`: Cursor may ignore the whole file.')
     return said
 
