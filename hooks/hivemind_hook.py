@@ -45,7 +45,12 @@ def main():
         drain()
         return note(root, source, error)
     if moment or listed(settings, b"wake", source + b",") is not None:
-        recall_module(root, coding).follow(root, settings, (host, event, cwd), moment, name, kept, drop)
+
+        def load(name):
+            return beside(root, coding, name)
+
+        source = (host, event, cwd)
+        load("hivemind_hook_recall").follow(root, settings, source, moment, name, kept, drop, load)
     return None
 
 
@@ -232,18 +237,18 @@ def note(root, source, error):
         write(fd, b"%d %s errno=%d\n" % (time.time_ns(), escaped(source)[:80], error.errno or 0))
 
 
-def recall_module(root, coding):
-    """The file beside this one: only few events need it, and an imported file is compiled once."""
+def beside(root, coding, name):
+    """A module in a file beside this one: only few events need it, and an imported file is compiled once."""
     folder = root + b"/bin"
     sys.path.insert(0, folder.decode(coding, "surrogateescape"))
     try:
-        import hivemind_hook_recall
+        module = __import__(name)
     except (EOFError, TypeError, ValueError):  # power loss tore the compiled copy: the next hook makes a new one
-        cached = "/__pycache__/hivemind_hook_recall.%s.pyc" % sys.implementation.cache_tag
+        cached = "/__pycache__/%s.%s.pyc" % (name, sys.implementation.cache_tag)
         posix.unlink(folder + cached.encode())
         raise
     del sys.path[0]
-    return hivemind_hook_recall
+    return module
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hivemind_cli import __version__
 from hivemind_cli.app import memory_skill, skill_places
+from hivemind_cli.app.sayings import sayings
 from hivemind_cli.core.assets import asset
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.errors import HivemindError, HostError
@@ -21,7 +22,7 @@ from hivemind_cli.hosts.command import base_python, hook_command
 from hivemind_cli.llm import ENVIRONMENT
 from hivemind_cli.skills import disk
 
-HOOK_FILES = ("hivemind_hook.py", "hivemind_hook_recall.py")
+HOOK_FILES = ("hivemind_hook.py", "hivemind_hook_recall.py", "hivemind_hook_snapshot.py")
 SILENT = HookSettings(capture=False)
 """No capture, no recall, no daemon."""
 
@@ -182,6 +183,7 @@ def write_settings(paths: Paths, config: Config, hosts: Sequence[Host], *, daemo
         env=(config.llm.key_env, *ENVIRONMENT) if config.llm.allow else (),
         wait=tuple((one.HOOK_NAME, event, moment) for one in hosts for event, moment in one.EVENTS.items() if moment),
         wake=tuple((host.HOOK_NAME, event) for host in hosts for event in host.ENDS),
+        say=sayings(hosts),
     )
     return write_hook_settings(paths.hook_settings, settings)
 

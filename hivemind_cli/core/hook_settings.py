@@ -16,6 +16,22 @@ BYTES_MAX = 65536
 """The hook reads so much and no more."""
 _ARGUMENT = "\x1f"
 _TRUE = {True: "1", False: "0"}
+_SAY = "say:"
+TEXT = "\x1f"
+"""In a Saying's line, where the text stands as a JSON string."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """How a host takes text at an event, for a hook that must answer without the daemon."""
+
+    host: str
+    event: str
+    line: str
+    """What is printed, without its line end: JSON with TEXT in the place of one string."""
+    chars_max: int
+    bytes_max: int
+    """In UTF-8. A text over either is not said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +52,8 @@ class HookSettings:
     """(host, event, moment): the host waits for our text."""
     wake: tuple[tuple[str, str], ...] = field(default=())
     """(host, event): nobody waits, but the daemon should run."""
+    say: tuple[Saying, ...] = field(default=())
+    """Where the hook may answer by itself; it is silent at any other event while no daemon runs."""
 
     def render(self) -> bytes:
         """The file's bytes. ConfigError: a value cannot be written in it."""
@@ -49,6 +67,7 @@ class HookSettings:
             "env": _joined(",", self.env),
             "wait": _joined(",", [_joined(":", item) for item in self.wait]),
             "wake": _joined(",", [_joined(":", item) for item in self.wake]),
+            **{_say_key(one): f"{one.chars_max} {one.bytes_max} {one.line}" for one in self.say},
         }
         text = "".join(f"{key}={value}\n" for key, value in rows.items())
         rendered = text.encode("utf-8", "surrogateescape")
@@ -75,6 +94,7 @@ class HookSettings:
                 for host, colon, event in (item.partition(":") for item in _split(found.get("wake", ""), ","))
                 if colon
             ),
+            say=tuple(one for one in (_saying(key, value) for key, value in found.items()) if one),
         )
 
 
@@ -115,3 +135,19 @@ def _wait(item: str) -> tuple[str, str, Moment] | None:
     host, _, rest = item.partition(":")
     event, _, moment = rest.partition(":")
     return (host, event, Moment(moment)) if moment in set(Moment) else None
+
+
+def _say_key(one: Saying) -> str:
+    if one.line.count(TEXT) != 1 or "=" in one.host + one.event:
+        raise ConfigError("The hook's settings cannot be written.", why=f"{one!r} is no answer with one text.")
+    return _SAY + _joined(":", (one.host, one.event))
+
+
+def _saying(key: str, value: str) -> Saying | None:
+    host, _, event = key.removeprefix(_SAY).partition(":")
+    chars_max, _, rest = value.partition(" ")
+    bytes_max, _, line = rest.partition(" ")
+    sizes = [size for size in (chars_max, bytes_max) if size.isascii() and size.isdigit()]
+    if not key.startswith(_SAY) or not event or line.count(TEXT) != 1 or len(sizes) != 2:
+        return None
+    return Saying(host, event, line, int(chars_max), int(bytes_max))

@@ -3,7 +3,7 @@
 A term is a case-folded word cut to its first six letters, which joins the forms of a word in most languages
 without knowing which language it is (truncation stemming: McNamee & Mayfield 2004, "Character n-gram
 tokenization for European language text retrieval"). Scripts without spaces give pairs of characters.
-`hooks/hivemind_hook_recall.py` repeats these rules; tests/hooks holds the two against each other.
+`hooks/hivemind_hook_snapshot.py` repeats these rules; tests/hooks holds the two against each other.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Recall without a daemon: one read-only SQLite file that `hooks/hivemind_hook_recall.py` matches against.
+"""Recall without a daemon: one read-only SQLite file that `hooks/hivemind_hook_snapshot.py` matches against.
 
 meta    key, value            version, workspace, applies_min, call_applies_min, margin_min, limit, tokens_max,
         fit_slope, fit_bias (index/weighing.py: of_fit)

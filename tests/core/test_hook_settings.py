@@ -8,10 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hivemind_cli.core.errors import ConfigError
-from hivemind_cli.core.hook_settings import HookSettings, write
+from hivemind_cli.core.hook_settings import TEXT, HookSettings, Saying, write
 from hivemind_cli.core.records import Moment
 
 WORD = st.text(st.characters(codec="utf-8", exclude_characters="\n\x1f,:"), min_size=1, max_size=20)
+NAME = st.text(st.characters(codec="utf-8", exclude_characters="\n\x1f,:="), min_size=1, max_size=20)
+SAYING = st.builds(
+    Saying,
+    NAME,
+    NAME,
+    st.tuples(st.text(st.characters(codec="utf-8", exclude_characters="\n\x1f")), WORD).map(TEXT.join),
+    st.integers(0, 10**6),
+    st.integers(0, 10**6),
+)
 SETTINGS = st.builds(
     HookSettings,
     capture=st.booleans(),
@@ -23,6 +32,7 @@ SETTINGS = st.builds(
     env=st.lists(WORD, max_size=4).map(tuple),
     wait=st.lists(st.tuples(WORD, WORD, st.sampled_from(Moment)), max_size=4).map(tuple),
     wake=st.lists(st.tuples(WORD, WORD), max_size=4).map(tuple),
+    say=st.lists(SAYING, max_size=4, unique_by=lambda one: (one.host, one.event)).map(tuple),
 )
 
 
@@ -37,7 +47,11 @@ def test_any_bytes_are_settings(raw: bytes) -> None:
 
 
 def test_damage_means_capture_only() -> None:
-    for raw in (b"", b"\xff\xfe\0", b"capture\nrecall=yes\ndeadline_ms=-1\nwait=a:b:never,x\nwake=a\n"):
+    for raw in (
+        b"",
+        b"\xff\xfe\0",
+        b"capture\nrecall=yes\ndeadline_ms=-1\nwait=a:b:never,x\nwake=a\nsay:a:b=9 {\nsay:a=1 1 \x1f\n",
+    ):
         assert HookSettings.parse(raw) == HookSettings()
     assert HookSettings() == HookSettings(capture=True, recall=False, daemon=())
 
@@ -57,6 +71,11 @@ def test_an_interpreter_whose_path_is_no_text_survives() -> None:
         HookSettings(wake=(("a:b", "c"),)),
         HookSettings(wait=(("a", "b,c", Moment.PROMPT),)),
         HookSettings(env=("A" * 70_000,)),
+        HookSettings(say=(Saying("a", "b", "no hole", 1, 1),)),
+        HookSettings(say=(Saying("a", "b", TEXT + TEXT, 1, 1),)),
+        HookSettings(say=(Saying("a", "b=c", TEXT, 1, 1),)),
+        HookSettings(say=(Saying("a:b", "c", TEXT, 1, 1),)),
+        HookSettings(say=(Saying("a", "b", TEXT + "\n", 1, 1),)),
     ],
 )
 def test_what_the_hook_would_misread_is_refused(settings: HookSettings) -> None:

@@ -19,7 +19,7 @@ from tests.crash.wired import Told, Wired
 
 ORIGINAL = b'{\n\t"model": "opus",\n\t"hooks": {"Stop": [{"hooks": [{"type": "command", "command": "bell"}]}]}\n}'
 EVENT = "PostToolUse"
-FILES = ("hivemind_hook.py", "hivemind_hook_recall.py")
+FILES = ("hivemind_hook.py", "hivemind_hook_recall.py", "hivemind_hook_snapshot.py")
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def _wired(host: str, root: Path) -> dict[str, Any]:
     paths.make()
     program = paths.root / "bin"
     program.mkdir(exist_ok=True)
-    for name in ("hivemind_hook.py", "hivemind_hook_recall.py"):
+    for name in ("hivemind_hook.py", "hivemind_hook_recall.py", "hivemind_hook_snapshot.py"):
         (program / name).write_bytes(asset("hooks", name).read_bytes())
     (program / "hook.settings").write_text("capture=1\nonly_cli=0\nrecall=0\n", encoding="utf-8")
     command = hook_command(base_python(), program / "hivemind_hook.py", host)

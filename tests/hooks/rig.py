@@ -16,13 +16,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from hivemind_cli.app.sayings import sayings
 from hivemind_cli.core.assets import asset
 from hivemind_cli.core.hook_settings import HookSettings, write
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Moment
+from hivemind_cli.hosts import claude
 from hivemind_cli.pipeline.spool import Delivery, Spool
 
-FILES = ("hivemind_hook.py", "hivemind_hook_recall.py")
+FILES = ("hivemind_hook.py", "hivemind_hook_recall.py", "hivemind_hook_snapshot.py")
 PYTHON = str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
 WAITING = HookSettings(
     recall=True,
@@ -35,6 +37,7 @@ WAITING = HookSettings(
         ("acme", "before_prompt", Moment.PROMPT),
     ),
     wake=(("claude", "StopFailure"), ("claude", "Stop")),
+    say=sayings([claude]),
 )
 """Deadlines that a busy test machine meets."""
 

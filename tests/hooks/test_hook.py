@@ -265,11 +265,13 @@ def test_recall_loads_neither_parser_nor_database(rig: Rig) -> None:
     write(rig.paths.hook_settings, WAITING)
     loaded = rig.modules("SessionStart")
     assert "hivemind_hook_recall" in loaded
+    assert "hivemind_hook_snapshot" not in loaded
     assert loaded & {"os", "json", "_json", "socket", "re", "sqlite3", "_sqlite3", "subprocess"} == set()
 
 
-def test_without_the_recall_file_it_still_delivers(rig: Rig) -> None:
+@pytest.mark.parametrize("name", FILES[1:])
+def test_without_a_file_beside_it_still_delivers(rig: Rig, name: str) -> None:
     write(rig.paths.hook_settings, WAITING)
-    (rig.paths.hook.parent / "hivemind_hook_recall.py").unlink()
+    (rig.paths.hook.parent / name).unlink()
     assert rig.run("UserPromptSubmit") == b""
     assert rig.delivery().raw

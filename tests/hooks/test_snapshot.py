@@ -30,7 +30,7 @@ from hivemind_cli.pipeline.recall.finding import find
 from hivemind_cli.pipeline.recall.standing import NOTHING_TOLD, shift
 from tests.hooks.rig import WAITING, Rig, load
 
-hook: Any = load("hivemind_hook_recall")
+hook: Any = load("hivemind_hook_snapshot")
 
 SCRIPTS = st.text(
     st.one_of(
@@ -327,8 +327,9 @@ def test_it_says_what_the_product_says_by_words_alone(
         shift=lambda one: sum(shift(one, NOTHING_TOLD, None).values()),
     )
     payload = {"cwd": TREE, **({"tool_name": kind, "tool_input": call} if act else {"prompt": words})}
-    ids, block = hook.match(os.fsencode(rig.root), moment.encode(), payload, b"", given, time.monotonic() + 5)
-    assert (set(ids), bool(ids) and len(block)) == (set(wanted.given), bool(ids) and len(wanted.text))
+    told = hook.match(os.fsencode(rig.root), moment.encode(), payload, b"", given, time.monotonic() + 5)
+    block = hook.fenced([text for _, text in told])
+    assert ({key for key, _ in told}, told and len(block)) == (set(wanted.given), told and len(wanted.text))
 
 
 def test_a_subagent_is_told_what_its_session_was_told_already(alone: Rig) -> None:
