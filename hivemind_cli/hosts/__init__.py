@@ -6,7 +6,7 @@ from hivemind_cli.core.errors import HostError
 from hivemind_cli.hosts import aider, claude, codex, copilot, cursor, gemini, hermes, opencode, pi, specstory
 from hivemind_cli.hosts.base import Host, Keeper, Reader
 
-HOSTS: dict[str, Host] = {"claude": claude}
+HOSTS: dict[str, Host] = {"claude": claude, "codex": codex, "gemini": gemini, "copilot": copilot, "cursor": cursor}
 """Agents we plug into."""
 READERS: dict[str, Reader] = {
     "claude": claude,
