@@ -236,12 +236,6 @@ def _followed(listed: Node, position: int, empty: set[int]) -> bool:
     return any(handlers is None or handlers.children for handlers in (group.get("hooks") for group in later))
 
 
-def _followed(listed: Node, position: int, empty: set[int]) -> bool:
-    """Does a group with handlers stand behind this one, that is to stay?"""
-    later = [group for i, group in enumerate(listed.children) if i > position and i not in empty]
-    return any(handlers is None or handlers.children for handlers in (group.get("hooks") for group in later))
-
-
 def _others(root: Node) -> dict[str, Any]:
     return {key: value for key, value in root.value.items() if key != "hooks"}
 
