@@ -53,8 +53,7 @@ from hivemind_cli.storage.base import Store
 logger = logging.getLogger(__name__)
 
 CHUNK = 256
-"""Deliveries captured for one hold of the lock, and in one commit: some 60 ms of work, ended by a question. Of 64, the
-commit was two fifths."""
+"""Deliveries captured for one hold of the lock, and in one commit: some 60 ms. Of 64, two fifths was the commit."""
 CHUNK_PAUSE_S = 0.05
 """Between two chunks, while questions are answered."""
 FLOOD_EVENTS = 100
@@ -92,7 +91,8 @@ class OwnedHivemind:
         embedder = sidecars.embedder
         self._hosts = HOSTS if hosts is None else hosts
         self._clock = clock
-        self._spool = Spool(paths, quarantine_days=config.capture.quarantine_days)
+        days = config.capture.quarantine_days
+        self._spool = Spool(paths, quarantine_days=days)
         kept = kept_workspaces(paths)
         person = this_person()
         self._capture = Capture(
@@ -112,9 +112,7 @@ class OwnedHivemind:
         self._backtest = Backtest(store, self._precedence.give_way)
         self._retests = self._retester()
         self._publishing = Publishing(paths, store, self.index, self._hosts, clock)
-        self._intake = Intake(
-            self._spool, self._capture, store, self._hosts, clock, quarantine_days=config.capture.quarantine_days
-        )
+        self._intake = Intake(self._spool, self._capture, store, self._hosts, clock, quarantine_days=days)
         self._flooded = False
         """Were there more stored events than one turn of detection took?"""
         self._turning = threading.RLock()
@@ -281,6 +279,9 @@ class OwnedHivemind:
         self._refresh_weights()
         self._refresh_standing()
         self._publish_snapshot()
+
+    def rest(self) -> None:
+        """Tidy up, and give memory back, but in a flood."""
         if not self._spool.more_than(CHUNK):
             self.store.rest()
 

@@ -6,8 +6,14 @@ import os
 import sys
 from pathlib import Path
 
-MAPPED_MAX_BYTES = 100_000_000
+MAPPED_MAX_BYTES = 80_000_000
 """Of files in memory; 70 MB are code. Searches map the corpus piece by piece, and no piece goes by itself."""
+RESIDENT_MAX_BYTES = 170_000_000
+"""Above it what only saves reading again is given back before the next tick; the goal is 200 MB."""
+LOOK_S = 0.5
+"""Between two looks at how much is resident (20 us)."""
+GROWN_BYTES = 25_000_000
+"""Where more than RESIDENT_MAX_BYTES is needed, nothing is given back until it has grown by so much again."""
 _M_ARENA_MAX = -8
 """malloc.h."""
 _MADV_PAGEOUT = 21
@@ -19,6 +25,25 @@ def few_heaps() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # another C library
             ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+
+
+class Ceiling:
+    """Says when memory is to be given back, at most every LOOK_S."""
+
+    def __init__(self, resident_max: int = RESIDENT_MAX_BYTES) -> None:
+        self._resident_max = self._most = resident_max
+        self._look_at = 0.0
+
+    def reached(self, now: float) -> bool:
+        """Is too much resident? `now` in seconds, monotonic."""
+        if now < self._look_at:
+            return False
+        self._look_at = now + LOOK_S
+        return _resident_bytes() > self._most
+
+    def lowered(self) -> None:
+        """All that could be given back was."""
+        self._most = max(self._resident_max, _resident_bytes() + GROWN_BYTES)
 
 
 def give_back(folder: Path, *, mapped_max: int = MAPPED_MAX_BYTES) -> None:
@@ -35,10 +60,22 @@ def give_back(folder: Path, *, mapped_max: int = MAPPED_MAX_BYTES) -> None:
                 library.madvise(start, end - start, _MADV_PAGEOUT)
 
 
+def _resident_bytes() -> int:
+    """Of this process, in memory now; 0 where the system does not say."""
+    try:
+        return _statm(1)
+    except OSError:
+        return 0
+
+
 def _mapped_bytes() -> int:
     """Of files, in memory now."""
-    shared = int(Path("/proc/self/statm").read_text("ascii").split()[2])
-    return shared * os.sysconf("SC_PAGE_SIZE")
+    return _statm(2)
+
+
+def _statm(field: int) -> int:
+    """A field of proc(5) statm, in bytes."""
+    return int(Path("/proc/self/statm").read_text("ascii").split()[field]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _mappings(folder: Path) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 
 class Owner(Protocol):
-    """Owns the store. `drain`, `work`, `tick`, `busy` and `next_due` are called by one thread, the rest by any.
+    """Owns the store. `drain`, `work`, `tick`, `rest`, `busy` and `next_due` are called by one thread, the rest by any.
 
     Whatever these raise, the daemon lives on: it is logged, reported and tried again later.
     """
@@ -43,6 +43,9 @@ class Owner(Protocol):
 
     def tick(self, now: datetime) -> None:
         """Chores of every half minute: sweep the spool, observe skill files, publish the snapshot."""
+
+    def rest(self) -> None:
+        """Give back the memory that only saves reading again; after each tick, and when much is resident."""
 
     def close(self) -> None:
         """Release the store and the indexes. Idempotent."""

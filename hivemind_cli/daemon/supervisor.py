@@ -22,7 +22,7 @@ from hivemind_cli.core.paths import FILE_MODE, Paths
 from hivemind_cli.daemon import lock
 from hivemind_cli.daemon.chore import Chore
 from hivemind_cli.daemon.crash import report_crash
-from hivemind_cli.daemon.memory import few_heaps, give_back
+from hivemind_cli.daemon.memory import Ceiling, few_heaps, give_back
 from hivemind_cli.daemon.owner import OpenOwner, Owner
 from hivemind_cli.daemon.server import Server
 from hivemind_cli.daemon.service import Service
@@ -73,6 +73,7 @@ class Supervisor:
         self._last_active = time.monotonic()
         self._tick_at = 0.0
         self._due_at: float | None = None
+        self._ceiling = Ceiling()
         self._service = Service(paths, on_activity=self._asked, on_shutdown=self.stop)
         self._service.failing = self.failing
         self._server = Server(paths, self._service)
@@ -81,6 +82,7 @@ class Supervisor:
         self._draining = self._chore("drain", lambda: self._owned.drain(DRAIN_FILES))
         self._working = self._chore("work", lambda: self._owned.work())
         self._ticking = self._chore("tick", self._tick)
+        self._resting = self._chore("rest", self._rest)
 
     def run(self, *, once: bool = False) -> None:
         """Until done. `once`: until nothing is left to capture or work on, whoever asks meanwhile is answered.
@@ -140,6 +142,8 @@ class Supervisor:
                 logger.warning("the files of this daemon were removed; it leaves")
                 return
             now = time.monotonic()
+            if self._owner is not None and (self._ceiling.reached(now) or self._resting.error):
+                self._resting.attempt(now)
             if self._must_look(now):
                 if self.round(now):
                     self._woken = True  # there may be more
@@ -215,7 +219,12 @@ class Supervisor:
 
     def _tick(self) -> int:
         self._owned.tick(self._clock())
+        return self._rest()
+
+    def _rest(self) -> int:
+        self._owned.rest()
         give_back(self._paths.root)
+        self._ceiling.lowered()
         return 0
 
     @property
@@ -225,7 +234,7 @@ class Supervisor:
 
     @property
     def _chores(self) -> tuple[Chore, ...]:
-        return (self._opening, self._draining, self._working, self._ticking)
+        return (self._opening, self._draining, self._working, self._ticking, self._resting)
 
     def _chore(self, name: str, do: Callable[[], int]) -> Chore:
         return Chore(name, do, lambda where, exc: report_crash(self._paths, where, exc))

@@ -375,6 +375,27 @@ def test_at_rest_a_long_log_is_moved_into_the_file_while_others_read(
         assert store.find(Event, source="hook") == before
 
 
+def test_at_rest_blocks_of_the_file_leave_memory_while_others_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duckdb_store, "_CACHED_MB", 1)
+    with opened(path) as store:
+        store.append([event(n, payload={"output": os.urandom(4096).hex()}) for n in range(1, 400)])
+    with opened(path) as store:
+        before = store.find(Event)
+        assert (cached := _memory_bytes(store)) > 2_000_000
+        store.rest()
+        assert _memory_bytes(store) < cached / 2
+        assert store._read("SELECT current_setting('memory_limit')", ()) == [("61.0 MiB",)]
+        reader = store._opened().cursor().execute("SELECT seq, payload FROM event ORDER BY seq")
+        assert reader.fetchone()
+        store.rest()
+        assert len(reader.fetchall()) == 398
+        assert store.find(Event) == before
+
+
+def _memory_bytes(store: DuckDBStore) -> int:
+    return int(store._read("SELECT sum(memory_usage_bytes) FROM duckdb_memory()", ())[0][0])
+
+
 def test_after_a_fatal_error_the_database_is_opened_again(path: Path) -> None:
     with opened(path) as store:
         store.append([event(1)])
