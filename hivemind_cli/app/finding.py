@@ -8,7 +8,7 @@ from pathlib import Path
 from hivemind_cli.app.installing import config_dir, installed_dirs
 from hivemind_cli.core.errors import HostError
 from hivemind_cli.core.paths import Paths
-from hivemind_cli.hosts import databases
+from hivemind_cli.hosts import HOSTS, databases
 from hivemind_cli.hosts.base import Keeper, Reader
 
 _PASSED_BY = frozenset({".git", "node_modules"})
@@ -75,11 +75,18 @@ def _everywhere(paths: Paths, readers: Mapping[str, Reader], env: Mapping[str, s
     faults = []
     for name, reader in readers.items():
         try:
-            for path in reader.find_sessions(paths.home, config_dir=folders[name] or config_dir(reader, env)):
+            for path in reader.find_sessions(paths.home, config_dir=_moved(reader, folders[name], env)):
                 found.append((reader, path))  # noqa: PERF401  what was found before a fault counts
         except _UNSEARCHABLE as fault:
             faults.append(f"{name}: {getattr(fault, 'filename', None) or 'its folder'}: {_why(fault)}")
     return Finding(_sized(found), faults=tuple(faults))
+
+
+def _moved(reader: Reader, installed: Path | None, env: Mapping[str, str]) -> Path | None:
+    """Where the person's environment moved its sessions. What install kept is that only for one variable of both."""
+    host = HOSTS.get(reader.NAME)
+    same = host is None or host.CONFIG_ENV == reader.CONFIG_ENV
+    return (installed if same else None) or config_dir(reader, env)
 
 
 def _why(fault: Exception) -> str:

@@ -3,10 +3,19 @@
 import difflib
 
 from hivemind_cli.core.errors import HostError
-from hivemind_cli.hosts import aider, claude, codex, copilot, cursor, gemini, hermes, opencode, pi, specstory
+from hivemind_cli.hosts import aider, claude, codex, copilot, cursor, gemini, hermes, kilo, opencode, pi, specstory
 from hivemind_cli.hosts.base import Host, Keeper, Reader
 
-HOSTS: dict[str, Host] = {"claude": claude, "codex": codex, "gemini": gemini, "copilot": copilot, "cursor": cursor}
+HOSTS: dict[str, Host] = {
+    "claude": claude,
+    "codex": codex,
+    "gemini": gemini,
+    "copilot": copilot,
+    "cursor": cursor,
+    "opencode": opencode,
+    "kilo": kilo,
+    "pi": pi,
+}
 """Agents we plug into."""
 READERS: dict[str, Reader] = {
     "claude": claude,
@@ -15,7 +24,8 @@ READERS: dict[str, Reader] = {
     "copilot": copilot,
     "pi": pi,
     "cursor": cursor,
-    "opencode": opencode,
+    "opencode": opencode.reader,
+    "kilo": kilo,
     "hermes": hermes,
     "specstory": specstory,
     "aider": aider,

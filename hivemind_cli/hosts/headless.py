@@ -1,7 +1,6 @@
 """Hosts whose own program can be asked one question: on the person's login, with tools, hooks and history off."""
 
 from hivemind_cli.core.headless import HeadlessProgram
-from hivemind_cli.hosts import opencode, pi
 from hivemind_cli.hosts.claude import headless as claude
 from hivemind_cli.hosts.codex import headless as codex
 from hivemind_cli.hosts.copilot import headless as copilot
@@ -9,6 +8,8 @@ from hivemind_cli.hosts.cursor import headless as cursor
 from hivemind_cli.hosts.gemini import headless as gemini
 from hivemind_cli.hosts.hermes import headless as hermes
 from hivemind_cli.hosts.openclaw import headless as openclaw
+from hivemind_cli.hosts.opencode import headless as opencode
+from hivemind_cli.hosts.pi import headless as pi
 
 HEADLESS: dict[str, HeadlessProgram] = {
     "claude": HeadlessProgram("claude", claude.headless, tells_price=True),

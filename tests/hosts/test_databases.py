@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hivemind_cli.hosts import databases, hermes, opencode
+from hivemind_cli.hosts import databases, hermes
 from hivemind_cli.hosts.base import Reader
+from hivemind_cli.hosts.opencode import reader as opencode
 
 
 @pytest.mark.parametrize("session_id", ["ses_1", "a/b", "50%#1", "snow \u2603", "."])

@@ -59,9 +59,10 @@ def test_an_empty_home_holds_no_host_and_no_session(host: Host, own_home: Path) 
 def test_a_moved_config_folder_is_used_instead_of_the_usual_one(host: Host, own_home: Path, command: str) -> None:
     elsewhere = own_home / "elsewhere"
     elsewhere.mkdir()
+    edits = host.plan_install(own_home, command, config_dir=elsewhere)
+    assert edits and all(edit.path.is_relative_to(elsewhere) for edit in edits)
+    apply(edits, own_home / "receipts", host.NAME, "now", config_dir=str(elsewhere))
     assert host.installed(own_home, config_dir=elsewhere)
-    for edit in host.plan_install(own_home, command, config_dir=elsewhere):
-        assert edit.path.is_relative_to(elsewhere)
 
 
 def test_an_event_no_one_knows_shows_nothing(host: Host) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from hivemind_cli.app.imported import Tally
 from hivemind_cli.core.records import EventKind
-from hivemind_cli.hosts import databases, opencode
+from hivemind_cli.hosts import databases
 from hivemind_cli.hosts.base import Seen
+from hivemind_cli.hosts.opencode import reader as opencode
 
 CAPTURED = Path(os.environ.get("HIVEMIND_TEST_HOSTS", "/nonexistent")) / "opencode" / "sessions"
 AT = 1_790_000_000_000

@@ -4,40 +4,26 @@ Tables session, message and part; message and part hold JSON in `data`. Source: 
 was seen to send, and its published schema. What a plugin is told carries the same ids, which are our keys.
 """
 
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from hivemind_cli.core.records import EventKind
 from hivemind_cli.hosts import calls, databases, values
 from hivemind_cli.hosts.base import Seen
-from hivemind_cli.hosts.claude.words import persons_words
+from hivemind_cli.hosts.opencode.tools import TOOLS, ended_badly, failed, output_text, typed
 from hivemind_cli.hosts.telling import Teller
 
 NAME = "opencode"
 CONFIG_ENV = "XDG_DATA_HOME"
 """Its folder of data lies in this one, on macOS too."""
 
-TOOLS = calls.Tools(
-    shells=frozenset({"bash", "shell"}),
-    edits=frozenset({"edit", "write", "multiedit", "patch", "apply_patch"}),
-    reads=frozenset({"read", "grep", "glob", "list", "ls", "codesearch"}),
-)
+KILO = "kilo"
+"""Its fork Kilo Code, whose databases have the same tables: they are known by the name of their folder."""
+
 _SESSION = ("id", "parent_id", "directory", "title", "version", "time_created", "revert")
 _RAN = "The following tool was executed by the user"
-_ABORTED = "Tool execution aborted"
-_REJECTED = re.compile(
-    r"The user (?:rejected permission to use this specific tool call|declined this operation)"
-    r"(?:\.|(?: with the following feedback)?: (?P<words>.*))",
-    re.DOTALL,
-)
-_DISMISSED = "The user dismissed this question"
-_RULE = (
-    "The user has specified a rule which prevents",
-    "Permission denied by ruleset",
-    "Permission for this operation",
-)
 _PARENTS_MAX = 16
 
 Part = Mapping[str, Any]
@@ -48,13 +34,27 @@ def find_sessions(home: Path, *, config_dir: Path | None = None) -> Iterator[Pat
 
     Development builds keep a database of their own beside the released one's.
     """
-    folder = (config_dir or home / ".local" / "share") / "opencode"
-    yield from databases.found(sorted(folder.glob("opencode*.db")), folder, _listed)
+    yield from sessions_below((config_dir or home / ".local" / "share") / "opencode", "opencode*.db")
+
+
+def sessions_below(folder: Path, names: str) -> Iterator[Path]:
+    """Sessions of the databases in `folder` whose names fit the glob."""
+    yield from databases.found(sorted(folder.glob(names)), folder, _listed)
 
 
 def sessions_in(path: Path) -> tuple[Path, ...]:
     """The sessions of a database that has OpenCode's tables; a name of one session is itself."""
+    return () if is_kilos(path) else claimed(path)
+
+
+def claimed(path: Path) -> tuple[Path, ...]:
+    """The same, whoever's database it is."""
     return databases.claimed(path, _listed)
+
+
+def is_kilos(path: Path) -> bool:
+    """Does the database lie in Kilo Code's folder?"""
+    return path.parent.name == KILO
 
 
 def read_transcript(path: Path) -> Iterator[Seen]:
@@ -156,7 +156,7 @@ class _Reading:
             elif kind == "text" and part.get("synthetic") is True:
                 self._by_hand = self._by_hand or text.startswith(_RAN)
             elif kind == "text" and part.get("ignored") is not True:
-                said.append(persons_words(_unquoted(text)))
+                said.append(typed(text))
         words = "\n".join(filter(None, said))
         if words:
             yield from self._teller.prompt(words, at, prompt_id=message_id)
@@ -202,30 +202,17 @@ class _Reading:
     def _completed(
         self, call_id: str, tool: str, tool_input: Mapping[str, Any], state: Mapping[str, Any], at: Any
     ) -> Seen:
-        output = calls.blocks_text(state.get("output"))
-        code = _metadata(state).get("exit")
-        if isinstance(code, int) and not isinstance(code, bool) and code != 0:
-            return self._teller.failure(call_id, f"Exit code {code}\n{output}".strip(), at)
+        output = output_text(state.get("output"))
+        if error := failed(output, _metadata(state).get("exit")):
+            return self._teller.failure(call_id, error, at)
         wrote = TOOLS.wrote(tool, tool_input, self._teller.cwd)
         return self._teller.result(call_id, output, at, wrote=wrote)
 
     def _error(self, call_id: str, error: str, state: Mapping[str, Any], at: Any) -> Seen:
-        if error.startswith(_RULE):
-            return self._teller.denied(call_id, "rule", at=at, reason=values.short(error))
-        if rejected := _REJECTED.match(error):
-            words = (rejected["words"] or "").strip()
-            return self._teller.denied(call_id, "person", words, at)
-        if error.startswith(_DISMISSED):
-            return self._teller.denied(call_id, "person", "", at)
-        if error.startswith(_ABORTED) or _metadata(state).get("interrupted") is True:
-            return self._teller.failure(call_id, error, at, interrupted=True)
-        return self._teller.failure(call_id, error, at)
-
-
-def _unquoted(text: str) -> str:
-    """`opencode run "two words"` puts its argument in quotes again."""
-    inner = text[1:-1]
-    return inner if text[:1] == text[-1:] == '"' and " " in inner and '"' not in inner else text
+        kind, fields = ended_badly(error, interrupted=_metadata(state).get("interrupted") is True)
+        if kind is EventKind.TOOL_DENIED:
+            return self._teller.denied(call_id, at=at, **fields)
+        return self._teller.failure(call_id, at=at, **fields)
 
 
 def _metadata(state: Mapping[str, Any]) -> Mapping[str, Any]:

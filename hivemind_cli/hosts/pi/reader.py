@@ -121,13 +121,14 @@ class _Session:
         blocks = [values.mapping(block) for block in content] if isinstance(content, list) else []
         texts = [values.text(block.get("text")) for block in blocks if block.get("type") == "text"]
         said = content if isinstance(content, str) else "\n".join(filter(None, texts))
-        if said.strip():
-            self._tell.reply(said, at, key=self._tell.nth(f"{reply_key('', said)}:"))
         found = [seen for block in blocks if block.get("type") == "toolCall" for seen in self._call(block, at)]
+        if said.strip() and not found:
+            self._tell.reply(said, at, key=self._tell.nth(f"{reply_key('', said)}:"))
         why = message.get("stopReason")
         self._working = why == "toolUse"
         if why == "aborted":
-            found += self._tell.interrupt(at, key=f"interrupt:{named}" if named else "")
+            stamp = message.get("timestamp") or named  # an extension is told the message before it has an id
+            found += self._tell.interrupt(at, key=f"interrupt:{stamp}" if stamp else "")
         return found
 
     def _call(self, block: _Line, at: datetime | None) -> list[Seen]:
