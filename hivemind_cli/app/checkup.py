@@ -96,14 +96,29 @@ def look_at_hosts(hosts: tuple[HostStatus, ...]) -> Iterator[Finding]:
                 "If hooks are switched off in its settings, switch them on.",
             )
         elif host.wired:
-            when = (
-                f"its last event came at {host.last_event_at:%Y-%m-%d %H:%M}" if host.last_event_at else "no event yet"
-            )
-            yield Finding(OK, f"{host.label} is wired; {when}.")
+            yield _wired(host)
         elif host.installed:
             yield Finding(WARN, f"{host.label} is here, but not wired.", "Run `hivemind install`.")
         for notice in host.notices:
             yield Finding(WARN, notice)
+        for path in host.drift:
+            yield _drifted(host, path)
+
+
+def _wired(host: HostStatus) -> Finding:
+    event = f"its last event came at {host.last_event_at:%Y-%m-%d %H:%M}" if host.last_event_at else "no event yet"
+    told = f", and it was last told something at {host.last_injection_at:%H:%M}" if host.last_injection_at else ""
+    agreed = {True: ", and you agreed to its hooks", False: ", but you have not agreed to its hooks", None: ""}
+    return Finding(
+        WARN if host.trusted is False else OK, f"{host.label} is wired{agreed[host.trusted]}; {event}{told}."
+    )
+
+
+def _drifted(host: HostStatus, path: str) -> Finding:
+    if host.wired:
+        return Finding(OK, f"{path} was changed since the install; our hooks in it are whole.")
+    said = f"{path} was changed since the install, and our hooks in it are not whole: {host.label} is not wired."
+    return Finding(WARN, said, "Run `hivemind install`.")
 
 
 def look_at_notices(notices: tuple[Notice, ...]) -> Iterator[Finding]:

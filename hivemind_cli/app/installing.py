@@ -67,6 +67,8 @@ class Installed:
 
     problems: Mapping[str, HostError]
     """Host id -> why it could not be wired."""
+    notices: Mapping[str, list[str]]
+    """Host id -> what keeps its hooks from running although they are wired, a sentence each."""
     left: tuple[str, ...]
     """What was left as it is besides the plan's notices, in sentences."""
 
@@ -124,7 +126,9 @@ def install(
     # After the settings, whose receipt then knows the folders that both need.
     left = memory_skill.publish(paths, plan.skill)
     left += _show_skills(paths, hosts)
-    return Installed(problems, tuple(notice for notice in left if notice not in plan.skill_notices))
+    wired = [one.host for one in plan.hosts if one.host.NAME not in problems]
+    notices = {host.NAME: host.notices(paths.home, config_dir=config_dir(host, env)) for host in wired}
+    return Installed(problems, notices, tuple(notice for notice in left if notice not in plan.skill_notices))
 
 
 def _stands(edits: Sequence[Edit]) -> bool:

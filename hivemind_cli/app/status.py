@@ -1,5 +1,6 @@
 """The state at a glance, and what a person should look into."""
 
+import hashlib
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from hivemind_cli.app import decay, memory_skill, skill_places
 from hivemind_cli.app.installing import command_for, config_dir, installed_dirs
 from hivemind_cli.app.reading import WAITING, current_skills
 from hivemind_cli.core.config import Config
+from hivemind_cli.core.errors import HostError
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import (
     Correction,
@@ -24,7 +26,9 @@ from hivemind_cli.core.records import (
     SkillRevision,
     SkillState,
 )
+from hivemind_cli.hosts.apply import read_receipt
 from hivemind_cli.hosts.base import Host
+from hivemind_cli.hosts.consent import CONSENT
 from hivemind_cli.pipeline import judged
 from hivemind_cli.pipeline.spool import Spool
 from hivemind_cli.storage.base import Store
@@ -32,6 +36,8 @@ from hivemind_cli.storage.base import Store
 SILENT_AFTER = timedelta(minutes=3)
 """A transcript that grew so long after the last event says that hooks do not fire."""
 TRANSCRIPTS_MAX = 5000
+DECISIONS_MAX = 300
+"""Of a host, newest first, in which its last injection is looked for."""
 COUNTED_MAX = 1000
 """Corrections that wait are counted up to here: it is read to say "many"."""
 NOTICE_DAYS = 14
@@ -55,11 +61,17 @@ class HostStatus:
     installed: bool
     wired: bool
     last_event_at: datetime | None
+    last_injection_at: datetime | None
+    """When it was last told something, among its last decisions."""
     transcripts_at: datetime | None
     """When its newest transcript last grew."""
     silent: bool
     """Wired, and its transcripts grow, but no event arrives."""
     notices: tuple[str, ...] = ()
+    trusted: bool | None = None
+    """Did the person agree that it runs our hooks? None: it does not ask, or that cannot be known."""
+    drift: tuple[str, ...] = ()
+    """Files of ours that were changed since the install."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +123,7 @@ def status(
     since = now - timedelta(days=1)
     skills = current_skills(store)
     return Status(
-        hosts=_hosts(hosts, store, paths, env),
+        hosts=hosts_status(hosts, store, paths, env),
         events=store.count(Event),
         sessions_today=len({row.record.session_id for row in store.find(Event, since=since, kind="session_start")}),
         corrections=dict(Counter(one.kind.value for one in judged.called(store))),
@@ -197,7 +209,9 @@ def recall_tier(config: Config, index: Mapping[str, object]) -> str:
     return f"hybrid: by words and by meaning{f'; {waits}' if waits else ''}"
 
 
-def _hosts(hosts: Mapping[str, Host], store: Store, paths: Paths, env: Mapping[str, str]) -> tuple[HostStatus, ...]:
+def hosts_status(
+    hosts: Mapping[str, Host], store: Store, paths: Paths, env: Mapping[str, str]
+) -> tuple[HostStatus, ...]:
     """Each host; what is to be said of the skill about hivemind stands with the first that is wired."""
     found = [_host(host, store, paths, env) for host in hosts.values()]
     untold = tuple(memory_skill.notices(paths, memory_skill.places(paths, hosts, skill_places.wired(paths, hosts))))
@@ -222,10 +236,39 @@ def _host(host: Host, store: Store, paths: Paths, env: Mapping[str, str]) -> Hos
         installed=host.installed(paths.home, config_dir=folder),
         wired=wired,
         last_event_at=last,
+        last_injection_at=_injected_at(host, store) if last else None,
         transcripts_at=grown,
         silent=silent,
         notices=tuple(host.notices(paths.home, config_dir=folder)),
+        trusted=consent(host, paths, folder) if wired else None,
+        drift=tuple(_drift(host, paths)),
     )
+
+
+def consent(host: Host, paths: Paths, folder: Path | None) -> bool | None:
+    """Did the person agree that the host runs our hooks? None: it does not ask, or that cannot be known."""
+    asking = CONSENT.get(host.NAME)
+    return asking.trusted(paths.home, command_for(paths, host), config_dir=folder) if asking else None
+
+
+def _injected_at(host: Host, store: Store) -> datetime | None:
+    rows = store.find(Recall, host=host.NAME, newest_first=True, limit=DECISIONS_MAX)
+    return next((row.record.occurred_at for row in rows if row.record.text), None)
+
+
+def _drift(host: Host, paths: Paths) -> Iterator[str]:
+    """Files that are not as the last install left them."""
+    try:
+        receipt = read_receipt(paths.receipts, host.NAME)
+    except (HostError, OSError):
+        return
+    for file in receipt.files if receipt else ():
+        try:
+            content = Path(file.path).read_bytes()
+        except OSError:
+            content = b""
+        if not file.is_ours(hashlib.sha256(content).hexdigest() if content else ""):
+            yield file.path
 
 
 def _folder(host: Host, paths: Paths, env: Mapping[str, str]) -> Path | None:

@@ -55,8 +55,32 @@ _ORDER = (
 )
 
 
+_HOSTS = (
+    "claude",
+    "codex",
+    "cursor",
+    "hermes",
+    "pi",
+    "openclaw",
+    "gemini",
+    "opencode",
+    "kilo",
+    "copilot",
+    "vscode",
+    "windsurf",
+)
+"""Each is a group of its own, made when it is asked for: `hivemind codex install`."""
+
+
 class _InOrder(TyperGroup):
-    """Lists the commands as a newcomer meets them."""
+    """Lists the commands as a newcomer meets them; the agents' own are not listed."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in _HOSTS:
+            from hivemind_cli.cli.hosts import group
+
+            return group(cmd_name)
+        return super().get_command(ctx, cmd_name)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return sorted(super().list_commands(ctx), key=_ORDER.index)

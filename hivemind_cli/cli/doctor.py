@@ -44,6 +44,7 @@ def doctor(
 
 def _look() -> "list[Finding]":
     from hivemind_cli.app import checkup, llm_setting
+    from hivemind_cli.app.host_versions import look_at_versions
     from hivemind_cli.app.status import status
     from hivemind_cli.core.config import Config
     from hivemind_cli.core.errors import ConfigError, HivemindError
@@ -77,6 +78,8 @@ def _look() -> "list[Finding]":
         return found
     found.append(checkup.Finding(checkup.OK, "The daemon answers, and the store is open."))
     found += checkup.look_at_hosts(state.hosts)
+    here = [door.hosts[host.name] for host in state.hosts if host.wired or host.installed]
+    found += look_at_versions(here, os.environ)
     found += checkup.look_at_notices(state.trouble)
     return found
 

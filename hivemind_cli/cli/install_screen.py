@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hivemind_cli.app.checking import Checked
 from hivemind_cli.app.installing import Installed, Plan, Planned
-from hivemind_cli.cli.output import console, counted, note, print_json, quoted, say
+from hivemind_cli.cli.output import counted, note, print_json, quoted, say
 from hivemind_cli.hosts.apply import diff
 from hivemind_cli.hosts.base import Edit, Host
 
@@ -14,15 +14,13 @@ _SKILL = "Skill"
 
 def show_table(plan: Plan) -> None:
     """What would change: agent, file and what; nothing if nothing would."""
-    from rich.table import Table
-
     rows = list(_rows(plan))
     if not rows:
         return
-    table = Table("agent", "file", "what", box=None, header_style="bold", pad_edge=False)
-    for row in rows:
-        table.add_row(*row)
-    console.print(table, soft_wrap=True)
+    rows = [("agent", "file", "what"), *rows]
+    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    for agent, file, what in rows:
+        say(f"{quoted(agent):<{first}}  {quoted(file, 200):<{second}}  {what}", indent=2)
 
 
 def show_diff(plan: Plan, json: bool) -> None:
@@ -56,9 +54,9 @@ def tell(plan: Plan, done: Installed, checked: Sequence[Checked], hosts: Mapping
             say(f"[yellow]![/] {label} {did}, but its hook does not answer: {quoted(silent[name], 400)}", indent=2)
         else:
             say(f"[green]✓[/] {label} {did}; its hook answers")
-        for notice in one.notices:
+        for notice in done.notices[name]:
             note(f"[yellow]![/] {quoted(notice, 400)}", indent=2)
-        if one.edits and one.host.AFTER_INSTALL:
+        if one.edits and one.host.AFTER_INSTALL and not done.notices[name]:
             say(f"  {quoted(one.host.AFTER_INSTALL, 400)}", indent=2)
     if not plan.hosts:
         none_found(hosts)
@@ -86,12 +84,13 @@ def _as_json(one: Planned, plan: Plan, done: Installed | None, why: Mapping[str,
     name = one.host.NAME
     problem = done.problems.get(name) if done else one.problem
     edits = [*one.edits, *plan.skill_edits]
+    notices = done.notices.get(name, one.notices) if done else one.notices
     return {
         "host": name,
         "files": [str(edit.path) for edit in edits],
         "diff": diff(edits),
         "links": [str(link) for link in plan.links] if done is None else [],
-        "notices": [*one.notices, *plan.skill_notices],
+        "notices": [*notices, *plan.skill_notices],
         "problem": str(problem) if problem else "",
         "answers": None if name not in why else not why[name],
         "why_silent": why.get(name, ""),
@@ -106,14 +105,20 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str, str]]:
             yield one.host.LABEL, "", f"left alone: {quoted(str(one.problem), 200)}"
         for edit in one.edits:
             shared = edit.path in written
-            yield one.host.LABEL, quoted(str(edit.path), 200), "the same change" if shared else _what(one.host, edit)
+            yield one.host.LABEL, _short(edit.path), "the same change" if shared else _what(one.host, edit)
             written.add(edit.path)
     for edit in plan.skill_edits:
         did = "renewed" if edit.before is not None else "tells agents how to ask hivemind"
-        yield _SKILL, quoted(str(edit.path), 200), did
+        yield _SKILL, _short(edit.path), did
     if plan.skill_edits:
         for link in plan.links:
-            yield _SKILL, quoted(str(link), 200), "a link to it"
+            yield _SKILL, _short(link), "a link to it"
+
+
+def _short(path: Path) -> str:
+    """`~/.codex/hooks.json`."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
 def _what(host: Host, edit: Edit) -> str:

@@ -1,6 +1,7 @@
 """`hivemind status`: everything at a glance."""
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -47,8 +48,7 @@ def status(
     if json:
         print_json(found)
         return
-    for host in found.hosts:
-        _host(host, now)
+    show_hosts(found.hosts, now)
     _counts(found)
     for notice in found.trouble[:TROUBLE_MAX]:
         note(f"[yellow]![/] {quoted(notice.text, 300)}", indent=2)
@@ -56,6 +56,15 @@ def status(
             note(f"    {quoted(notice.fix, 300)}", indent=4)
     if len(found.trouble) > TROUBLE_MAX:
         note(f"[yellow]![/] {len(found.trouble) - TROUBLE_MAX} more: `hivemind doctor`")
+
+
+def show_hosts(hosts: "Sequence[HostStatus]", now: datetime) -> None:
+    """A line for each that is here, and one for the others."""
+    for host in hosts:
+        _host(host, now)
+    others = [host.label for host in hosts if not host.wired and not host.installed and not host.silent]
+    if others:
+        say(f"[dim]○ not found on this machine: {', '.join(others)}[/]", indent=2)
 
 
 def _index(door: Door) -> dict[str, Any]:
@@ -78,11 +87,13 @@ def _host(host: "HostStatus", now: datetime) -> None:
         )
     elif host.wired:
         last = f"last event {ago(host.last_event_at, now)}" if host.last_event_at else "no event yet: start it and work"
-        say(f"[green]●[/] {host.label}  wired, {last}")
+        told = f", last told something {ago(host.last_injection_at, now)}" if host.last_injection_at else ""
+        mark = "[yellow]●[/]" if host.trusted is False else "[green]●[/]"
+        say(f"{mark} {host.label}  wired, {'not agreed to yet, ' if host.trusted is False else ''}{last}{told}")
     elif host.installed:
         say(f"[yellow]○[/] {host.label}  here, but not wired. Run [bold]hivemind install[/]")
     else:
-        say(f"[dim]○ {host.label}  not found on this machine[/]")
+        return
     for notice in host.notices:
         note(f"  [yellow]![/] {quoted(notice, 300)}", indent=4)
 

@@ -10,7 +10,7 @@ from hivemind_cli.core.records import CorrectionKind
 from hivemind_cli.hosts.base import Verified
 from hivemind_cli.hosts.codex.answer import DENIES, ENDS, EVENTS, TEXT_CHARS_MAX, encode_answer
 from hivemind_cli.hosts.codex.payload import decode
-from hivemind_cli.hosts.codex.settings import installed, notices, plan_install, plan_uninstall, wired
+from hivemind_cli.hosts.codex.settings import installed, notices, plan_install, plan_uninstall, trusted, wired
 from hivemind_cli.hosts.codex.transcript import find_sessions, read_tail, read_transcript, sessions_in, transcript_of
 
 NAME = "codex"
@@ -62,5 +62,6 @@ __all__ = [
     "sessions_in",
     "skill_folders",
     "transcript_of",
+    "trusted",
     "wired",
 ]

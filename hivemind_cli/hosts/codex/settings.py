@@ -69,6 +69,14 @@ def notices(home: Path, *, config_dir: Path | None = None, requirements: Path = 
     return [*_silenced(home, config_dir, requirements), *_unapproved(home, config_dir)]
 
 
+def trusted(home: Path, command: str, *, config_dir: Path | None = None) -> bool | None:
+    """Did the person agree to all our hooks as they stand? None: that cannot be known."""
+    consents = {one.consent for one in trust.trust(folder_of(home, config_dir))}
+    if not consents or Consent.UNKNOWN in consents:
+        return None
+    return consents == {Consent.TRUSTED}
+
+
 def _handler(event: str, command: str) -> dict[str, Any]:
     timeout = SHORT_TIMEOUT_S if event in _SHORT else TIMEOUT_S
     return {"type": "command", "command": f"{command} {event}", "timeout": timeout}
