@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hivemind_cli.core.paths import FILE_MODE, Paths
 
@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 
 UNREAD_S = 3.0
 """After a hold: a call that comes later is no part of the same batch, whatever the host told us meanwhile."""
+KEPT_DAYS = 14
+"""How long the list of what a session was given is kept."""
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 _LOCKS = 64
 
@@ -37,6 +39,14 @@ NO_HOLDS = _Holds()
 def context_of(session_id: str, agent_id: str) -> str:
     """Whose list it is: a subagent begins with a context of its own, and knows nothing of what its session was told."""
     return f"{session_id}-{agent_id}" if agent_id else session_id
+
+
+def sweep(paths: Paths, now: datetime) -> None:
+    """Forget what was given to sessions that are long over."""
+    oldest = (now - timedelta(days=KEPT_DAYS)).timestamp()
+    for path in paths.injected.iterdir():
+        if path.stat().st_mtime < oldest:
+            path.unlink(missing_ok=True)
 
 
 class Given:

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hivemind_cli.app import given
 from hivemind_cli.app.answering import Answering
 from hivemind_cli.app.backtest import Backtest
 from hivemind_cli.app.catching_up import CATCH_UP_EVENTS_MAX, CatchingUp
@@ -66,8 +67,8 @@ RECEIPT_WAIT_S = 1.0
 """For a command's call that was stopped to be written down."""
 CODIFY_AGAIN = timedelta(minutes=5)
 """After a failure."""
-INJECTED_DAYS = 14
-"""How long the list of what a session was given is kept."""
+WEIGHTS_S = 300.0
+"""Between two looks at what is rare in the person's prompts: what depends on it is then worked out anew."""
 
 
 class OwnedHivemind:
@@ -126,11 +127,14 @@ class OwnedHivemind:
         self._one_codifies = threading.Lock()
         self._codify_after = datetime.min.replace(tzinfo=UTC)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="codify")
+        self._weighed_at = 0.0
         self._snapshot_stale = True
         self._snapshot_lock = threading.Lock()
         self._cold: list[Document] = []
         """Documents whose act was not yet looked up in the person's history."""
-        self._silent = Silent(store, idle=timedelta(minutes=config.codify.idle_minutes))
+        self._silent = Silent(
+            store, idle=timedelta(minutes=config.codify.idle_minutes), pause=self._precedence.give_way
+        )
         self._closed = False
         self._begin()
 
@@ -183,12 +187,12 @@ class OwnedHivemind:
 
     def drain(self, limit: int = 500) -> int:
         """Capture pending deliveries, a few for each hold of the lock, questions first; how many."""
-        given = taken = 0
-        while given < limit:
+        listed = taken = 0
+        while listed < limit:
             with self._turning:
-                files = self._spool.first(min(CHUNK, limit - given))
+                files = self._spool.first(min(CHUNK, limit - listed))
                 taken += self._catching_up.take(files, stop=self._precedence.asked)
-            given += len(files)
+            listed += len(files)
             if len(files) < CHUNK:
                 break
             self._precedence.give_way(CHUNK_PAUSE_S)
@@ -265,7 +269,9 @@ class OwnedHivemind:
 
     def tick(self, now: datetime) -> None:
         """Chores: sweep the spool, notice edited skills, expire memos, publish the snapshot."""
-        self._sweep(now)
+        self._spool.sweep(now)
+        self.answers.sweep()
+        given.sweep(self.paths, now)
         with self._turning:
             self._publishing.observe()
             if indexing.expire_memos(self.store, self.index):
@@ -276,7 +282,8 @@ class OwnedHivemind:
             with self._turning:
                 self._index_new()
                 self._publishing.run()
-        self._refresh_weights()
+        if time.monotonic() - self._weighed_at >= WEIGHTS_S:
+            self._refresh_weights()
         self._refresh_standing()
         self._publish_snapshot()
 
@@ -460,6 +467,7 @@ class OwnedHivemind:
         self._snapshot_stale = True
 
     def _refresh_weights(self) -> None:
+        self._weighed_at = time.monotonic()
         self._answering.weights = indexing.weights(self.store)
 
     def _refresh_standing(self) -> None:
@@ -477,24 +485,16 @@ class OwnedHivemind:
                     raise
 
     def _write_snapshot(self) -> None:
-        roots = [row.record for row in self.store.find(Project)]
+        recall, roots = self.config.recall, [row.record for row in self.store.find(Project)]
         snapshot.publish(
             self.paths.snapshot,
             self.index.all(),
             roots,
             weights_rarity=dict(self._answering.weights.rarity),
             workspace=self.config.workspace or DEFAULT_WORKSPACE,
-            applies_min=self.config.recall.applies_min,
-            limit=self.config.recall.limit,
-            tokens_max=self.config.recall.tokens_max,
-            margin_min=self.config.recall.margin_min,
+            applies_min=recall.applies_min,
+            limit=recall.limit,
+            tokens_max=recall.tokens_max,
+            margin_min=recall.margin_min,
             shift=self._answering.shift,
         )
-
-    def _sweep(self, now: datetime) -> None:
-        self._spool.sweep(now)
-        self.answers.sweep()
-        oldest = (now - timedelta(days=INJECTED_DAYS)).timestamp()
-        for path in self.paths.injected.iterdir():
-            if path.stat().st_mtime < oldest:
-                path.unlink(missing_ok=True)
