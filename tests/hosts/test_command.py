@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hivemind_cli.core.errors import HostError
-from hivemind_cli.hosts.command import base_python, hook_command
+from hivemind_cli.hosts.command import base_python, hook_command, unfailing
 
 ECHO = "import sys; sys.stdout.write(repr((sys.argv[1:], sys.flags.isolated, sys.flags.no_site, sys.stdin.read())))\n"
 
@@ -71,3 +72,41 @@ def test_without_any_python_the_person_is_told_what_to_do(monkeypatch: pytest.Mo
     monkeypatch.setattr("hivemind_cli.hosts.command._usable", lambda python: False)
     with pytest.raises(HostError, match="Install Python 3"):
         base_python()
+
+
+def _gone(hook: Path) -> Path:
+    hook.unlink()
+    return Path(sys.executable)
+
+
+def _no_program(hook: Path) -> Path:
+    python = hook.with_name("python3")
+    python.write_bytes(b"\x7fELF of another machine")
+    python.chmod(0o755)
+    return python
+
+
+def _killed(hook: Path) -> Path:
+    hook.write_text("import os\nos.kill(os.getpid(), 9)\n")
+    return Path(sys.executable)
+
+
+def _fails(hook: Path) -> Path:
+    hook.write_text("import sys\nsys.stderr.write('no')\nsys.exit(2)\n")
+    return Path(sys.executable)
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+@pytest.mark.parametrize("broken", [lambda hook: Path("/nonexistent/python3"), _gone, _no_program, _killed, _fails])
+def test_where_a_failing_hook_is_a_refusal_none_ever_fails(
+    hook: Path, shell: str, broken: Callable[[Path], Path]
+) -> None:
+    """Gemini CLI and Copilot CLI take another exit code than 0, or text on stderr, for a no."""
+    command = unfailing(f"{hook_command(broken(hook), hook, 'gemini')} BeforeAgent")
+    done = subprocess.run([shell, "-c", command], input=b"{}", capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_a_command_that_never_fails_says_what_the_hook_says(hook: Path) -> None:
+    done = run(unfailing(f"{hook_command(Path(sys.executable), hook, 'gemini')} BeforeAgent"))
+    assert done.stdout.decode() == repr((["gemini", "BeforeAgent"], 1, 1, "{}\n"))
