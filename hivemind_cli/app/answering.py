@@ -70,6 +70,9 @@ MEANING_SHARE = 0.4
 """Of a moment's deadline, that the query's vector may take; later, the words alone decide."""
 MEANING_LEFT_MS = 30.0
 """Of the deadline, that must be left when the vector is there."""
+BATCH_EVENT = "PostToolBatch"
+"""A host with this event tells when the agent has read why a call was denied. Of others it is known by the same call
+that comes once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,11 @@ class _Question:
     @property
     def at(self) -> datetime:
         return from_ns(self.delivery.time_ns)
+
+    @property
+    def call(self) -> str:
+        """The tool call, in full."""
+        return json.dumps([self.seen.tool, self.seen.payload.get("input")], sort_keys=True, default=str)
 
     def left_ms(self) -> float:
         """Until the host goes on without us."""
@@ -168,7 +176,8 @@ class Answering:
                     decision = late(decision)
                 if decision.text and not _encoded(asked, decision):
                     decision = unsayable(decision)
-                if not self._given.add(asked.host.NAME, asked.context, decision.given, asked.at):
+                call = asked.call if decision.held else ""
+                if not self._given.add(asked.host.NAME, asked.context, decision.given, asked.at, call=call):
                     decision = late(decision)  # what cannot be remembered would be said, or held, again and again
                 self._keep(asked, ask, decision)
         notice = self._announce(asked.scope) if asked.moment is Moment.SESSION_START else ""
@@ -319,7 +328,8 @@ class Answering:
         held = self._given.held_lately(host, asked.context)
         if held.at is None or not asked.caught_up:
             return frozenset()
-        if self._store.count(Event, host=host, session_id=session_id, kind=READ_KINDS, since=held.at):
+        repeated = BATCH_EVENT not in asked.host.EVENTS and asked.call in held.calls
+        if repeated or self._store.count(Event, host=host, session_id=session_id, kind=READ_KINDS, since=held.at):
             self._given.has_read(host, asked.context)
             return frozenset()
         return held.ids

@@ -28,6 +28,8 @@ class _Holds:
 
     ids: frozenset[str] = frozenset()
     """What they were held for."""
+    calls: frozenset[str] = frozenset()
+    """They themselves, in full."""
     at: datetime | None = None
     """The first of their deliveries."""
     noted: float = 0.0
@@ -69,8 +71,8 @@ class Given:
             return Counter()
         return Counter(line for line in lines if line)
 
-    def add(self, host: str, context: str, lines: Sequence[str], at: datetime) -> bool:
-        """Remember what is given at the delivery of `at`; False if it could not be written."""
+    def add(self, host: str, context: str, lines: Sequence[str], at: datetime, *, call: str = "") -> bool:
+        """Remember what is given at the delivery of `at`, at `call`; False if it could not be written."""
         if not lines:
             return True
         try:
@@ -80,7 +82,7 @@ class Given:
         except OSError as problem:
             logger.warning("recall stays silent: what it gives cannot be remembered: %s", problem)
             return False
-        self._note_holds(host, context, lines, at)
+        self._note_holds(host, context, lines, at, call)
         return True
 
     def take_back(self, host: str, context: str, lines: Sequence[str]) -> None:
@@ -106,12 +108,13 @@ class Given:
         """The agent went on since the last hold: whatever it does next, it does knowing why."""
         self._held.pop((host, context), None)
 
-    def _note_holds(self, host: str, context: str, lines: Sequence[str], at: datetime) -> None:
+    def _note_holds(self, host: str, context: str, lines: Sequence[str], at: datetime, call: str) -> None:
         ids = {line.removeprefix("hold:") for line in lines if line.startswith("hold:")}
         if not ids:
             return
         now = time.monotonic()
         recent = {key: one for key, one in self._held.items() if now - one.noted <= UNREAD_S}
         before = recent.get((host, context))
-        holds = _Holds(before.ids | ids, before.at, before.noted) if before else _Holds(frozenset(ids), at, now)
+        first = before or _Holds(at=at, noted=now)
+        holds = _Holds(first.ids | ids, first.calls | {call}, first.at, first.noted)
         self._held = {**recent, (host, context): holds}

@@ -34,13 +34,14 @@ class Agent:
     def __init__(self, owner: OwnedHivemind, project: Path) -> None:
         self.owner = owner
         self.project = project
+        self.host = "claude"
 
     def drop(self, event: str, session: str, **fields: Any) -> str:
         payload = {"session_id": session, "cwd": str(self.project), "hook_event_name": event, **fields}
         delivery = Delivery(
             id=new_id(),
             time_ns=time.time_ns(),
-            host="claude",
+            host=self.host,
             event=event,
             raw=json.dumps(payload).encode(),
             cwd=str(self.project),
@@ -394,3 +395,18 @@ def test_more_sessions_in_a_batch_than_are_remembered(owner: OwnedHivemind, agen
         agent.drop("UserPromptSubmit", session, **same)
     assert owner.drain() == len(sessions)
     assert owner.store.count(Event, session_id="first") == 2
+
+
+def test_of_a_host_that_tells_nothing_of_denials_the_same_call_once_more_passes(
+    agent: Agent, owner: OwnedHivemind
+) -> None:
+    agent.is_corrected()
+    agent.drop("SessionEnd", "monday", reason="other")
+    owner.settle()
+    agent.host = "codex"
+    unasked = {"permission_mode": "bypassPermissions"}
+    assert agent.calls("tuesday", "rsync -a site/ other:/srv", 1, **unasked)["permissionDecision"] == "deny"
+    of_the_batch = agent.calls("tuesday", "rsync -a docs/ other:/srv", 2, **unasked)
+    assert of_the_batch["permissionDecision"] == "deny", "another call of the batch: nobody has read why yet"
+    assert agent.calls("tuesday", "rsync -a site/ other:/srv", 3, **unasked) == {}
+    assert agent.calls("tuesday", "rsync -a docs/ other:/srv", 4, **unasked) == {}
