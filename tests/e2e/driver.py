@@ -52,7 +52,13 @@ class Player:
         self._plan = plan
         self._results = Path(plan["results"])
         self._stub = Stub(Path(plan["requests"]), self._observe)
-        self._models = Models(Path(plan["requests"]), self._stub.answers, port=MODELS_PORT)
+        self._models = Models(
+            Path(plan["requests"]),
+            self._stub.answers,
+            port=MODELS_PORT,
+            script=self._stub.script,
+            observe=self._observe,
+        )
         self._env: dict[str, str] = {**plan["env"], "ANTHROPIC_BASE_URL": self._stub.url}
         self._kinds: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "run": self._run,

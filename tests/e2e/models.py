@@ -1,16 +1,20 @@
 """A stand-in for the model behind clients of other vendors: OpenAI's Responses and Chat Completions, Gemini's API.
 
-Loopback only. Every request is one line of the log before it is answered, without its headers: no key stands in it.
+Questions of hivemind's are answered by their form; what a session asks, by the turns of a script (stub.py), whose
+calls are `{"name", "input"}` in every vendor's way. Loopback only. Every request is one line of the log before it is
+answered, without its headers: no key stands in it.
 """
 
 import json
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tests.e2e.answers import Answer, Answers, schema_in_words
 from tests.e2e.serving import Handler, LoggingServer, Served
+from tests.e2e.stub import SIDE_TEXT, Script, Turn
 
 MODELS_PORT = 8790
 """In a namespace of its own nobody else has it: a client's file may name it before the server is there."""
@@ -18,15 +22,41 @@ TOKENS_IN, TOKENS_OUT = 1000, 20
 _CHAT_USAGE = {"prompt_tokens": TOKENS_IN, "completion_tokens": TOKENS_OUT, "total_tokens": TOKENS_IN + TOKENS_OUT}
 _CHUNK = 40
 
+Call = dict[str, Any]
+"""A tool call of the model's: id, name, input (text for a tool that takes no JSON)."""
+
 
 class Models(Served):
-    """The server; `answers` decides what it says."""
+    """The server; `answers` and `script` decide what it says. `observe`: see Stub."""
 
-    def __init__(self, log: Path, answers: Answers, *, port: int = 0) -> None:
-        super().__init__(LoggingServer(log, answers, _Handler, port))
+    def __init__(
+        self,
+        log: Path,
+        answers: Answers,
+        *,
+        port: int = 0,
+        script: Script | None = None,
+        observe: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
+        super().__init__(_Server(log, answers, port, script, observe))
+
+
+class _Server(LoggingServer):
+    def __init__(
+        self,
+        log: Path,
+        answers: Answers,
+        port: int,
+        script: Script | None,
+        observe: Callable[[], dict[str, Any]],
+    ) -> None:
+        super().__init__(log, answers, _Handler, port)
+        self.script, self.observe = script, observe
 
 
 class _Handler(Handler):
+    server: _Server
+
     def do_GET(self) -> None:
         self.server.note({"path": self.path, "method": "GET"})
         self.answer(200, {"object": "list", "data": [], "models": []})
@@ -46,21 +76,35 @@ class _Handler(Handler):
     def _ask(self, api: "_API", body: dict[str, Any]) -> None:
         text = "\n".join(strings(body))
         schema = api.schema() or schema_in_words(text)
-        self.server.note({"path": self.path, "question": schema, "tools": api.tools(), "text": text, "body": body})
-        answer = self.server.answers.to(schema) if schema else Answer(text="A side answer.")
+        record: dict[str, Any] = {
+            "path": self.path,
+            "question": schema,
+            "tools": api.tools(),
+            "text": text,
+            "body": body,
+        }
+        turn: Turn = {"text": SIDE_TEXT}
+        calls: list[Call] = []
+        if schema is None and self.server.script is not None:
+            label, number, turn = self.server.script.next(api.last_text(), main=api.main())
+            calls = [{"id": f"call_{uuid.uuid4().hex}", **call} for call in turn.get("tools", [])]
+            record |= {"label": label, "number": number, "main": api.main(), "calls": calls}
+        self.server.note({**record, "facts": self.server.observe()})
+        answer = self.server.answers.to(schema) if schema else Answer(text=turn.get("text", ""))
         self.server.answers.gone.wait(answer.stall_s)
         if answer.status != 200:
             self.answer(answer.status, {"error": {"message": "no", "type": "rate_limit", "code": answer.status}})
             return
-        said = answer.text or json.dumps(answer.value, ensure_ascii=False)
+        said = answer.text if schema is None else answer.text or json.dumps(answer.value, ensure_ascii=False)
         if not api.streams():
-            self.answer(200, api.whole(said))
+            self.answer(200, api.whole(said, calls))
             return
         self.begin_stream()
         try:
-            for event in api.events(said):
+            for event in api.events(said, calls):
                 self.wfile.write(event.encode())
                 self.wfile.flush()
+                time.sleep(turn.get("chunk_delay_s", 0.0))
         except (BrokenPipeError, ConnectionResetError):
             self.hung_up()
 
@@ -82,10 +126,19 @@ class _API:
     def streams(self) -> bool:
         return bool(self.body.get("stream"))
 
-    def whole(self, said: str) -> dict[str, Any]:
+    def main(self) -> bool:
+        """Does a session's agent ask, and not its client for a title or the like?"""
+        return bool(self.tools())
+
+    def last_text(self) -> str:
+        """What the person, or a tool, said last."""
+        said = [one for one in self.body.get("messages") or [] if one.get("role") in ("user", "tool")]
+        return "\n".join(strings(said[-1:]))
+
+    def whole(self, said: str, calls: list[Call]) -> dict[str, Any]:
         raise NotImplementedError
 
-    def events(self, said: str) -> Iterator[str]:
+    def events(self, said: str, calls: list[Call]) -> Iterator[str]:
         raise NotImplementedError
 
 
@@ -94,7 +147,16 @@ class _Responses(_API):
         form = (self.body.get("text") or {}).get("format") or {}
         return form.get("schema") if form.get("type") == "json_schema" else None
 
-    def events(self, said: str) -> Iterator[str]:
+    def main(self) -> bool:
+        return True  # Codex names its tools only when they change
+
+    def last_text(self) -> str:
+        items = self.body.get("input")
+        said = items if isinstance(items, list) else [{"role": "user", "content": items}]
+        asked = [one for one in said if one.get("role") == "user" or str(one.get("type", "")).endswith("_output")]
+        return "\n".join(strings(asked[-1:]))
+
+    def events(self, said: str, calls: list[Call]) -> Iterator[str]:
         base: dict[str, Any] = {
             "id": f"resp_{uuid.uuid4().hex}",
             "object": "response",
@@ -102,12 +164,14 @@ class _Responses(_API):
             "output": [],
         }
         yield _sse("response.created", response={**base, "status": "in_progress"})
-        content = [{"type": "output_text", "text": said, "annotations": []}]
-        item = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": content}
-        yield _sse("response.output_item.added", output_index=0, item={**item, "status": "in_progress", "content": []})
-        for piece in _pieces(said):
-            yield _sse("response.output_text.delta", item_id="msg_1", output_index=0, content_index=0, delta=piece)
-        yield _sse("response.output_item.done", output_index=0, item=item)
+        items = [_message(said), *map(_called, calls)] if said else list(map(_called, calls))
+        for place, item in enumerate(items):
+            begun = {"status": "in_progress", **({"content": []} if "content" in item else {})}
+            yield _sse("response.output_item.added", output_index=place, item={**item, **begun})
+            for piece in _pieces(said) if "content" in item else ():
+                index = {"output_index": place, "content_index": 0}
+                yield _sse("response.output_text.delta", item_id=item["id"], **index, delta=piece)
+            yield _sse("response.output_item.done", output_index=place, item=item)
         usage = {
             "input_tokens": TOKENS_IN,
             "input_tokens_details": {"cached_tokens": 0},
@@ -115,24 +179,49 @@ class _Responses(_API):
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": TOKENS_IN + TOKENS_OUT,
         }
-        yield _sse("response.completed", response={**base, "status": "completed", "output": [item], "usage": usage})
+        yield _sse("response.completed", response={**base, "status": "completed", "output": items, "usage": usage})
+
+
+def _message(said: str) -> dict[str, Any]:
+    content = [{"type": "output_text", "text": said, "annotations": []}]
+    named = f"msg_{uuid.uuid4().hex}"
+    return {"type": "message", "id": named, "role": "assistant", "status": "completed", "content": content}
+
+
+def _called(call: Call) -> dict[str, Any]:
+    told = {"call_id": call["id"], "name": call["name"], "status": "completed"}
+    if isinstance(call["input"], str):
+        return {"type": "custom_tool_call", "id": f"ctc_{call['id']}", **told, "input": call["input"]}
+    return {"type": "function_call", "id": f"fc_{call['id']}", **told, "arguments": json.dumps(call["input"])}
 
 
 class _Chat(_API):
-    def whole(self, said: str) -> dict[str, Any]:
-        choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
+    def whole(self, said: str, calls: list[Call]) -> dict[str, Any]:
+        message = {"role": "assistant", "content": said, **_functions(calls)}
+        choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if calls else "stop"}
         return {"id": "c1", "object": "chat.completion", "choices": [choice], "usage": _CHAT_USAGE}
 
-    def events(self, said: str) -> Iterator[str]:
+    def events(self, said: str, calls: list[Call]) -> Iterator[str]:
         for piece in _pieces(said):
             yield self._chunk({"role": "assistant", "content": piece}, None)
-        yield self._chunk({}, "stop", usage=_CHAT_USAGE)
+        if calls:
+            yield self._chunk({"role": "assistant", **_functions(calls)}, None)
+        yield self._chunk({}, "tool_calls" if calls else "stop", usage=_CHAT_USAGE)
         yield "data: [DONE]\n\n"
 
     def _chunk(self, delta: dict[str, Any], reason: str | None, **more: Any) -> str:
         choices = [{"index": 0, "delta": delta, "finish_reason": reason}]
         value = {"id": "c1", "object": "chat.completion.chunk", "model": self.body.get("model"), "choices": choices}
         return f"data: {json.dumps({**value, **more})}\n\n"
+
+
+def _functions(calls: list[Call]) -> dict[str, Any]:
+    told = [
+        {"index": n, "id": call["id"], "type": "function",
+         "function": {"name": call["name"], "arguments": json.dumps(call["input"])}}
+        for n, call in enumerate(calls)
+    ]  # fmt: skip
+    return {"tool_calls": told} if told else {}
 
 
 class _Gemini(_API):
@@ -147,9 +236,14 @@ class _Gemini(_API):
     def streams(self) -> bool:
         return False
 
-    def whole(self, said: str) -> dict[str, Any]:
+    def last_text(self) -> str:
+        return "\n".join(strings((self.body.get("contents") or [])[-1:]))
+
+    def whole(self, said: str, calls: list[Call]) -> dict[str, Any]:
         usage = {"promptTokenCount": TOKENS_IN, "candidatesTokenCount": TOKENS_OUT}
-        content = {"role": "model", "parts": [{"text": said}]}
+        parts: list[dict[str, Any]] = [{"text": said}] if said else []
+        parts += [{"functionCall": {"name": call["name"], "args": call["input"]}} for call in calls]
+        content = {"role": "model", "parts": parts}
         candidates = [{"index": 0, "content": content, "finishReason": "STOP"}]
         return {"candidates": candidates, "usageMetadata": {**usage, "totalTokenCount": TOKENS_IN + TOKENS_OUT}}
 
@@ -158,8 +252,8 @@ class _GeminiStream(_Gemini):
     def streams(self) -> bool:
         return True
 
-    def events(self, said: str) -> Iterator[str]:
-        yield f"data: {json.dumps(self.whole(said))}\n\n"
+    def events(self, said: str, calls: list[Call]) -> Iterator[str]:
+        yield f"data: {json.dumps(self.whole(said, calls))}\n\n"
 
 
 def strings(value: Any) -> Iterator[str]:

@@ -23,6 +23,8 @@ SESSION_S = 180
 COMMAND_S = 90
 PLAN_S = 1500
 QUESTIONS = ("corrections", "skillify", "status")
+_BLOCKED = "Command blocked by PreToolUse hook"
+"""How Codex begins the result of a call that a hook denied."""
 
 SETTINGS = """{
    "cleanupPeriodDays": 30,
@@ -237,12 +239,14 @@ class Request:
     @property
     def text(self) -> str:
         """Every string the model was sent, whatever role or block carries it."""
-        return "\n".join(_strings([self.body.get(part) for part in ("system", "messages", "tools")]))
+        parts = ("system", "messages", "tools", "instructions", "input", "systemInstruction", "contents")
+        return "\n".join(_strings([self.body.get(part) for part in parts]))
 
     @property
     def tool_calls_made(self) -> int:
         """How many tool calls stand in the history it was sent."""
-        return sum(1 for block in self._blocks() if block.get("type") == "tool_use")
+        items = sum(1 for item in self._items() if str(item.get("type", "")).endswith("_call"))
+        return items + sum(1 for block in self._blocks() if block.get("type") == "tool_use")
 
     def result(self, call_id: str) -> ToolResult | None:
         """How the call ended, as this request tells the model; None if it does not."""
@@ -250,7 +254,16 @@ class Request:
             if block.get("type") == "tool_result" and block.get("tool_use_id") == call_id:
                 text = "\n".join(_strings(block.get("content")))
                 return ToolResult(bool(block.get("is_error")), text)
+        for item in self._items():
+            if str(item.get("type", "")).endswith("_output") and item.get("call_id") == call_id:
+                text = "\n".join(_strings(item.get("output")))
+                return ToolResult(text.startswith(_BLOCKED), text)
         return None
+
+    def _items(self) -> Iterator[dict[str, Any]]:
+        """The conversation, as OpenAI's Responses write it."""
+        items = self.body.get("input")
+        yield from (item for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
 
     def _blocks(self) -> Iterator[dict[str, Any]]:
         for message in self.body.get("messages", []):
