@@ -15,6 +15,7 @@ HOSTS: dict[str, Host] = {
     "opencode": opencode,
     "kilo": kilo,
     "pi": pi,
+    "hermes": hermes,
 }
 """Agents we plug into."""
 READERS: dict[str, Reader] = {

@@ -32,6 +32,14 @@ def unfailing(command: str) -> str:
     return f"exec 2>/dev/null; ({command}); exit 0"
 
 
+def without_shell(command: str) -> str:
+    """What `hook_command` runs, for a host that splits it into words itself and starts no shell.
+
+    Such a host must take it well that the program is gone.
+    """
+    return command.rpartition(" exec ")[2]
+
+
 def base_python() -> Path:
     """A Python >= 3.8 that outlives upgrades of hivemind: the one our own environment was made from.
 

@@ -10,6 +10,7 @@ import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +204,7 @@ class _Reading:
         if row["_compressed_summary"] == 1 or content.startswith(_SUMMARY):
             return [*self._teller.flush(), self._teller.compact("auto", at)]
         ours = not self._by_person or row["observed"] == 1 or row["display_kind"]
-        said = "" if ours else _typed(content)
+        said = "" if ours else typed(content)
         if not said:
             return []
         self._stopped = False
@@ -244,23 +245,10 @@ class _Reading:
             result = self._result(content[: steered.start()], at, row)
             return [*result, *self._teller.steer(persons_words(steered["said"]), at)]
         call_id = self._open.pop(values.text(row["tool_call_id"]), "")
-        tool, _, tool_input = self._teller.called(call_id)
-        if not tool:
+        if not self._teller.called(call_id)[0]:
             return []
-        told = calls.parsed(content)
-        error = values.text(told.get("error"))
-        if told.get("status") == "blocked":
-            by_person = _DENIED.search(f"{error} {values.text(told.get('user_summary'))}")
-            return [self._teller.denied(call_id, "person" if by_person else "rule", at=at, reason=values.short(error))]
-        code = told.get("exit_code")
-        output = values.text(told.get("output")) if "output" in told else content
-        if _SKIPPED.match(content) or (code == _KILLED_CODE and output.rstrip().endswith(_KILLED)):
-            return [self._teller.failure(call_id, output, at, interrupted=True), *self._stop(at, for_tool=True)]
-        if isinstance(code, int) and code != 0:
-            return [self._teller.failure(call_id, f"Exit code {code}\n{output}\n{error}".strip(), at)]
-        if error.lower() not in _NO_ERROR or told.get("success") is False or content.startswith("Error executing tool"):
-            return [self._teller.failure(call_id, error or content, at)]
-        return [self._teller.result(call_id, output, at, wrote=TOOLS.wrote(tool, tool_input, self._teller.cwd))]
+        seen, stopped = ended(self._teller, call_id, content, at)
+        return [seen, *(self._stop(at, for_tool=True) if stopped else ())]
 
     def _stop(self, at: Any, *, for_tool: bool) -> list[Seen]:
         """Told once a turn: each call that was still to be made is marked."""
@@ -270,7 +258,26 @@ class _Reading:
         return self._teller.interrupt(at, for_tool=for_tool)
 
 
-def _typed(content: str) -> str:
+def ended(teller: Teller, call_id: str, content: str, at: datetime | None = None) -> tuple[Seen, bool]:
+    """How a call ended, by what the model was told of it; and whether that was by the person's hand."""
+    tool, _, tool_input = teller.called(call_id)
+    told = calls.parsed(content)
+    error = values.text(told.get("error"))
+    if told.get("status") == "blocked":
+        by_person = _DENIED.search(f"{error} {values.text(told.get('user_summary'))}")
+        return teller.denied(call_id, "person" if by_person else "rule", at=at, reason=values.short(error)), False
+    code = told.get("exit_code")
+    output = values.text(told.get("output")) if "output" in told else content
+    if _SKIPPED.match(content) or (code == _KILLED_CODE and output.rstrip().endswith(_KILLED)):
+        return teller.failure(call_id, output, at, interrupted=True), True
+    if isinstance(code, int) and code != 0:
+        return teller.failure(call_id, f"Exit code {code}\n{output}\n{error}".strip(), at), False
+    if error.lower() not in _NO_ERROR or told.get("success") is False or content.startswith("Error executing tool"):
+        return teller.failure(call_id, error or content, at), False
+    return teller.result(call_id, output, at, wrote=TOOLS.wrote(tool, tool_input, teller.cwd)), False
+
+
+def typed(content: str) -> str:
     """A person's words in a user message."""
     if content.startswith(_SKILL):
         with_skill = _WITH_SKILL.search(content)
