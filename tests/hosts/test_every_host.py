@@ -31,8 +31,9 @@ GONE = Path("/nonexistent/python3")
 
 
 @pytest.fixture
-def paths(own_home: Path) -> Paths:
-    """A home whose name has blanks, a quote and letters of other scripts."""
+def paths(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    """A home whose name has blanks, a quote and letters of other scripts; no power fails there."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     home = own_home / "Zoë's home 家"
     home.mkdir()
     return Paths(home / ".hivemind", home)
