@@ -16,7 +16,7 @@ _WIDE = "\u3042"
 
 
 def sayings(hosts: Iterable[Host]) -> tuple[Saying, ...]:
-    """One for each event at which one of these hosts takes text, but not at a start, for which the snapshot has none."""
+    """One for each event at which one of these hosts takes text; the snapshot has none for a start."""
     return tuple(saying for host in hosts if host.HOOK_NAME == host.NAME for saying in _of_host(host))
 
 

@@ -21,6 +21,7 @@ from hivemind_cli.cli import (
     embeddings,
     importing,
     install,
+    mcp,
     recall,
     reindex,
     search,
@@ -45,6 +46,7 @@ _ORDER = (
     "why",
     "recall",
     "search",
+    "mcp",
     "sessions",
     "cost",
     "embeddings",
@@ -106,6 +108,7 @@ app.command("why")(why.why)
 app.add_typer(corrections.app, name="corrections")
 app.command("recall")(recall.recall)
 app.command("search")(search.search)
+app.add_typer(mcp.app, name="mcp")
 app.add_typer(sessions.app, name="sessions")
 app.command("cost")(cost.cost)
 app.add_typer(embeddings.app, name="embeddings")

@@ -13,13 +13,13 @@ _TAG = re.compile(r"</?hivemind-recall>", re.IGNORECASE)
 _BRIEF_TAG = re.compile(r"</?hivemind-brief>", re.IGNORECASE)
 
 
-def fenced(parts: Sequence[str], *, chars_max: int | None = None) -> str:
+def fenced(parts: Sequence[str], *, chars_max: int | None = None, lead: str = LEAD) -> str:
     """The block that reaches the agent: one fence, our label, then the parts, cut at line ends to fit `chars_max`."""
     inside = [_without(_TAG, part).strip() for part in parts]
     if chars_max is not None:
-        inside = _shortened(inside, chars_max - len(f"{OPEN}\n{LEAD}\n\n\n{CLOSE}") - 2 * len(inside))
+        inside = _shortened(inside, chars_max - len(f"{OPEN}\n{lead}\n\n\n{CLOSE}") - 2 * len(inside))
     body = "\n\n".join(inside)
-    return f"{OPEN}\n{LEAD}\n\n{body}\n{CLOSE}"
+    return f"{OPEN}\n{lead}\n\n{body}\n{CLOSE}"
 
 
 def brief(lines: Sequence[str]) -> str:
