@@ -23,7 +23,7 @@ CATCH_UP_EVENTS_MAX = 50
 OTHERS_WAIT_S = 0.01
 """A recall's for the lock where only others' deliveries are at stake, or a flood, whose batches take longer than a
 hook waits."""
-LOOKED_S = 0.085
+LOOKED_S = 0.09
 """So long after a whole turn of the loop began a recall leaves it to the next one to read what others delivered."""
 DECIDED_MAX = 64
 """So many decisions wait for a common commit."""

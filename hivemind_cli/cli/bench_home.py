@@ -12,10 +12,13 @@ from pathlib import Path
 from types import FrameType
 
 from hivemind_cli.app import Hivemind, installing
+from hivemind_cli.app.owned import OwnedHivemind
 from hivemind_cli.app.publishing import STAGE as PUBLISHED
+from hivemind_cli.app.skill_tests import Retests
 from hivemind_cli.cli.bench_hooks import BenchRow, bench_hooks
 from hivemind_cli.cli.bench_made import HOST, Made, events
 from hivemind_cli.cli.door import Door
+from hivemind_cli.core.clock import system_clock
 from hivemind_cli.core.errors import DaemonError
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Event, Record
@@ -84,11 +87,18 @@ def load(
                 store.append(batch)
                 stored += len(batch)
                 progress(stored)
+            _tested(door, owner)
             newest = store.find(Event, newest_first=True, limit=1)
             if newest:
                 store.commit(Detect.name, [], cursor_from=store.cursor(Detect.name), cursor_to=newest[0].seq)
         finally:
             owner.close()
+
+
+def _tested(door: Door, owner: OwnedHivemind) -> None:
+    """What the loop does of skills that nobody has tested yet: for minutes, half a second in each half minute."""
+    applies_min = door.config.recall.applies_min
+    Retests(owner.store, applies_min=applies_min, model=owner.model, clock=system_clock, run_s=_LONG_S).run()
 
 
 def _end(door: Door) -> None:
