@@ -12,7 +12,7 @@ LOOK_BACK = 40
 """Newest calls, refusals and starts of a session that are looked through."""
 _REFUSED = (EventKind.TOOL_DENIED, EventKind.TOOL_FAILURE)
 _KINDS = (EventKind.TOOL_CALL, EventKind.SUBAGENT_START, *_REFUSED)
-_TASK_TOOLS = frozenset({"Task", "Agent", "task"})
+_TASK_TOOLS = frozenset({"Task", "Agent", "task", "spawn_agent"})
 _TYPES = ("subagent_type", "agent_type")
 
 
@@ -21,8 +21,7 @@ def task_of_call(tool: str, payload: JSON) -> str:
     given = payload.get("input")
     if not isinstance(given, dict) or not (tool in _TASK_TOOLS or any(name in given for name in _TYPES)):
         return ""
-    task = given.get("prompt")
-    return task if isinstance(task, str) else ""
+    return string(given, "prompt", "message")
 
 
 def task_of_start(store: Store, host: str, start: Seen) -> str:

@@ -190,6 +190,7 @@ def _message(said: str) -> dict[str, Any]:
 
 def _called(call: Call) -> dict[str, Any]:
     told = {"call_id": call["id"], "name": call["name"], "status": "completed"}
+    told |= {"namespace": call["namespace"]} if "namespace" in call else {}
     if isinstance(call["input"], str):
         return {"type": "custom_tool_call", "id": f"ctc_{call['id']}", **told, "input": call["input"]}
     return {"type": "function_call", "id": f"fc_{call['id']}", **told, "arguments": json.dumps(call["input"])}

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hivemind_cli.app.subagents import task_of_call
 from hivemind_cli.core.records import EventKind
 from hivemind_cli.hosts import codex
 from hivemind_cli.hosts.base import Seen
@@ -186,6 +187,15 @@ def test_a_patch_names_its_first_file_and_what_it_wrote() -> None:
 def test_where_no_rollout_is_kept_a_commands_end_is_the_hooks_to_tell() -> None:
     seen = decoded("PostToolUse-Bash", transcript_path=None)
     assert (seen.kind, seen.payload["output"]) == (EventKind.TOOL_RESULT, "gold\n")
+
+
+def test_a_subagent_is_asked_for_by_name_and_its_end_shows_its_own_rollout(own_home: Path) -> None:
+    asked = decoded("PreToolUse-spawn_agent")
+    assert (asked.tool, task_of_call(asked.tool, asked.payload)) == ("spawn_agent", "Count what is in the till.")
+    told = payload("SubagentStop")
+    config_dir = Path("/home/ada/.codex")
+    path = codex.transcript_of(own_home, told, config_dir=config_dir)
+    assert str(path) == told["agent_transcript_path"] != told["transcript_path"]
 
 
 def test_a_subagents_words_are_no_persons_and_its_calls_name_it() -> None:

@@ -26,7 +26,7 @@ EVENTS: dict[str, Moment | None] = {
     "Interrupt": None,
     "SessionEnd": None,
 }
-ENDS: tuple[str, ...] = ("Stop", "Interrupt", "SessionEnd")
+ENDS: tuple[str, ...] = ("Stop", "SubagentStop", "Interrupt", "SessionEnd")
 DENIES = frozenset({"PreToolUse"})
 
 

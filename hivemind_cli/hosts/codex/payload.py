@@ -18,7 +18,9 @@ Payload = Mapping[str, Any]
 _BEGINNINGS = {"clear": "startup"}
 """Rollouts tell a session that began by `/clear` as any other."""
 _UNASKED = frozenset({"bypassPermissions", "dontAsk"})
-"""Modes in which no person is ever asked."""
+"""Modes in which no person is ever asked; the first is any session whose approval policy is `never`."""
+_SPACE = "collaboration"
+"""Stands before the names of the tools that start and steer subagents; rollouts name it apart."""
 
 
 def decode(event: str, payload: dict[str, Any]) -> list[Seen]:
@@ -73,7 +75,8 @@ def _call(payload: Payload) -> tools.Call:
     tool_input = payload["tool_input"]
     if not isinstance(tool_input, dict):
         raise TypeError(f"tool_input is {type(tool_input).__name__}, not an object")
-    return tools.read_call(_text(payload, "tool_name"), tool_input, values.string(payload, "cwd"))
+    name = _text(payload, "tool_name").removeprefix(_SPACE)
+    return tools.read_call(name, tool_input, values.string(payload, "cwd"))
 
 
 def _tool_call(payload: Payload) -> list[Seen]:

@@ -37,8 +37,11 @@ def sessions_in(path: Path) -> tuple[Path, ...]:
 
 
 def transcript_of(home: Path, payload: dict[str, Any], *, config_dir: Path | None = None) -> Path | None:
-    """The session's rollout, links resolved; None if it keeps none, or it does not lie in the host's own folders."""
-    named = payload.get("transcript_path")
+    """The session's rollout, links resolved; None if it keeps none, or it does not lie in the host's own folders.
+
+    Of a subagent that ends, its own.
+    """
+    named = payload.get("agent_transcript_path") or payload.get("transcript_path")
     if not isinstance(named, str) or not named.startswith("/") or "\0" in named:
         return None
     try:
