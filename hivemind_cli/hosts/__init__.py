@@ -3,7 +3,21 @@
 import difflib
 
 from hivemind_cli.core.errors import HostError
-from hivemind_cli.hosts import aider, claude, codex, copilot, cursor, gemini, hermes, kilo, opencode, pi, specstory
+from hivemind_cli.hosts import (
+    aider,
+    claude,
+    codex,
+    copilot,
+    cursor,
+    gemini,
+    hermes,
+    kilo,
+    opencode,
+    pi,
+    specstory,
+    vscode,
+    windsurf,
+)
 from hivemind_cli.hosts.base import Host, Keeper, Reader
 
 HOSTS: dict[str, Host] = {
@@ -16,6 +30,8 @@ HOSTS: dict[str, Host] = {
     "kilo": kilo,
     "pi": pi,
     "hermes": hermes,
+    "vscode": vscode,
+    "windsurf": windsurf,
 }
 """Agents we plug into."""
 READERS: dict[str, Reader] = {
