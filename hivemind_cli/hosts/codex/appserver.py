@@ -23,16 +23,22 @@ _LINE_BYTES_MAX = 16_000_000
 _FIX = "Run `codex` and type `/hooks`: it shows each hook and whether you agreed to it."
 
 
-def asked_trust(program: str, folder: Path, env: Mapping[str, str], *, timeout_s: float = TIMEOUT_S) -> list[HookTrust]:
-    """As `trust`, in Codex's own words; a hook of ours that it does not list is `unknown` to it.
+def hooks_list(
+    program: str, folder: Path, env: Mapping[str, str], *, timeout_s: float = TIMEOUT_S
+) -> list[dict[str, Any]]:
+    """Every hook that Codex knows of in `folder` and above, as it tells them: `key`, `command`, `trustStatus`, ...
 
     program   the `codex` to ask
     HostError: it does not answer in time, or not as 0.169.0 does.
     """
-    found = trust(folder)
     with _Server(program, folder, env, timeout_s) as server:
-        told = {values.text(one.get("key")): one for one in _listed(server, folder)}
-    return [_as_told(hook, told.get(hook.key)) for hook in found]
+        return _listed(server, folder)
+
+
+def asked_trust(program: str, folder: Path, env: Mapping[str, str], *, timeout_s: float = TIMEOUT_S) -> list[HookTrust]:
+    """As `trust`, in Codex's own words; a hook of ours it does not list is `unknown` to it. HostError: as above."""
+    told = _by_key(hooks_list(program, folder, env, timeout_s=timeout_s))
+    return [_as_told(hook, told.get(hook.key)) for hook in trust(folder)]
 
 
 def write_trust(
@@ -44,7 +50,7 @@ def write_trust(
     is not as it was shown, or Codex does not know it, or does not answer.
     """
     with _Server(program, folder, env, timeout_s) as server:
-        told = {values.text(one.get("key")): one for one in _listed(server, folder)}
+        told = _by_key(_listed(server, folder))
         for hook in shown:
             one = told.get(hook.key, {})
             if (one.get("command"), one.get("currentHash")) != (hook.command, hook.digest):
@@ -57,7 +63,7 @@ def write_trust(
         if agreed:
             edit = {"keyPath": "hooks.state", "value": agreed, "mergeStrategy": "upsert"}
             server.call("config/batchWrite", {"edits": [edit]})
-        told = {values.text(one.get("key")): one for one in _listed(server, folder)}
+        told = _by_key(_listed(server, folder))
     return [_as_told(hook, told.get(hook.key)) for hook in trust(folder)]
 
 
@@ -68,6 +74,10 @@ def _listed(server: "_Server", folder: Path) -> list[dict[str, Any]]:
     if not isinstance(hooks, list):
         raise HostError("Codex did not list its hooks.", why="Its `app-server` answers in another form.", fix=_FIX)
     return [one for one in hooks if isinstance(one, dict)]
+
+
+def _by_key(listed: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {values.text(one.get("key")): one for one in listed}
 
 
 def _as_told(hook: HookTrust, told: Mapping[str, Any] | None) -> HookTrust:
