@@ -2,7 +2,7 @@
 //
 // Starts hivemind's hook for each event that is used, one at a time and in their order, with one JSON object on its
 // stdin; takes back one line of JSON at most. Never throws, and never keeps the agent waiting past WAIT_MS.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 
 const HOOK = "@HIVEMIND_HOOK@"; // a command of POSIX sh; the event is its last word
 const WAIT_MS = 1500; // the hook keeps a far shorter budget itself: this is for a machine that hangs
@@ -13,10 +13,13 @@ const TEXT_MAX = 1000000; // a longer text is cut just behind it, where hivemind
 const DEPTH_MAX = 40;
 const STDOUT_MAX = 1000000;
 const SLOW_MS = 60000; // after an answer that never came, nobody waits for so long
+const EXIT_MS = 2000;
 
+const queue = [];
 let last = Promise.resolve();
-let queued = 0;
+let busy = false;
 let slowUntil = 0;
+let farewell = () => []; // gives [event, payload] pairs for the moment when the process ends
 
 /** Hand an event over; nobody waits. */
 function tell(event, payload) {
@@ -26,12 +29,12 @@ function tell(event, payload) {
 /** Hand an event over; its answer {context?, deny?, notice?}, each a text, or {} if none came in time. */
 async function ask(event, payload) {
   try {
-    if (off() || queued >= QUEUE_MAX) return {};
+    if (off() || queue.length >= QUEUE_MAX) return {};
     const body = JSON.stringify(bounded(payload, 0));
     if (body.length > BODY_MAX) return {};
-    queued += 1;
-    const done = last.then(() => run(event, body)).finally(() => (queued -= 1));
-    last = done.then(noop, noop);
+    const done = new Promise((resolve) => queue.push({ event, body, resolve }));
+    last = done;
+    next();
     if (Date.now() < slowUntil) return {};
     return await within(done, WAIT_MS);
   } catch {
@@ -51,6 +54,31 @@ function off() {
 }
 
 function noop() {}
+
+async function next() {
+  if (busy || !queue.length) return;
+  busy = true;
+  const one = queue.shift();
+  one.resolve(await run(one.event, one.body));
+  busy = false;
+  next();
+}
+
+process.once("exit", () => {
+  try {
+    const until = Date.now() + EXIT_MS;
+    if (off() || Date.now() < slowUntil) return;
+    const left = farewell().map(([event, payload]) => ({ event, body: JSON.stringify(bounded(payload, 0)) }));
+    for (const one of [...queue.splice(0), ...left]) {
+      const timeout = until - Date.now();
+      if (timeout < 1) return;
+      const stdio = ["pipe", "ignore", "ignore"];
+      spawnSync("/bin/sh", ["-c", `${HOOK} ${one.event}`], { input: one.body, stdio, timeout });
+    }
+  } catch {
+    // too late for it
+  }
+});
 
 function within(done, ms) {
   return new Promise((resolve) => {
@@ -134,6 +162,9 @@ class Few {
   }
   get(name) {
     return this.held.get(name);
+  }
+  names() {
+    return [...this.held.keys()];
   }
   take(name) {
     const value = this.held.get(name);

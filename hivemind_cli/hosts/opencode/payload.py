@@ -21,8 +21,9 @@ EVENTS: dict[str, Moment | None] = {
     "tool.by_hand": None,
     "message.updated": None,
     "session.compacted": None,
+    "session.ended": None,
 }
-ENDS: tuple[str, ...] = ("message.updated",)
+ENDS: tuple[str, ...] = ("message.updated", "session.ended")
 DENIES = frozenset({"tool.execute.before"})
 TEXT_CHARS_MAX = shim.TEXT_CHARS_MAX
 
@@ -120,6 +121,11 @@ def _compact(payload: Payload) -> list[Seen]:
     return [seen(payload, EventKind.COMPACT, f"compact:{text(payload, 'message_id')}:#0", trigger=trigger)]
 
 
+def _end(payload: Payload) -> list[Seen]:
+    reason = text(payload, "reason")
+    return [seen(payload, EventKind.SESSION_END, f"session_end:{reason}:#?", reason=reason)]
+
+
 _DECODERS: dict[str, Callable[[Payload], list[Seen]]] = {
     "session.created": _start,
     "chat.message": _prompt,
@@ -130,4 +136,5 @@ _DECODERS: dict[str, Callable[[Payload], list[Seen]]] = {
     "tool.by_hand": _by_hand,
     "message.updated": _message,
     "session.compacted": _compact,
+    "session.ended": _end,
 }

@@ -12,6 +12,7 @@ export default async ({ client, directory }) => {
   const drafts = new Few(50); // message -> its last text, the order of its parts
   const once = new Few(2000);
   const byHand = new Few(200); // messages in which the person's own command runs
+  const spoken = new Few(100); // sessions that a person spoke in
   let mayAsk; // undefined: not known
 
   function first(name) {
@@ -107,6 +108,12 @@ export default async ({ client, directory }) => {
     };
   }
 
+  function ends() {
+    const own = { cwd: directory, reason: "exit" };
+    return spoken.names().map((id) => spoken.take(id) && ["session.ended", { session_id: id, ...own }]);
+  }
+  farewell = ends; // `opencode run` does not call dispose
+
   async function before(input, output) {
     const fields = { tool_name: input.tool, tool_use_id: input.callID, tool_input: output.args, asks: mayAsk };
     const answer = await ask("tool.execute.before", { ...(await session(input.sessionID)), ...fields });
@@ -132,6 +139,7 @@ export default async ({ client, directory }) => {
       const fields = { message_id: id, prompt: texts.join("\n"), texts: texts.length > 1 ? texts : undefined };
       const event = told.agent_id ? "subagent.message" : "chat.message";
       const beginning = beginnings.take(input.sessionID);
+      spoken.put(told.session_id, true);
       const asked = ask(event, { ...told, ...fields, agent_type: told.agent_id ? agent : undefined });
       for (const answer of [await beginning, await asked]) {
         if (answer && answer.context) output.parts.push(hidden(output.parts, id, input.sessionID, answer.context));
@@ -149,6 +157,10 @@ export default async ({ client, directory }) => {
       const call = { tool_name: input.tool, tool_use_id: input.callID, tool_input: input.args || {} };
       const fields = { output: given, exit: metadata ? metadata.exit : undefined };
       tell("tool.execute.after", { ...(await session(input.sessionID)), ...call, ...fields });
+    }),
+    dispose: quiet(async () => {
+      for (const [event, payload] of ends()) tell(event, payload);
+      await settled(WAIT_MS);
     }),
   };
 };
