@@ -2,11 +2,22 @@
 
 import os
 import sys
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.output import note
+from hivemind_cli.cli.output import note, print_json, quoted, say
+
+Only = Annotated[str, typer.Option("--only", help="These agents alone; ids with commas between: cursor,codex.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")]
+_SIGNS = {
+    "failed": "[red]✗[/]",
+    "would change": "[yellow]~[/]",
+    "registered": "[green]✓[/]",
+    "unchanged": "[green]✓[/]",
+}
 
 app = typer.Typer(help="Serve search, read and index to an agent over MCP (stdio), for this folder's project.")
 
@@ -27,3 +38,62 @@ def mcp(ctx: typer.Context) -> None:
     named = os.environ.get("HIVEMIND_WORKSPACE_ID", "")
     workspace = workspace_for(named, project, kept_workspaces(door.paths), door.config.workspace)
     serve(Known(door.ask, door.store, Place(str(door.cwd), workspace.id, project.id, project.name)))
+
+
+@app.command("install")
+def install(
+    only: Only = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be written.")] = False,
+    json: Json = False,
+) -> None:
+    """Tell the agents on this machine of `hivemind mcp`; each then starts it by itself.
+
+    Not needed where hooks are wired: they bring what matters without being asked.
+    """
+    from hivemind_cli.app import registering
+    from hivemind_cli.hosts.apply import diff
+    from hivemind_cli.hosts.mcp_files import BY_HAND
+
+    door = Door.open()
+    names = _names(only)
+    planned = registering.plan(door.paths, os.environ, names)
+    problems = [one.problem for one in planned if one.problem]
+    told: list[dict[str, Any]] = []
+    for one in planned:
+        if not dry_run and not one.problem:
+            registering.register(door.paths, one, datetime.now(UTC))
+        change = diff(one.edits) if dry_run else ""
+        state = "failed" if one.problem else ("would change" if dry_run else "registered") if one.edits else "unchanged"
+        told.append({"host": one.host, "path": str(one.path), "state": state, "diff": change})
+        if not json:
+            say(f"{_SIGNS[state]} {one.label}: {quoted(str(one.path), 200)} {state}", indent=2)
+            print(change, end="")
+    by_hand = {name: registering.by_hand(door.paths, name) for name in BY_HAND if name in names or not names}
+    if json:
+        print_json({"hosts": told, "by_hand": by_hand})
+    for name, line in by_hand.items() if not json else ():
+        note(f"{door.hosts[name].LABEL} keeps its list itself. To tell it: {quoted(line, 400)}")
+    if problems:
+        raise problems[0]
+
+
+@app.command("uninstall")
+def uninstall(only: Only = "", json: Json = False) -> None:
+    """Take `hivemind mcp` out of the agents' lists again, and prove it."""
+    from hivemind_cli.app import registering
+    from hivemind_cli.hosts.apply import as_json
+
+    done, problems = registering.unregister(Door.open().paths, _names(only))
+    if json:
+        print_json({"hosts": {name: as_json(files) for name, files in done.items()}})
+    for file in [] if json else [file for files in done.values() for file in files]:
+        proof = "byte for byte as before" if file.proven else "only our entry was cut: it was changed meanwhile"
+        say(f"[green]✓[/] {quoted(str(file.path), 200)} {file.outcome}, {proof}", indent=2)
+    if not done and not problems and not json:
+        say("No agent was told of `hivemind mcp`.")
+    for problem in problems.values():
+        raise problem
+
+
+def _names(only: str) -> list[str]:
+    return [name.strip() for name in only.split(",") if name.strip()]

@@ -77,17 +77,7 @@ class HookFile:
         """The file as it stands. HostError unless it is absent, empty, or JSON of the shape we know."""
         path = own_file(named)
         empty = f"{Style('  ', chr(10)).render(dict(self.fresh or {}), 0)}\n"
-        try:
-            before = path.read_bytes()
-        except FileNotFoundError:
-            return Document(path, None, empty, self)
-        except OSError as exc:
-            raise HostError(f"{path} cannot be read.", why=f"{exc.strerror}.", fix="Check its permissions.") from exc
-        try:
-            text = before.decode("utf-8")
-        except UnicodeDecodeError as exc:
-            why = f"Byte {exc.start} is not UTF-8."
-            raise HostError(f"{path} cannot be read.", why=why, fix="Save it as UTF-8, then run this again.") from exc
+        before, text = read_text(path)
         return Document(path, before, text if text.removeprefix(_BOM).strip() else empty, self)
 
     def root(self, text: str, path: Path) -> Node:
@@ -238,6 +228,20 @@ def _followed(listed: Node, position: int, empty: set[int]) -> bool:
 
 def _others(root: Node) -> dict[str, Any]:
     return {key: value for key, value in root.value.items() if key != "hooks"}
+
+
+def read_text(path: Path) -> tuple[bytes | None, str]:
+    """The file's bytes and text; (None, "") if it is not there. HostError: it cannot be read, or is not UTF-8."""
+    try:
+        before = path.read_bytes()
+        return before, before.decode("utf-8")
+    except FileNotFoundError:
+        return None, ""
+    except OSError as exc:
+        raise HostError(f"{path} cannot be read.", why=f"{exc.strerror}.", fix="Check its permissions.") from exc
+    except UnicodeDecodeError as exc:
+        why = f"Byte {exc.start} is not UTF-8."
+        raise HostError(f"{path} cannot be read.", why=why, fix="Save it as UTF-8, then run this again.") from exc
 
 
 def own_file(named: Path) -> Path:

@@ -61,6 +61,8 @@ COMMANDS = [
     "recall",
     "search",
     "mcp",
+    "mcp install",
+    "mcp uninstall",
     "sessions",
     "sessions show",
     "sessions prune",

@@ -1,0 +1,63 @@
+"""`hivemind mcp install` and `uninstall` at the door."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hivemind_cli.hosts.mcp_files import SERVER_FILES
+from tests.cli.here import Done, run_here
+
+
+def mcp(*words: str, code: int = 0) -> Done:
+    done = run_here("mcp", *words)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+@pytest.fixture
+def found(own_home: Path) -> Path:
+    """Two agents are here."""
+    (own_home / ".cursor").mkdir()
+    (own_home / ".codex").mkdir()
+    (own_home / ".codex" / "config.toml").write_text('model = "x" # mine\n')
+    return own_home
+
+
+def test_agents_that_are_here_are_told_and_untold(found: Path) -> None:
+    done = mcp("install")
+    assert "Codex CLI" in done.stdout and "Cursor" in done.stdout and "Windsurf" not in done.stdout
+    assert "claude mcp add --scope user --transport stdio hivemind -- " in done.stderr
+    (server,) = json.loads((found / ".cursor" / "mcp.json").read_text())["mcpServers"].values()
+    assert server["args"] == ["-P", "-m", "hivemind_cli", "mcp"] and "env" not in server
+    again = json.loads(mcp("install", "--json").stdout)
+    assert {one["host"]: one["state"] for one in again["hosts"]} == {"codex": "unchanged", "cursor": "unchanged"}
+    assert "byte for byte as before" in mcp("uninstall").stdout
+    assert not (found / ".cursor" / "mcp.json").exists()
+    assert (found / ".codex" / "config.toml").read_text() == 'model = "x" # mine\n'
+    assert "No agent was told" in mcp("uninstall").stdout
+
+
+def test_a_dry_run_writes_nothing(found: Path) -> None:
+    done = mcp("install", "--dry-run")
+    assert "+[mcp_servers.hivemind]" in done.stdout and "would change" in done.stdout
+    assert not (found / ".cursor" / "mcp.json").exists()
+
+
+def test_another_home_is_told_to_the_host(found: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HIVEMIND_HOME", str(found / "of hers"))
+    monkeypatch.setenv("CODEX_HOME", str(found / "moved"))
+    said = mcp("install", "--only", "codex,windsurf,claude").stderr
+    assert f"--env 'HIVEMIND_HOME={found}/of hers'" in said
+    assert "of hers" in (found / "moved" / "config.toml").read_text()
+    monkeypatch.delenv("CODEX_HOME")
+    assert json.loads(mcp("uninstall", "--json").stdout)["hosts"]["codex"][0]["outcome"] == "deleted"
+    assert not (found / "moved").exists() and not SERVER_FILES["windsurf"].path(found).exists()
+
+
+def test_one_agents_problem_is_told_and_stops_no_other(found: Path) -> None:
+    (found / ".codex" / "config.toml").write_text("[a\n")
+    done = mcp("install", code=3)
+    assert "failed" in done.stdout and "config.toml is not as hivemind can edit it" in done.stderr
+    assert (found / ".cursor" / "mcp.json").exists()
+    assert "'nano'" in mcp("install", "--only", "nano", code=3).stderr
