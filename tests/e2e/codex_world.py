@@ -1,4 +1,4 @@
-"""A world with Codex in it beside Claude Code: both talk to stand-ins of their own, and share home, project and hive."""
+"""A world with Codex beside Claude Code: each talks to a stand-in of its own; home, project and hive are shared."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
