@@ -12,6 +12,7 @@ from hivemind_cli.hosts import (
     gemini,
     hermes,
     kilo,
+    openclaw,
     opencode,
     pi,
     specstory,
@@ -30,6 +31,7 @@ HOSTS: dict[str, Host] = {
     "kilo": kilo,
     "pi": pi,
     "hermes": hermes,
+    "openclaw": openclaw,
     "vscode": vscode,
     "windsurf": windsurf,
 }
