@@ -33,19 +33,17 @@ WRITE = {"tool_name": "write", "tool_use_id": "c2", "tool_input": {"path": "pric
 
 
 def test_each_event_shows_what_it_should() -> None:
-    kinds = {
-        event: [one.kind.value for one in HOST.decode(event, sent(**fields))]
-        for event, fields in {
-            "session_start": {"source": "startup"},
-            "before_prompt_build": {"prompt": "prices are kept in cents"},
-            "before_tool_call": EXEC,
-            "after_tool_call": {**EXEC, "content": "ok", "error": ""},
-            "agent_end": {"text": "Done.", "error": ""},
-            "before_compaction": {},
-            "session_end": {"reason": "reset"},
-            "gateway_start": {},
-        }.items()
+    told: dict[str, dict[str, Any]] = {
+        "session_start": {"source": "startup"},
+        "before_prompt_build": {"prompt": "prices are kept in cents"},
+        "before_tool_call": EXEC,
+        "after_tool_call": {**EXEC, "content": "ok", "error": ""},
+        "agent_end": {"text": "Done.", "error": ""},
+        "before_compaction": {},
+        "session_end": {"reason": "reset"},
+        "gateway_start": {},
     }
+    kinds = {event: [one.kind.value for one in HOST.decode(event, sent(**fields))] for event, fields in told.items()}
     assert kinds == {
         "session_start": ["session_start"],
         "before_prompt_build": ["prompt"],
