@@ -120,7 +120,8 @@ class _Session:
         if kind == "abort":
             by_person = "user" in values.text(data.get("reason") or "user")
             key = f"interrupt:{named}" if named else ""
-            return tell.interrupt(at, key=key, for_tool=self._last_refused) if by_person and not agent else []
+            for_tool = self._last_refused or bool(self._asked)
+            return tell.interrupt(at, key=key, for_tool=for_tool) if by_person and not agent else []
         return self._other(kind, data, named, at)
 
     def held(self) -> list[Seen]:
@@ -141,7 +142,7 @@ class _Session:
             self._told.new(f"end:{data.get('toolCallId')}")
             return self._tell.steer("", at, ran=command) if command else []
         elif kind.startswith("permission."):
-            self._permission(kind, data)
+            return self._permission(kind, data, at)
         elif kind == "session.compaction_complete" and data.get("success") is not False:
             return [self._tell.compact(values.text(data.get("trigger")), at, key=f"compact:{named}" if named else "")]
         elif kind == "session.snapshot_rewind":
@@ -226,8 +227,8 @@ class _Session:
             self._places.edited(call_id)
         return [tell.result(call_id, text, at, wrote=tools.wrote(tool, given, self._tell.cwd))]
 
-    def _permission(self, kind: str, data: _Line) -> None:
-        """Who allowed or refused which call, told before the call's end."""
+    def _permission(self, kind: str, data: _Line, at: datetime | None) -> list[Seen]:
+        """Who allowed or refused which call, told before the call's end. Esc at the question leaves it without one."""
         request_id = values.text(data.get("requestId"))
         if kind == "permission.requested":
             call_id = values.text(values.mapping(data.get("permissionRequest")).get("toolCallId"))
@@ -239,6 +240,9 @@ class _Session:
             if call_id and answer.startswith("denied"):
                 by = "person" if answer.endswith(_BY_PERSON) else "rule"
                 self._refused[call_id] = {"by": by, "words": values.text(result.get("feedback")).strip()}
+            elif answer == "cancelled" and self._tell.called(call_id)[0] and self._told.new(f"end:{call_id}"):
+                return [self._tell.denied(call_id, "person", "", at)]
+        return []
 
     def feed_chat(self, line: _Line) -> list[Seen]:
         """What a message of the oldest versions shows, which know no times but the session's start."""

@@ -23,7 +23,9 @@ _UNTRUSTED = re.compile(r"\A\s*<untrusted_context>\n?(.*?)\n?</untrusted_context
 _EXIT = re.compile(r"^Exit Code: (-?\d+)", re.MULTILINE)
 _REFUSED = re.compile(r"Reason: User (?:denied|did not allow)|User did not allow tool call")
 _POLICY = re.compile(r"denied by policy|[Bb]locked by (?:hook|policy)|Tool execution blocked")
-_STOPPED = re.compile(r"User cancelled tool execution|\] Operation cancelled|Command was cancelled by user")
+_STOPPED = re.compile(
+    r"User cancelled tool execution|\] Operation cancelled|Operation cancelled by user|Command was cancelled by user"
+)
 """The call was running when the person pressed Esc."""
 _NOTE_CHARS = 200
 """Where such a note stands, if the host gives it as what the call gave back."""
