@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from hivemind_cli.core.errors import HivemindError, HostError
 from hivemind_cli.core.hook_settings import HookSettings
 from hivemind_cli.core.hook_settings import write as write_hook_settings
 from hivemind_cli.core.paths import FILE_MODE, Paths
+from hivemind_cli.core.records import Moment
 from hivemind_cli.hosts.apply import apply
 from hivemind_cli.hosts.base import Edit, Host, Reader
 from hivemind_cli.hosts.command import base_python, hook_command
@@ -124,7 +125,7 @@ def install(
             except HostError as problem:
                 problems[one.host.NAME] = problem
     # After the settings, whose receipt then knows the folders that both need.
-    left = memory_skill.publish(paths, plan.skill)
+    left = memory_skill.publish(paths, memory_skill.places(paths, hosts, skill_places.wired(paths, hosts)))
     left += _show_skills(paths, hosts)
     wired = [one.host for one in plan.hosts if one.host.NAME not in problems]
     notices = {host.NAME: host.notices(paths.home, config_dir=config_dir(host, env)) for host in wired}
@@ -185,11 +186,17 @@ def write_settings(paths: Paths, config: Config, hosts: Sequence[Host], *, daemo
         deadline_start_ms=config.recall.deadline_start_ms,
         daemon=tuple(daemon),
         env=(config.llm.key_env, *ENVIRONMENT) if config.llm.allow else (),
-        wait=tuple((one.HOOK_NAME, event, moment) for one in hosts for event, moment in one.EVENTS.items() if moment),
-        wake=tuple((host.HOOK_NAME, event) for host in hosts for event in host.ENDS),
+        wait=tuple(dict.fromkeys(_waits(hosts))),
+        wake=tuple(dict.fromkeys((host.HOOK_NAME, event) for host in hosts for event in host.ENDS)),
         say=sayings(hosts),
     )
     return write_hook_settings(paths.hook_settings, settings)
+
+
+def _waits(hosts: Sequence[Host]) -> Iterator[tuple[str, str, Moment]]:
+    """(host in the command, event, moment); hosts that share entries name some twice."""
+    for host in hosts:
+        yield from ((host.HOOK_NAME, event, moment) for event, moment in host.EVENTS.items() if moment)
 
 
 def command_for(paths: Paths, host: Host) -> str:

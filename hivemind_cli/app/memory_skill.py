@@ -65,23 +65,30 @@ def standing(paths: Paths, place: Place) -> Standing:
     """Looks only."""
     receipt = TreeReceipts.of(_receipts(paths), place.tree).get(NAME)
     known = receipt.known if receipt else ()
-    if not place.path.exists():
+    file = _file(paths, place)
+    if not file.exists():
         return Standing.REMOVED if receipt and receipt.sha256 else Standing.ABSENT
-    found = disk.digest_of(place.path)
+    found = disk.digest_of(file)
     if found == disk.digest(text()):  # also where the receipts were lost: it is ours to the letter
         return Standing.CURRENT
     return Standing.OLDER if found in known else Standing.THEIRS
+
+
+def _file(paths: Paths, place: Place) -> Path:
+    """The file that stands for the place: another folder of the tree may have held it first."""
+    receipt = TreeReceipts.of(_receipts(paths), place.tree).get(NAME)
+    return place.tree / receipt.path if receipt and not place.path.exists() else place.path
 
 
 def plan(paths: Paths, where: Iterable[Place]) -> tuple[list[Edit], list[str]]:
     """What `publish` would write, and what it would leave as it is, in sentences."""
     edits, notices = [], []
     for place in where:
-        stands = standing(paths, place)
+        stands, file = standing(paths, place), _file(paths, place)
         if stands is Standing.ABSENT:
             edits.append(Edit(place.path, None, text().encode()))
         elif stands is Standing.OLDER:
-            edits.append(Edit(place.path, place.path.read_bytes(), text().encode()))
+            edits.append(Edit(file, file.read_bytes(), text().encode()))
         elif stands is not Standing.CURRENT:
             notices.append(_left(place, stands))
     return edits, notices
@@ -96,6 +103,8 @@ def publish(paths: Paths, where: Iterable[Place]) -> list[str]:
             notices.append(_left(place, stands))
             continue
         try:
+            if _file(paths, place) != place.path:
+                notices += disk.show_again(place.tree, place.folders, _receipts(paths))
             published = disk.publish(place.tree, place.folders, text(), NAME, _receipts(paths))
             notices += published.skipped
         except HivemindError as problem:

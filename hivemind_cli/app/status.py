@@ -225,7 +225,9 @@ def _host(host: Host, store: Store, paths: Paths, env: Mapping[str, str]) -> Hos
     folder = _folder(host, paths, env)
     rows = store.find(Event, host=host.NAME, source="hook", newest_first=True, limit=1)
     last = rows[0].record.occurred_at if rows else None
-    wired = host.wired(paths.home, command_for(paths, host), config_dir=folder)
+    installed = host.installed(paths.home, config_dir=folder)
+    here = installed or bool(skill_places.wired(paths, [host.NAME]))  # else another host's entries would do for it
+    wired = here and host.wired(paths.home, command_for(paths, host), config_dir=folder)
     grown = _newest(host, paths, folder)
     wired_at = _installed_at(paths, host)
     heard = max((moment for moment in (last, wired_at) if moment), default=None)
@@ -233,7 +235,7 @@ def _host(host: Host, store: Store, paths: Paths, env: Mapping[str, str]) -> Hos
     return HostStatus(
         name=host.NAME,
         label=host.LABEL,
-        installed=host.installed(paths.home, config_dir=folder),
+        installed=installed,
         wired=wired,
         last_event_at=last,
         last_injection_at=_injected_at(host, store) if last else None,

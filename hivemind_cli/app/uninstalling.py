@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hivemind_cli.app import memory_skill, skill_places
+from hivemind_cli.app import memory_skill, registering, skill_places
 from hivemind_cli.app.installing import SILENT, command_for
 from hivemind_cli.core.errors import HivemindError, HostError
 from hivemind_cli.core.hook_settings import write as write_hook_settings
@@ -35,7 +35,9 @@ def uninstall(paths: Paths, hosts: Mapping[str, Host], only: Sequence[str] = ())
     chosen = [name for name in hosts if not only or name in only]
     files: dict[str, list[UndoResult]] = {}
     shared: dict[str, str] = {}
-    problems: dict[str, HivemindError] = {}
+    # Before the hooks: one file may hold both, and is as it was only when all of ours is out of it.
+    servers, untold = registering.unregister(paths, [name for name in chosen if name in registering.SERVER_FILES])
+    problems: dict[str, HivemindError] = dict(untold)
     there = skill_places.wired(paths, hosts)
     before = memory_skill.places(paths, hosts, there)
     after = memory_skill.places(paths, hosts, {name: there[name] for name in there if name not in chosen})
@@ -45,7 +47,11 @@ def uninstall(paths: Paths, hosts: Mapping[str, Host], only: Sequence[str] = ())
         skills = memory_skill.withdraw(paths) if before != after or not after else []
     except HivemindError as problem:
         problems[""] = problem
-    for name in reversed(chosen):
+    # The last that was wired first; then those without a receipt, of whose entries nothing should be left by then.
+    for name in [
+        *(name for name in reversed(chosen) if name in there),
+        *(name for name in chosen if name not in there),
+    ]:
         files[name] = []
         try:
             other = _sharer(paths, hosts, name)
@@ -61,7 +67,7 @@ def uninstall(paths: Paths, hosts: Mapping[str, Host], only: Sequence[str] = ())
         problems |= _shown_to_the_others(paths, hosts, () if unwanted else after)
     elif paths.hook.parent.exists():
         write_hook_settings(paths.hook_settings, SILENT)
-    files = {name: files[name] for name in chosen}
+    files = {name: [*servers.get(name, ()), *files[name]] for name in chosen}
     told = [_skill_result(one) for one in skills if not after or not one.path.exists()]
     if told:
         files[chosen[0]] = [*files[chosen[0]], *told]

@@ -19,6 +19,7 @@ def group(name: str) -> Any:
     app = typer.Typer(
         name=name,
         help=f"{host.LABEL}: wire it, take it back, see how it stands.",
+        epilog=f"What it does not allow: {' '.join(host.LIMITS)}" if host.LIMITS else None,
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Protocol
 
-from hivemind_cli.hosts import codex
+from hivemind_cli.hosts import codex, hermes
 
 
 class Asking(Protocol):
@@ -13,5 +13,5 @@ class Asking(Protocol):
         """Did the person agree to all our hooks as they stand? None: that cannot be known."""
 
 
-CONSENT: dict[str, Asking] = {"codex": codex}
+CONSENT: dict[str, Asking] = {"codex": codex, "hermes": hermes}
 """By host id."""

@@ -129,6 +129,8 @@ def test_one_hosts_skills_are_shown_where_it_looks_and_go_with_it(host: Host, pa
     assert any(file.is_file() for file in folders) or not folders
     other = HOSTS["codex" if host.NAME == "claude" else "claude"]
     install(paths, other)
+    shown = list(paths.home.glob(".*/skills/hivemind-memory/SKILL.md"))
+    assert len(shown) >= len({file.resolve() for file in shown}) == 1, "one folder, and links to it"
     uninstall(paths, host)
     assert list(paths.home.glob(".*/skills/hivemind-memory/SKILL.md"))
     uninstall(paths, other)
@@ -224,3 +226,18 @@ def test_every_command_in_the_file_runs_and_fails_open(
     for command in (written[0], written[-1]):
         done = subprocess.run(["/bin/sh", "-c", command], input=b"x" * 200_000, capture_output=True, timeout=60)
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_two_hosts_that_share_a_file_keep_what_the_other_needs(paths: Paths) -> None:
+    shutil.copytree(THEIRS / "claude", paths.home, dirs_exist_ok=True)
+    before = files(paths)
+    claude, vscode = HOSTS["claude"], HOSTS["vscode"]
+    for first, second in ((claude, vscode), (vscode, claude)):
+        assert not install(paths, claude, vscode).problems
+        wired = paths.home.joinpath(".claude/settings.json").read_bytes()
+        done = uninstall(paths, first)
+        assert done.shared == {first.NAME: second.NAME}
+        assert paths.home.joinpath(".claude/settings.json").read_bytes() == wired
+        done = uninstall(paths, second)
+        assert all(one.proven for one in done.files[second.NAME]) and not done.shared
+        assert files(paths) == before
