@@ -30,7 +30,7 @@ LEFT_ASIDE_MINUTES = 10
 BYTES_MAX = 1 << 28
 """More than any host sends; reading it would cost the daemon its memory."""
 _READ_BYTES = 1 << 20
-"""At once: nearly every delivery."""
+"""At once, of one that the system does not give whole."""
 LISTED_MAX = 20_000
 """Names kept in memory, of a flood: listing 100,000 files anew for every batch took as long as all the rest."""
 WHY = ".why"
@@ -156,10 +156,11 @@ class Spool:
         """The delivery in a file. SpoolFault: it is not one. FileNotFoundError: it is gone."""
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            if os.fstat(fd).st_size > BYTES_MAX:
+            size = os.fstat(fd).st_size
+            if size > BYTES_MAX:
                 raise SpoolFault("too large")
-            parts = [os.read(fd, _READ_BYTES)]
-            while parts[-1]:
+            parts = [os.read(fd, size)]  # no more: the room for it is taken first, and given back in pieces
+            while size > sum(map(len, parts)) and parts[-1]:
                 parts.append(os.read(fd, _READ_BYTES))
         finally:
             os.close(fd)
