@@ -14,6 +14,8 @@ from hivemind_cli.hosts.apply import UndoResult, apply, read_receipt, undo
 from hivemind_cli.hosts.base import Edit
 from hivemind_cli.hosts.mcp_files import BY_HAND, SERVER_FILES, Command
 
+__all__ = ["SERVER_FILES", "Registering", "by_hand", "command", "known", "plan", "register", "unregister"]
+
 
 @dataclass(frozen=True, slots=True)
 class Registering:
@@ -77,14 +79,14 @@ def register(paths: Paths, one: Registering, now: datetime) -> None:
         apply(one.edits, receipts(paths), one.host, stamp, config_dir=str(one.config_dir or ""))
 
 
-def unregister(paths: Paths, only: Sequence[str] = ()) -> tuple[dict[str, list[UndoResult]], dict[str, HostError]]:
-    """(what became of the files of each host that was told, what could not be taken back).
+def unregister(paths: Paths, names: Sequence[str]) -> tuple[dict[str, list[UndoResult]], dict[str, HostError]]:
+    """(what became of the files of each of these hosts that was told, what could not be taken back).
 
     A file that is as we left it becomes what it was, byte for byte; from any other our entry alone is cut.
     """
     done: dict[str, list[UndoResult]] = {}
     problems: dict[str, HostError] = {}
-    for name in reversed(known(only)):
+    for name in reversed(names):
         try:
             receipt = read_receipt(receipts(paths), name)
             folder = Path(receipt.config_dir) if receipt and receipt.config_dir else None

@@ -47,11 +47,7 @@ def uninstall(paths: Paths, hosts: Mapping[str, Host], only: Sequence[str] = ())
         skills = memory_skill.withdraw(paths) if before != after or not after else []
     except HivemindError as problem:
         problems[""] = problem
-    # The last that was wired first; then those without a receipt, of whose entries nothing should be left by then.
-    for name in [
-        *(name for name in reversed(chosen) if name in there),
-        *(name for name in chosen if name not in there),
-    ]:
+    for name in reversed(chosen):
         files[name] = []
         try:
             other = _sharer(paths, hosts, name)

@@ -83,7 +83,7 @@ def uninstall(only: Only = "", json: Json = False) -> None:
     from hivemind_cli.app import registering
     from hivemind_cli.hosts.apply import as_json
 
-    done, problems = registering.unregister(Door.open().paths, _names(only))
+    done, problems = registering.unregister(Door.open().paths, registering.known(_names(only)))
     if json:
         print_json({"hosts": {name: as_json(files) for name, files in done.items()}})
     for file in [] if json else [file for files in done.values() for file in files]:

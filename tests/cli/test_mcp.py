@@ -55,6 +55,14 @@ def test_another_home_is_told_to_the_host(found: Path, monkeypatch: pytest.Monke
     assert not (found / "moved").exists() and not SERVER_FILES["windsurf"].path(found).exists()
 
 
+def test_hivemind_uninstall_takes_it_back_too(found: Path) -> None:
+    assert run_here("install", "--yes").returncode == 0
+    mcp("install")
+    assert run_here("uninstall").returncode == 0
+    assert not (found / ".cursor" / "mcp.json").exists() and not (found / ".cursor" / "hooks.json").exists()
+    assert (found / ".codex" / "config.toml").read_text() == 'model = "x" # mine\n'
+
+
 def test_one_agents_problem_is_told_and_stops_no_other(found: Path) -> None:
     (found / ".codex" / "config.toml").write_text("[a\n")
     done = mcp("install", code=3)
