@@ -23,7 +23,7 @@ PROGRAM = ""
 KNOWN_GOOD = "2026"
 VERIFIED = Verified.DOCS
 LIMITS: tuple[str, ...] = (
-    "Capture only: no hook can give text to the model. Skills reach it as skill folders.",
+    "Capture only: no hook can give text to the model, and where it looks for skills is not known.",
     "No hook tells what a command printed, nor of a refusal or an interrupt.",
     "Its past sessions are not read.",
 )
