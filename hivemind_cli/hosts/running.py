@@ -52,8 +52,12 @@ _COPILOT_FIELDS = {
     "tool_result": "toolResult",
     "transcript_path": "transcriptPath",
     "stop_reason": "stopReason",
+    "result_type": "resultType",
+    "text_result_for_llm": "textResultForLlm",
 }
-"""What it calls its fields under its own events' names, and under Claude Code's."""
+"""What it calls its fields under Claude Code's names of its events, and under its own."""
+_COPILOT_TOOLS = {"Bash": "bash", "Read": "view", "Write": "create", "Edit": "edit"}
+"""And its tools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,15 @@ def _event(name: str, event: str, payload: Mapping[str, Any]) -> str:
 def _shaped(name: str, payload: dict[str, Any]) -> dict[str, Any]:
     if name != "copilot" or "sessionId" in payload:
         return payload
-    return {_COPILOT_FIELDS.get(field, field): value for field, value in payload.items()}
+    shaped = {_COPILOT_FIELDS.get(field, field): value for field, value in payload.items()}
+    tool, result = string(shaped, "toolName"), shaped.get("toolResult")
+    if tool:
+        shaped["toolName"] = _COPILOT_TOOLS.get(tool, tool)
+    if isinstance(result, str):
+        shaped["toolResult"] = {"resultType": "success", "textResultForLlm": result}
+    elif isinstance(result, dict):
+        shaped["toolResult"] = {_COPILOT_FIELDS.get(field, field): value for field, value in result.items()}
+    return shaped
 
 
 def _folder(payload: Mapping[str, Any]) -> str:
