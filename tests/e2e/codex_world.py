@@ -34,9 +34,19 @@ class CodexWorld(World):
         step = {**self._run(name, argv, cwd=self.project), "do": "session", "turns": list(turns)}
         return {**step, "timeout_s": SESSION_S}
 
+    def codex_screen(
+        self, name: str, words: Sequence[str], turns: Sequence[Mapping[str, Any]], actions: Sequence[Any]
+    ) -> Step:
+        """Codex with its screen, driven by `actions` (terminal.py)."""
+        return self._screen(name, [str(self._codex), "--no-alt-screen", *words], turns, actions)
+
     def agree(self, name: str) -> Step:
         """A person reads what `hivemind codex trust` shows, and says yes."""
         actions = [["see", r"\[y/N\]", STEP_S], ["say", "y"], ["gone", STEP_S]]
-        argv = [*self.cli, "codex", "trust"]
-        base = {"do": "terminal", "name": name, "must": True, "argv": argv, "cwd": str(self.project)}
-        return {**base, "turns": [], "actions": actions}
+        return self._screen(name, [*self.cli, "codex", "trust"], [], actions)
+
+    def _screen(
+        self, name: str, argv: Sequence[str], turns: Sequence[Mapping[str, Any]], actions: Sequence[Any]
+    ) -> Step:
+        base = {"do": "terminal", "name": name, "must": True, "argv": list(argv), "cwd": str(self.project)}
+        return {**base, "turns": list(turns), "actions": list(actions)}
