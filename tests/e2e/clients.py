@@ -103,9 +103,7 @@ def _pi(home: Home) -> dict[str, str]:
     provider = {"baseUrl": f"{home.url}/v1", "api": "openai-completions", "apiKey": "not-a-key", "models": models}
     home.put(".pi/agent/models.json", {"providers": {"stand-in": provider}})
     home.put(".pi/agent/settings.json", {"defaultProvider": "stand-in", "defaultModel": "small"})
-    own = (
-        f'import {{ appendFileSync }} from "node:fs";\nexport default () => appendFileSync("{home.traps}", "own\\n");\n'
-    )
+    own = f'export default () => appendFileSync("{home.traps}", "own\\n");\n'
     home.put(".pi/agent/extensions/own.ts", f"{_NODE_FS}{own}")
     return {"PI_OFFLINE": "1"}
 
