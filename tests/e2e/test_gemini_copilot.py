@@ -3,6 +3,7 @@
 Each client is played once (under a minute on a calm machine), by our own install, offline.
 """
 
+import json
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -66,6 +67,7 @@ def _play(world: OtherWorld) -> Played:
             world.run("break", [sys.executable, "-c", BREAK, str(world.wiring), str(world.killed)]),
             world.say("alone", "add the debug package", [{"tools": [world.command("npm install debug")]}, done]),
             world.hivemind("install again", "install"),
+            world.hivemind("import", "import", "--all", "--json"),
             world.hivemind("uninstall", "uninstall"),
             world.read("after", world.wiring),
             world.processes("left", within_s=30),
@@ -129,6 +131,15 @@ def test_without_a_working_interpreter_no_prompt_and_no_call_is_refused(
     world, played = story(host)
     assert not any(_told(request, world) for request in _asked(played, "alone"))
     assert played.results["alone"]["ok"] and _ran(played, "alone") == 1, played.tell("It was blocked.", "alone")
+
+
+def test_an_import_adds_only_what_no_hook_could_tell(host: str, story: Callable[[str], Story]) -> None:
+    """All of the session whose hooks could not run; of Copilot CLI's others the last word, written after its hooks."""
+    _, played = story(host)
+    told = [json.loads(line) for line in played.results["import"]["stdout"].splitlines()]
+    new = sorted(one["new"] for one in told if "path" in one)
+    assert len(new) == 4, new
+    assert new[3] >= 5 and max(new[:3]) <= (1 if host == "copilot" else 0), new
 
 
 def test_uninstall_gives_back_every_byte_and_leaves_no_process(host: str, story: Callable[[str], Story]) -> None:
