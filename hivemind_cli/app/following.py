@@ -35,6 +35,8 @@ FEW_TEXTS = 200
 """Records that wait: so few are embedded where queries are, and no process is started for them."""
 RECORDS = 500
 """Of the store, indexed in one commit."""
+WORDS_PAUSE_S = 0.05
+"""Within a commit, for a question: they may come without end."""
 SETTLE_LOOK_S = 0.02
 CLOSE_WAIT_S = 5.0
 
@@ -63,7 +65,7 @@ class Progress:
 class Follower:
     """Keeps a Sidecars' corpus and vectors up to its store, until closed."""
 
-    def __init__(self, sidecars: "Sidecars", store: "Store", pause: Callable[[], None]) -> None:
+    def __init__(self, sidecars: "Sidecars", store: "Store", pause: Callable[..., object]) -> None:
         self.progress = Progress()
         self._sidecars, self._store, self._pause = sidecars, store, pause
         self._woken = threading.Event()
@@ -246,17 +248,17 @@ class Follower:
     def _corpus_step(self) -> int:
         with self._corpus_lock:
             try:
-                return self._words()
+                return self._words(lambda: self._pause(WORDS_PAUSE_S))
             except BaseException:
                 self._stale_texts = True
                 raise
 
-    def _words(self) -> int:
+    def _words(self, pause: Callable[[], object] = lambda: None) -> int:
         """Under the corpus' lock: index the store's next records; how many."""
         corpus = self._sidecars.corpus
         if corpus is None:
             return 0
-        read = texts.refresh(self._store, corpus, limit=RECORDS)
+        read = texts.refresh(self._store, corpus, limit=RECORDS, pause=pause)
         self.progress.words_behind = texts.behind(self._store, corpus.cursor()) if read else 0
         return read
 

@@ -57,9 +57,9 @@ CHUNK = 256
 """Deliveries captured for one hold of the lock, and in one commit: some 60 ms. Of 64, two fifths was the commit."""
 CHUNK_PAUSE_S = 0.05
 """Between two chunks, while questions are answered."""
-FLOOD_EVENTS = 100
-"""Stored events detected at once while deliveries wait: what is in the spool goes first."""
-LET_IN_S = 0.005
+FLOOD_EVENTS = 48
+"""Stored events detected at once, some 20 ms: a question goes first, and while deliveries wait so do they."""
+LET_IN_S = 0.001
 """Between two batches of a flood: who waits for the lock gets it, though the same thread would take it again."""
 CLOSE_WAIT_S = 2.0
 """For a codification under way, before its model is stopped."""
@@ -219,8 +219,7 @@ class OwnedHivemind:
         Of a flood one batch is detected, and the rest waits for the next call: the lock is never held for long.
         """
         with self._turning:
-            behind = self._spool.more_than(CHUNK)
-            moved, flooded = self._detect(FLOOD_EVENTS if behind else None), self._flooded
+            moved, flooded = self._detect(FLOOD_EVENTS), self._flooded
             if not flooded:
                 self._catching_up.looked()
                 moved += run_once(Withdraw(), self.store) + run_once(Feedback(), self.store)
@@ -229,6 +228,7 @@ class OwnedHivemind:
                 cold, self._cold = self._cold, []
         if flooded:
             time.sleep(LET_IN_S)
+            self._precedence.give_way(CHUNK_PAUSE_S)
             return moved
         if isinstance(self.index, FreshFirst):
             self.index.flush()

@@ -50,8 +50,11 @@ class Sidecars:
         self._follower: Follower | None = None
         self._store: Store | None = None
 
-    def follow(self, store: "Store", pause: Callable[[], None]) -> None:
-        """Keep all of it up to `store` from now on, which is closed later; `pause` returns once no hook asks."""
+    def follow(self, store: "Store", pause: Callable[..., object]) -> None:
+        """Keep all of it up to `store` from now on, which is closed later.
+
+        pause  returns once no hook asks, or after so many seconds
+        """
         if self.corpus is not None:
             texts.begin(store, self.corpus)
         if self.text_vectors is not None:

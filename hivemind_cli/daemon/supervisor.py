@@ -10,6 +10,7 @@ import logging
 import os
 import resource
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -41,6 +42,9 @@ DUE_MIN_S = 0.5
 DRAIN_FILES = 500
 GATHER_S = 0.05
 """After a waking: what is delivered together shares a commit, which costs the daemon as much as ten answers."""
+SWITCH_S = 0.0005
+"""So long a thread that computes keeps the interpreter to itself: an answer stops for it at every file and search, and
+waited 5 ms each time."""
 FAREWELL_S = 5.0
 """For the last drain, before the store is closed."""
 FORMER_OWNER_S = 10.0
@@ -347,8 +351,9 @@ def _pid_file(paths: Paths) -> Iterator[None]:
 
 
 def _limits() -> None:
-    """No core dumps (they would hold what redaction took out), files enough for the indexes, and few heaps."""
+    """No core dumps (they would hold what redaction took out), files enough for the indexes, few heaps, short turns."""
     few_heaps()
+    sys.setswitchinterval(SWITCH_S)
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < _OPEN_FILES_MIN:

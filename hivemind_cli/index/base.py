@@ -5,7 +5,7 @@ Corpus   everything that can be searched, by its words: events, sessions, correc
 Vectors  both, by their meaning
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -148,11 +148,18 @@ class Corpus(Protocol):
         """What the last `update` said; 0 for a new or rebuilt corpus."""
 
     def update(
-        self, put: Sequence[Text], drop: Sequence[str], *, cursor: int, gone: Sequence[tuple[str, str]] = ()
+        self,
+        put: Sequence[Text],
+        drop: Sequence[str],
+        *,
+        cursor: int,
+        gone: Sequence[tuple[str, str]] = (),
+        pause: Callable[[], object] = lambda: None,
     ) -> None:
         """Replace or add `put`, remove ids in `drop` and all of the sessions in `gone`, and remember `cursor`.
 
         gone     (host, session_id) each
+        pause    called between a few texts and the next: it returns when the work may go on
         One commit. Removes first, then puts: what is in both is there.
         """
 

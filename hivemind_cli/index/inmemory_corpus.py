@@ -3,7 +3,7 @@
 import math
 import threading
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from hivemind_cli.index.base import Found, Text, Where
@@ -36,7 +36,13 @@ class InMemoryCorpus:
         return self._cursor
 
     def update(
-        self, put: Sequence[Text], drop: Sequence[str], *, cursor: int, gone: Sequence[tuple[str, str]] = ()
+        self,
+        put: Sequence[Text],
+        drop: Sequence[str],
+        *,
+        cursor: int,
+        gone: Sequence[tuple[str, str]] = (),
+        pause: Callable[[], object] = lambda: None,
     ) -> None:
         with self._lock:
             dropped, sessions = set(drop), set(gone)

@@ -5,7 +5,7 @@ follow with a cursor of their own: `read` gives both the same.
 """
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -91,14 +91,14 @@ def read(store: Store, after: int, *, limit: int = _BATCH) -> Batch | None:
     return Batch(list(found.put.values()), sorted(found.drop), found.gone, found.touched, cursor, count)
 
 
-def refresh(store: Store, corpus: Corpus, *, limit: int = _BATCH) -> int:
-    """Bring the corpus up by one batch; how many records were read, 0 if it has caught up."""
+def refresh(store: Store, corpus: Corpus, *, limit: int = _BATCH, pause: Callable[[], object] = lambda: None) -> int:
+    """Bring the corpus up by one batch; how many records were read, 0 if it has caught up. `pause`: Corpus.update."""
     with _following:
         batch = read(store, corpus.cursor(), limit=limit)
         if batch is None:
             return 0
         put = [*batch.put, *_grown(corpus, batch)]
-        corpus.update(put, batch.drop, cursor=batch.cursor, gone=batch.gone)
+        corpus.update(put, batch.drop, cursor=batch.cursor, gone=batch.gone, pause=pause)
         return batch.count
 
 

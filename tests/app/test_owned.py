@@ -12,6 +12,7 @@ import pytest
 
 from hivemind_cli.app import Hivemind, OwnedHivemind
 from hivemind_cli.app.catching_up import CATCH_UP_EVENTS_MAX
+from hivemind_cli.app.owned import FLOOD_EVENTS
 from hivemind_cli.core.config import Config, RecallConfig
 from hivemind_cli.core.fence import OPEN
 from hivemind_cli.core.ids import new_id
@@ -143,7 +144,7 @@ def test_a_recall_waits_for_no_import_that_is_being_detected(
     begun = owner.store.cursor(Detect.name)
     assert text_of(agent.asks("UserPromptSubmit", "tuesday", prompt="deploy the docs, please", prompt_id="3"))
     assert owner.store.cursor(Detect.name) - begun <= CATCH_UP_EVENTS_MAX
-    assert owner.work() == Detect.batch_size
+    assert owner.work() == FLOOD_EVENTS
 
     detecting, answered = threading.Event(), threading.Event()
     step = owner.detecting.step

@@ -5,7 +5,7 @@ body   all of it, with the places of its words, so that what a query wrote as on
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ FORMAT = 2
 _TOKENIZER = "words"
 _WORD_BYTES_MAX = 128
 """As long as a SHA-512; a longer word is nothing that anybody looks for."""
+_BETWEEN_PAUSES = 16
+"""Texts: some 5 ms of work."""
 CLOSER = 100
 """Texts, the best by their words, that are looked at for what the query wrote as one word."""
 _SAME = ("workspace_id", "project_id", "kind", "host", "session_id")
@@ -58,7 +60,13 @@ class TantivyCorpus:
         return self._folder.cursor
 
     def update(
-        self, put: Sequence[Text], drop: Sequence[str], *, cursor: int, gone: Sequence[tuple[str, str]] = ()
+        self,
+        put: Sequence[Text],
+        drop: Sequence[str],
+        *,
+        cursor: int,
+        gone: Sequence[tuple[str, str]] = (),
+        pause: Callable[[], object] = lambda: None,
     ) -> None:
         """Drops first, then puts: what is in both is there.
 
@@ -71,7 +79,9 @@ class TantivyCorpus:
             for text_id in drop:
                 writer.delete_documents_by_term("id", key(text_id))
             last = {text.id: text for text in put}
-            for text in last.values():
+            for number, text in enumerate(last.values()):
+                if number % _BETWEEN_PAUSES == 0:
+                    pause()
                 writer.delete_documents_by_term("id", key(text.id))
                 writer.add_document(_indexed(text))
 
