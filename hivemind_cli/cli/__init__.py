@@ -57,7 +57,7 @@ _ORDER = (
 )
 
 
-_HOSTS = (
+AGENTS = (
     "claude",
     "codex",
     "cursor",
@@ -78,7 +78,7 @@ class _InOrder(TyperGroup):
     """Lists the commands as a newcomer meets them; the agents' own are not listed."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name in _HOSTS:
+        if cmd_name in AGENTS:
             from hivemind_cli.cli.hosts import group
 
             return group(cmd_name)

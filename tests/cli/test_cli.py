@@ -17,13 +17,14 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
-from hivemind_cli.cli import app
+from hivemind_cli.cli import AGENTS, app
 from hivemind_cli.core.hook_settings import HookSettings
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import SkillLine
 from hivemind_cli.core.settings import reference
 from hivemind_cli.daemon import lock
 from hivemind_cli.daemon.client import Client
+from hivemind_cli.hosts import HOSTS
 from hivemind_cli.skills import disk
 from hivemind_cli.skills.format import render
 from tests.app.skills import revision
@@ -352,7 +353,7 @@ def test_a_kept_workspace_is_told_beside_the_json_and_reaches_the_daemon(own_hom
         env={**os.environ, "PYTHONPATH": str(ROOT), "HIVEMIND_WORKSPACE_ID": "team"},
         check=True,
     )
-    assert json.loads(done.stdout)[0]["host"] == "claude"
+    assert (json.loads(done.stdout)[0]["host"], json.loads(done.stdout)[0]["answers"]) == ("claude", True)
     assert "belongs to workspace team" in done.stderr
     assert lock.holder(paths) is None
 
@@ -405,6 +406,19 @@ def test_what_install_made_for_an_absent_agent_goes_with_it(own_home: Path) -> N
     assert not list(own_home.iterdir())
     assert run("uninstall").returncode == 0
     assert not list(own_home.iterdir())
+
+
+def test_each_agent_has_commands_of_its_own_that_the_help_does_not_list(own_home: Path) -> None:
+    assert set(HOSTS) <= set(AGENTS)
+    assert run("codex", "status").returncode == 0
+    done = run("codex", "install", "--yes")
+    assert done.returncode == 0 and "its hook answers" in done.stdout
+    assert "wired" in run("codex", "status").stdout
+    assert not (own_home / ".claude").exists()
+    assert "byte for byte" in run("codex", "uninstall").stdout
+    shown = run("--help").stdout
+    assert not any(line.split()[:1] == [name] for name in AGENTS for line in shown.splitlines())
+    assert "hivemind codex install" in run("install", "--help").stdout
 
 
 def test_a_transcript_that_grows_without_events_is_shouted_about(own_home: Path) -> None:
