@@ -89,14 +89,14 @@ def _told(file: BinaryIO, reader: Session, start: int) -> Iterator[tuple[list[Se
             yield None, end
 
 
-def own_transcript(named: object, root: Path) -> Path | None:
-    """The file `named`, links resolved; None if it is no absolute path of a `.jsonl` file below `root`."""
+def own_transcript(named: object, *roots: Path) -> Path | None:
+    """The file `named`, links resolved; None if it is no absolute path of a `.jsonl` file below one of `roots`."""
     if not isinstance(named, str) or not named.startswith("/") or "\0" in named:
         return None
     try:
-        path, inside = Path(named).resolve(), root.resolve()
-        if path.suffix != ".jsonl" or not path.is_relative_to(inside) or (path.exists() and not path.is_file()):
+        path = Path(named).resolve()
+        if path.suffix != ".jsonl" or not any(path.is_relative_to(root.resolve()) for root in roots):
             return None
+        return None if path.exists() and not path.is_file() else path
     except (OSError, RuntimeError, ValueError):  # a loop of links, a name too long or no text
         return None
-    return path

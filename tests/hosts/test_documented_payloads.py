@@ -1,4 +1,4 @@
-"""Payloads that others built from hosts' documented fields, for hosts that nobody could run here.
+"""Payloads that others built from hosts' documented fields: all there is of hosts that nobody could run here.
 
 They are not ours to copy: HIVEMIND_TEST_HOSTS names a folder, and `fixtures.json` beside it holds them.
 """
@@ -33,6 +33,23 @@ SHOWN = {
         "post_approval_response": ["tool_denied"],
         "on_session_end": ["interrupt"],
         "on_session_finalize": ["session_end"],
+    },
+    "gemini": {
+        "SessionStart": ["session_start"],
+        "BeforeAgent": ["prompt"],
+        "BeforeTool": ["tool_call"],
+        "AfterTool": ["tool_result"],
+        "AfterAgent": ["reply"],
+        "PreCompress": [],
+        "SessionEnd": ["session_end"],
+    },
+    "copilot": {
+        "sessionStart": ["session_start"],
+        "userPromptSubmitted": ["prompt"],
+        "preToolUse": ["tool_call"],
+        "postToolUse": ["tool_result"],
+        "agentStop": [],
+        "sessionEnd": ["session_end"],
     },
 }
 

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from hivemind_cli.hosts.base import Seen, Tail, reading
 from hivemind_cli.hosts.claude.reader import Reader
 from hivemind_cli.hosts.jsonlines import STRANGE, age, head, lines, own_files, parse
+from hivemind_cli.hosts.tails import own_transcript
 
 LOOK_BACK_BYTES = 2_000_000
 """Read again before a tail, so that its lines find their prompt, calls and queue."""
@@ -28,17 +29,7 @@ _IDS = ("sessionId", "leafUuid", "parentUuid")
 
 def transcript_of(home: Path, payload: dict[str, Any], *, config_dir: Path | None = None) -> Path | None:
     """The session's transcript, links resolved; None if it does not lie under the host's own projects folder."""
-    named = payload.get("transcript_path")
-    if not isinstance(named, str) or not named.startswith("/") or "\0" in named:
-        return None
-    try:
-        path = Path(named).resolve()
-        root = ((config_dir or home / ".claude") / "projects").resolve()
-        if path.suffix != ".jsonl" or not path.is_relative_to(root) or (path.exists() and not path.is_file()):
-            return None
-    except (OSError, RuntimeError, ValueError):  # a loop of links, a name too long or no text
-        return None
-    return path
+    return own_transcript(payload.get("transcript_path"), (config_dir or home / ".claude") / "projects")
 
 
 def find_sessions(home: Path, *, config_dir: Path | None = None) -> Iterator[Path]:

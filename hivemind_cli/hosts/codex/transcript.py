@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from hivemind_cli.hosts import jsonlines, values
 from hivemind_cli.hosts.base import Seen, Tail
 from hivemind_cli.hosts.codex.reader import Reader
+from hivemind_cli.hosts.tails import own_transcript
 
 LOOK_BACK_BYTES = 2_000_000
 """Read again before a tail; the file's first line, which says whose it is, always is."""
@@ -42,16 +43,7 @@ def transcript_of(home: Path, payload: dict[str, Any], *, config_dir: Path | Non
     Of a subagent that ends, its own.
     """
     named = payload.get("agent_transcript_path") or payload.get("transcript_path")
-    if not isinstance(named, str) or not named.startswith("/") or "\0" in named:
-        return None
-    try:
-        path = Path(named).resolve()
-        roots = [root.resolve() for root in _roots(home, config_dir)]
-        if path.suffix != ".jsonl" or not any(map(path.is_relative_to, roots)):
-            return None
-        return None if path.exists() and not path.is_file() else path
-    except (OSError, RuntimeError, ValueError):  # a loop of links, a name too long or no text
-        return None
+    return own_transcript(named, *_roots(home, config_dir))
 
 
 def read_transcript(path: Path) -> Iterator[Seen]:
