@@ -30,9 +30,16 @@ _COMMAND = "@HIVEMIND_HOOK@"
 _HEAD = re.compile(rb"\A// hivemind-loop [0-9a-f]{64}\n")
 
 
-def answer_line(answer: Answer, event: str, *, events: Mapping[str, Moment | None], denies: Container[str]) -> bytes:
+def answer_line(
+    answer: Answer,
+    event: str,
+    *,
+    events: Mapping[str, Moment | None],
+    denies: Container[str],
+    chars_max: int = TEXT_CHARS_MAX,
+) -> bytes:
     """The line a plugin takes; b"" for silence: nothing to say, no one waits, or too long."""
-    if events.get(event) is None or max(len(answer.text), len(answer.notice)) > TEXT_CHARS_MAX:
+    if events.get(event) is None or max(len(answer.text), len(answer.notice)) > chars_max:
         return b""
     said = {"deny" if answer.hold and event in denies else "context": answer.text, "notice": answer.notice}
     line = {name: text for name, text in said.items() if text}

@@ -49,7 +49,7 @@ def encode_answer(event: str, answer: Answer) -> bytes:
     """The line our plugin takes; b"" for silence, and for text at a call, which nothing would show to the model."""
     if answer.moment is Moment.TOOL_CALL and not answer.hold:
         return b""
-    return shim.answer_line(answer, event, events=EVENTS, denies=DENIES)
+    return shim.answer_line(answer, event, events=EVENTS, denies=DENIES, chars_max=TEXT_CHARS_MAX)
 
 
 def decode(event: str, payload: dict[str, Any]) -> list[Seen]:
