@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.core.acts import SHELL, Act
+from hivemind_cli.core.acts import OTHER, SHELL, Act
 from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.fence import CLOSE, OPEN
-from hivemind_cli.core.records import Correction, Event, SkillState
+from hivemind_cli.core.ids import new_id
+from hivemind_cli.core.records import Correction, Event, EventKind, SkillState
 from hivemind_cli.serve.known import ANSWER_CHARS_MAX, LEAD, Known, Place
 from tests.cli.here import door_here
 from tests.pipeline.past import skill_of
@@ -51,6 +52,18 @@ def test_a_hit_can_be_read_by_its_id(door: Door) -> None:
     read = inside(known(door).read(event.id))
     assert read.startswith(f"prompt {event.id}, 2026-11-01") and read.endswith("\ntext: migrate the billing schema")
     assert "Nothing found" in inside(known(door).search("xylophone"))
+
+
+def test_an_earlier_question_is_no_answer(door: Door) -> None:
+    said = Session(door.store).says("the copper kettle is in the cellar")
+    for tool in ("mcp__hivemind__hivemind_search", "hivemind_hivemind_search"):
+        act = Act(OTHER, tool, text="copper kettle").as_json()
+        call = {"call_id": tool, "act": act}
+        door.store.append(
+            [replace(said, id=new_id(), kind=EventKind.TOOL_CALL, native_key=tool, tool=tool, payload=call)]
+        )
+    answer = inside(known(door).search("copper kettle", limit=1))
+    assert answer.startswith("1 found") and said.id in answer
 
 
 def test_an_error_is_answered_with_what_fixed_it(door: Door) -> None:

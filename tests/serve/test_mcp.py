@@ -12,12 +12,10 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.serve.known import Known, Place
+from hivemind_cli.serve.known import TOOLS, Known, Place
 from hivemind_cli.serve.mcp import server
 from tests.cli.here import door_here
 from tests.pipeline.session import Session
-
-TOOLS = ["hivemind_search", "hivemind_read", "hivemind_index"]
 
 
 @pytest.fixture
@@ -51,7 +49,7 @@ def test_it_has_three_tools_that_only_read(door: Door) -> None:
         ("hivemind_search", {"query": "billing", "limit": 1000}),
         ("hivemind_search", {"query": "???"}),
     )
-    assert [tool.name for tool in tools] == TOOLS
+    assert tuple(tool.name for tool in tools) == TOOLS
     assert all(tool.annotations.read_only_hint and tool.description for tool in tools)
     assert [refused for _, refused in answers] == [False, False, False, True, True, True]
     assert "1 events" in answers[0][0] and event.id in answers[1][0] and "billing schema" in answers[2][0]
@@ -72,7 +70,7 @@ def test_it_is_served_on_standard_streams_for_the_folders_project(own_home: Path
     at = StdioServerParameters(command=sys.executable, args=argv, env=env, cwd=tree)
     try:
         tools, answers = asked(at, ("hivemind_index", {}), ("hivemind_search", {"query": "anything"}))
-        assert [tool.name for tool in tools] == TOOLS
+        assert tuple(tool.name for tool in tools) == TOOLS
         assert "Project shop, workspace default: 0 events" in answers[0][0]
         assert "Nothing found" in answers[1][0]
     finally:
