@@ -20,7 +20,8 @@ from hivemind_cli.core.errors import HostError, StoreError
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Correction, Event, EventKind, ImportMark, Project, Record, Tombstone
 from hivemind_cli.hosts import KEEPERS, READERS, databases
-from hivemind_cli.hosts.base import Seen, reading
+from hivemind_cli.hosts.apply import apply
+from hivemind_cli.hosts.base import Edit, Seen, reading
 from hivemind_cli.storage.base import Store
 from hivemind_cli.storage.inmemory import InMemoryStore
 from tests.app.synthetic import claude_session, codex_session, corrected_session
@@ -100,6 +101,21 @@ def test_a_host_whose_folder_was_moved_is_found_there(paths: Paths, tree: Path, 
     moved = str(tmp_path / ".claude")
     assert not find(paths, READERS, None).sessions
     assert len(find(paths, READERS, None, env={"CLAUDE_CONFIG_DIR": moved}).sessions) == 1
+
+
+def test_where_a_host_keeps_its_settings_is_not_where_it_keeps_its_sessions(paths: Paths, tmp_path: Path) -> None:
+    settings, data = tmp_path / "settings", tmp_path / "data"
+    plugin = settings / "opencode" / "plugin" / "hivemind.js"
+    apply([Edit(plugin, None, b"//")], paths.receipts, "opencode", "now", config_dir=str(settings))
+    for home in (settings, data):
+        (home / "opencode").mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(home / "opencode" / "opencode.db")) as database:
+            database.executescript(
+                """CREATE TABLE session (id TEXT); CREATE TABLE message (id TEXT, session_id TEXT, data TEXT);
+                CREATE TABLE part (id TEXT, message_id TEXT, data TEXT); INSERT INTO session VALUES ('s1');"""
+            )
+    found = find(paths, READERS, None, env={"XDG_DATA_HOME": str(data)}).sessions
+    assert [session.path.parent for session in found] == [data / "opencode"]
 
 
 def test_a_hosts_folder_that_cannot_be_searched_is_told_and_hides_no_other(paths: Paths) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from hivemind_cli.app.imported import Tally
+from hivemind_cli.core import fence
 from hivemind_cli.core.records import EventKind
-from hivemind_cli.hosts import databases
+from hivemind_cli.hosts import databases, kilo
 from hivemind_cli.hosts.base import Seen
 from hivemind_cli.hosts.opencode import reader as opencode
 
@@ -200,6 +201,31 @@ def test_found_in_the_data_folder_or_where_the_variable_says(tmp_path: Path) -> 
     assert [path.name for path in opencode.find_sessions(tmp_path, config_dir=tmp_path / "moved")] == [
         "opencode-dev.db#m"
     ]
+
+
+def test_a_database_of_its_fork_is_kilos_alone(tmp_path: Path) -> None:
+    made = Database(tmp_path / ".local/share/kilo/kilo.db")
+    made.session()
+    made.message("user", text("count the coins"))
+    path = made.done()
+    (session,) = kilo.find_sessions(tmp_path)
+    assert kilo.sessions_in(path) == (session,)
+    assert kinds(list(kilo.read_transcript(session))) == ["session_start", "prompt"]
+    assert opencode.sessions_in(path) == opencode.sessions_in(session) == ()
+    assert kilo.sessions_in(Database(tmp_path / "opencode.db").done()) == ()
+
+
+def test_what_was_said_behind_a_result_or_to_hold_a_call_is_ours(database: Database) -> None:
+    rule = fence.fenced(["use make"])
+    database.message(
+        "assistant",
+        tool("bash", "c1", {"command": "ls"}, output=f"a.py\n\n{rule}", metadata={"exit": 0}),
+        tool("bash", "c2", {"command": "npm i"}, "error", error=rule),
+    )
+    (session,) = opencode.sessions_in(database.done())
+    _, _, result, _, denied = told(session)
+    assert result.payload["output"] == "a.py"
+    assert (denied.kind, denied.payload["by"]) == (EventKind.TOOL_DENIED, "hivemind")
 
 
 def test_a_live_database_is_read_with_what_is_only_in_its_log_and_nothing_is_written(tmp_path: Path) -> None:
