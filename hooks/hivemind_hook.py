@@ -18,7 +18,6 @@ PIECE_BYTES = 1 << 16  # what a pipe holds
 KEPT_BYTES_MAX = 1 << 20  # a longer payload is delivered, but not searched for a skill
 ERRORS_BYTES_MAX = 1 << 16
 CROCKFORD = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-MARKS = ((b"DEVIN_PROJECT_DIR", b"devin"), (b"COPILOT_CLI", b"copilot"), (b"GEMINI_SESSION_ID", b"gemini"))
 
 
 def main():
@@ -115,6 +114,9 @@ def drop(root, host, event, cwd, kept=None, body=None):
     import time
 
     env = posix.environ
+    # Another host may run Claude Code's hooks: whose variables are set, and which session Claude Code named.
+    mark = b"devin " if b"DEVIN_PROJECT_DIR" in env else b"copilot " if b"COPILOT_CLI" in env else b""
+    mark = mark and mark + b"claude:" + env.get(b"CLAUDE_CODE_SESSION_ID", b"")
     now = time.time_ns()
     ulid = new_ulid(now // 1000000)
     name = file_name(now, time.monotonic_ns()) + ulid
@@ -127,7 +129,7 @@ def drop(root, host, event, cwd, kept=None, body=None):
         (b"cwd", cwd),
         (b"entrypoint", env.get(b"CLAUDE_CODE_ENTRYPOINT", b"")),
         (b"workspace", env.get(b"HIVEMIND_WORKSPACE_ID", b"")),
-        (b"mark", marks(env)),
+        (b"mark", mark),
     )
     head = b"".join(key + b"=" + escaped(value) + b"\n" for key, value in fields) + b"\n"
     spool = root + b"/spool"
@@ -144,12 +146,6 @@ def drop(root, host, event, cwd, kept=None, body=None):
         posix.unlink(aside)
         raise
     return name
-
-
-def marks(env):
-    """Which hosts' variables are set, and which session Claude Code named: another host may run its hooks."""
-    found = [name for variable, name in MARKS if variable in env]
-    return b" ".join([*found, b"claude:" + env.get(b"CLAUDE_CODE_SESSION_ID", b"")]) if found else b""
 
 
 def new_ulid(ms):

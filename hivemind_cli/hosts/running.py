@@ -3,7 +3,7 @@
 Such a session is stored once and answered once: nothing comes of the foreign hook where the running host has hooks
 of its own, else it counts as that host's, in its shapes and words. The payload tells first, then the marks that the
 hook found in its environment; these are inherited by whatever an agent starts, and so never decide alone where the
-payload can. Source: hosts' documentation of 2026, and environments as Claude Code, Copilot and Gemini were seen to set.
+payload can. Source: hosts' documentation of 2026, and the environments that Claude Code and Copilot were seen to set.
 """
 
 from collections.abc import Mapping
@@ -35,14 +35,7 @@ _CURSOR = {
     "SessionEnd": "sessionEnd",
 }
 _COPILOT = {**_CURSOR, "UserPromptSubmit": "userPromptSubmitted", "Stop": "agentStop"}
-_GEMINI = {
-    "UserPromptSubmit": "BeforeAgent",
-    "PreToolUse": "BeforeTool",
-    "PostToolUse": "AfterTool",
-    "Stop": "AfterAgent",
-    "PreCompact": "PreCompress",
-}
-_EVENTS: dict[str, Mapping[str, str]] = {"cursor": _CURSOR, "copilot": _COPILOT, "gemini": _GEMINI}
+_EVENTS: dict[str, Mapping[str, str]] = {"cursor": _CURSOR, "copilot": _COPILOT}
 """Claude Code's events as others call them; hosts that are not here use Claude Code's own names."""
 _COPILOT_FIELDS = {
     "session_id": "sessionId",
@@ -114,8 +107,8 @@ class Deciding:
 def running(registered: str, payload: Mapping[str, Any], mark: str = "") -> str:
     """The id of the host that runs a hook registered for `registered`.
 
-    mark    what the hook found in its environment: names of hosts that set a variable of theirs, and
-            `claude:<session>`, divided by blanks
+    mark    what the hook found in its environment: the name of a host that set a variable of its own, a blank, and
+            `claude:<session>`
     """
     if registered not in RUN_BY_OTHERS:
         return registered
@@ -139,8 +132,8 @@ def _by_marks(registered: str, payload: Mapping[str, Any], marks: list[str]) -> 
     folder, _, file = string(payload, "transcript_path").rpartition("/")
     if f"{_OWN_SESSION}{session_id}" in marks or ("/projects/" in folder and file == f"{session_id}.jsonl"):
         return registered  # the other marks were inherited
-    if "timestamp" in payload:  # Claude Code sends none
-        return next((name for name in ("copilot", "gemini") if name in marks), registered)
+    if "copilot" in marks and "timestamp" in payload:  # Claude Code sends none
+        return "copilot"
     return "devin" if "devin" in marks else registered
 
 

@@ -32,6 +32,14 @@ def test_a_payload_is_delivered_with_what_the_hook_knows(rig: Rig, tmp_path: Pat
     assert list(rig.paths.spool_tmp.iterdir()) == []
 
 
+def test_who_may_run_anothers_hooks_is_noted_with_the_session_that_claude_code_named(rig: Rig) -> None:
+    own = {"CLAUDE_CODE_SESSION_ID": "s1"}
+    for env in ({}, own, {"COPILOT_CLI": "1"}, {"COPILOT_CLI": "1", **own}, {"DEVIN_PROJECT_DIR": "/x y", **own}):
+        rig.run("Stop", b'{"session_id": "s1"}', env=env)
+    marks = [delivery.mark for delivery in rig.deliveries()]
+    assert marks == ["", "", "copilot claude:", "copilot claude:s1", "devin claude:s1"]
+
+
 def test_deliveries_stand_in_the_order_of_the_hooks(rig: Rig) -> None:
     for n in range(5):
         rig.run("PostToolUse", b'{"n": %d}' % n)

@@ -12,7 +12,7 @@ from hivemind_cli.hosts.running import Deciding, Running, running
 
 Payload = Callable[[str], dict[str, Any]]
 RECORDED = sorted((Path(__file__).parent / "payloads" / "claude").glob("*.json"))
-ALL_MARKS = "devin copilot gemini claude:another-session"
+ALL_MARKS = "devin copilot claude:another-session"
 
 CURSOR = {"conversation_id": "c1", "hook_event_name": "stop", "cursor_version": "3.9.16", "status": "completed"}
 VSCODE = {"timestamp": "2026-11-20T10:00:00Z", "sessionId": "v1", "hookEventName": "Stop", "cwd": "/home/u/proj"}
