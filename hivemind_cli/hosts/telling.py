@@ -28,7 +28,8 @@ _NO_CALL: Call = ("", Act(OTHER, ""), {})
 class Teller:
     """Makes the events of one session, in order. With an `agent_id` it is a subagent's: its words are no person's.
 
-    by_input    the host's hooks carry no call ids: tool events are keyed by tool, input and the count of equal ones
+    by_input    the host's hooks carry no call ids: a call is named by its tool and input, in events that other hosts'
+                call ids name, and keyed by that and the count of equal ones
     call_mark   what such keys begin with: of an agent within, if hooks name it
     turns       False: the host's hooks do not say to which prompt a reply or an interrupt belongs, so that these are
                 keyed without it, by the count of equal ones
@@ -45,6 +46,8 @@ class Teller:
         self._turn = ""
         self._keys: Counter[str] = Counter()
         self._calls: OrderedDict[str, Call] = OrderedDict()
+        self._names: OrderedDict[str, str] = OrderedDict()
+        """Call id -> what hooks can name the call by."""
         self._reply: Seen | None = None
         self._started = False
         self._by_input = by_input
@@ -75,7 +78,8 @@ class Teller:
         if steer:
             return [*ended, self._seen(EventKind.STEER, key, at, text=text)]
         self._turn = prompt_id or key
-        rewound: dict[str, Any] = {"rewound": True, "abandoned": list(abandoned)} if abandoned else {}
+        lost = [self._named(call_id) for call_id in abandoned]
+        rewound: dict[str, Any] = {"rewound": True, "abandoned": lost} if lost else {}
         return [*ended, self._seen(EventKind.PROMPT, key, at, text=text, **rewound)]
 
     def steer(self, text: str, at: datetime | None = None, *, key: str = "", **fields: Any) -> list[Seen]:
@@ -116,9 +120,13 @@ class Teller:
         """A tool call of the agent."""
         self._reply = None
         self._calls[call_id] = (tool, act, tool_input)
-        if len(self._calls) > _CALLS_MAX:
-            self._calls.popitem(last=False)
-        fields = {"call_id": call_id, "act": act.as_json(), "input": dict(tool_input)}
+        if self._by_input:
+            told = json.dumps(tool_input, sort_keys=True, ensure_ascii=False, default=str)
+            self._names[call_id] = f"{tool}:{digest(told)}"
+        for kept in (self._calls, self._names):
+            if len(kept) > _CALLS_MAX:
+                kept.popitem(last=False)
+        fields = {"call_id": self._named(call_id), "act": act.as_json(), "input": dict(tool_input)}
         return self._seen(EventKind.TOOL_CALL, self._call_key(EventKind.TOOL_CALL, call_id), at, tool=tool, **fields)
 
     def called(self, call_id: str) -> Call:
@@ -180,7 +188,7 @@ class Teller:
 
     def _ended(self, kind: EventKind, call_id: str, at: datetime | None, **fields: Any) -> Seen:
         tool, act, _ = self.called(call_id)
-        named = {"call_id": call_id, "act": act.as_json()}
+        named = {"call_id": self._named(call_id), "act": act.as_json()}
         seen = self._seen(kind, self._call_key(kind, call_id), at, tool=tool, **named, **fields)
         if call_id in self._calls:
             self._calls[call_id] = (tool, act, {})  # what it was given may be long, and is done with
@@ -189,9 +197,10 @@ class Teller:
     def _call_key(self, kind: EventKind, call_id: str) -> str:
         if not self._by_input:
             return f"{call_id}:{kind}"
-        tool, _, tool_input = self.called(call_id)
-        told = json.dumps(tool_input, sort_keys=True, ensure_ascii=False, default=str)
-        return self.nth(f"{self._call_mark}{kind}:{tool}:{digest(told)}:")
+        return self.nth(f"{self._call_mark}{kind}:{self._named(call_id)}:")
+
+    def _named(self, call_id: str) -> str:
+        return self._names.get(call_id, call_id)
 
     def nth(self, key: str) -> str:
         """`key` with the count of equal keys before it."""

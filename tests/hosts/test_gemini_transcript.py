@@ -54,7 +54,7 @@ def test_a_hook_can_make_the_same_keys(tmp_path: Path) -> None:
     given = hashlib.sha256(b'{"command": "ls"}').hexdigest()[:16]
     assert (prompt.native_key, begun.native_key) == (f":{text}:#0", f"tool_call:run_shell_command:{given}:#0")
     assert reply.payload["text"] == "One.\nTwo."  # as AfterAgent gives it
-    assert begun.payload["call_id"] == "g"
+    assert begun.payload["call_id"] == f"run_shell_command:{given}"  # the host's own id is in no hook
 
 
 def test_equal_calls_stay_two_and_each_has_its_end(tmp_path: Path) -> None:
@@ -142,11 +142,12 @@ def test_an_edit_tells_the_whole_file_and_whether_the_person_changed_it(tmp_path
 
 
 def test_a_rewind_takes_back_the_edits_behind_it(tmp_path: Path) -> None:
-    call = gemini_call("lost", "replace", EDIT, "ok")
+    call = gemini_call("lost", "replace", {**EDIT, "new_string": "lost"}, "ok")
     lines = [gemini_user("u1", "one"), gemini_says("a", "", gemini_call("kept", "replace", EDIT, "ok"))]
     lines += [gemini_user("u2", "two"), gemini_says("b", "", call), {"$rewindTo": "u2"}, gemini_user("u3", "three")]
     seen = read(tmp_path, gemini_meta(), *lines)
-    assert [one.payload.get("abandoned") for one in of(seen, EventKind.PROMPT)] == [None, None, ["lost"]]
+    lost = of(seen, EventKind.TOOL_RESULT)[1].payload["call_id"]
+    assert [one.payload.get("abandoned") for one in of(seen, EventKind.PROMPT)] == [None, None, [lost]]
 
 
 def test_a_compaction_is_told_once_however_often_it_is_written(tmp_path: Path) -> None:

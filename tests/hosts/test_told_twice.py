@@ -31,8 +31,8 @@ FILE_ALONE = {
                          "reply"],
 }  # fmt: skip
 """What no hook tells: in the daemon the tail does, at the end of the turn or at the next prompt."""
-OWN_NAMES = ("call_id", "asks")
-"""A hook knows no id of a call; whether a person is asked is a question of hooks alone."""
+HOOKS_FIELDS = ("asks",)
+"""Whether a person is asked is a question of hooks alone."""
 
 
 @pytest.fixture(params=sorted(HOOKS_ALONE))
@@ -87,7 +87,7 @@ def test_both_say_the_same_of_the_same_thing(name: str, file: Path, hooks: dict[
 
 def _said(seen: Seen) -> dict[str, object]:
     """Two calls at once may end in either order, and of a call that was stopped each says so in its own words."""
-    fields = {key: value for key, value in seen.payload.items() if key not in OWN_NAMES}
+    fields = {key: value for key, value in seen.payload.items() if key not in HOOKS_FIELDS}
     if seen.payload.get("act", {}).get("command") == "ls":
         fields["output"] = ""
     return {**fields, "error": ""} if seen.payload.get("interrupted") else fields

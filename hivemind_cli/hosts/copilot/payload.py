@@ -14,10 +14,11 @@ from hivemind_cli.hosts import values
 from hivemind_cli.hosts.base import Seen
 from hivemind_cli.hosts.copilot import tools, words
 from hivemind_cli.hosts.copilot.reader import agent_teller
-from hivemind_cli.hosts.keys import digest
 from hivemind_cli.hosts.telling import Teller, uncounted
 
 Payload = Mapping[str, Any]
+_CALL = "this"
+"""The one call that a payload is of; it has no id, and none of this is kept."""
 
 
 def decode(event: str, payload: dict[str, Any]) -> list[Seen]:
@@ -66,8 +67,7 @@ def _prompt(payload: Payload, tell: Teller) -> list[Seen]:
 
 def _called(payload: Payload, tell: Teller) -> tuple[str, Seen]:
     tool, given = _text(payload, "toolName"), tools.given_to(payload["toolArgs"])
-    call_id = f"{tool}:{digest(values.short_json(given))}"
-    return call_id, tell.call(call_id, tool, tools.act_of(tool, given, tell.cwd), given)
+    return _CALL, tell.call(_CALL, tool, tools.act_of(tool, given, tell.cwd), given)
 
 
 def _tool_call(payload: Payload, tell: Teller) -> list[Seen]:

@@ -11,10 +11,12 @@ from typing import Any
 from hivemind_cli.hosts import values
 from hivemind_cli.hosts.base import Seen
 from hivemind_cli.hosts.gemini import tools, words
-from hivemind_cli.hosts.keys import digest, reply_key
+from hivemind_cli.hosts.keys import reply_key
 from hivemind_cli.hosts.telling import Teller, uncounted
 
 Payload = Mapping[str, Any]
+_CALL = "this"
+"""The one call that a payload is of; it has no id, and none of this is kept."""
 
 
 def decode(event: str, payload: dict[str, Any]) -> list[Seen]:
@@ -53,8 +55,7 @@ def _called(payload: Payload, tell: Teller) -> tuple[str, Seen]:
     tool, given = _text(payload, "tool_name"), payload["tool_input"]
     if not isinstance(given, dict):
         raise TypeError(f"tool_input is {type(given).__name__}, not an object")
-    call_id = f"{tool}:{digest(values.short_json(given))}"
-    return call_id, tell.call(call_id, tool, tools.act_of(tool, given, tell.cwd), given)
+    return _CALL, tell.call(_CALL, tool, tools.act_of(tool, given, tell.cwd), given)
 
 
 def _tool_call(payload: Payload, tell: Teller) -> list[Seen]:
