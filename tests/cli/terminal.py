@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -13,6 +14,11 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+
+
+def heeds_interrupts() -> None:
+    """For a child: where the tests run in a shell's background, they, and so it, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Terminal:
@@ -31,6 +37,7 @@ class Terminal:
             stderr=slave,
             env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", **env},
             start_new_session=True,
+            preexec_fn=heeds_interrupts,
         )
 
     def press(self, keys: str) -> None:

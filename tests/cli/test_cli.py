@@ -28,6 +28,7 @@ from hivemind_cli.hosts import HOSTS
 from hivemind_cli.skills import disk
 from hivemind_cli.skills.format import render
 from tests.app.skills import revision
+from tests.cli.terminal import heeds_interrupts
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -453,6 +454,7 @@ def test_an_interrupted_command_ends_quietly() -> None:
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         text=True,
+        preexec_fn=heeds_interrupts,
     )
     assert process.stderr is not None
     process.stderr.readline()  # its log: it runs

@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.cli.terminal import heeds_interrupts
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -19,6 +21,7 @@ def start(temporary: Path, *words: str, **env: str) -> "subprocess.Popen[str]":
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1", **env},
+        preexec_fn=heeds_interrupts,
     )
 
 

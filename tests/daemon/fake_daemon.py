@@ -60,6 +60,7 @@ class FakeOwner:
         if verb == "echo":
             return args
         if verb == "sleep":
+            self._note("sleeping", str(args["s"]))
             time.sleep(args["s"])
             return args["s"]
         if verb == "watch":

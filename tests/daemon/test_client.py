@@ -3,6 +3,7 @@
 import os
 import sys
 import textwrap
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from hivemind_cli.core.paths import Paths
 from hivemind_cli.daemon import lock, spawn
 from hivemind_cli.daemon.client import Client
 from tests.daemon.conftest import SCRIPT
-from tests.daemon.rig import Start, until
+from tests.daemon.rig import Start, noted, until
 
 
 @pytest.fixture
@@ -124,13 +125,18 @@ def test_a_daemon_that_cannot_start_is_explained(paths: Paths, client: Client, f
     assert told.value.fix
 
 
-def test_a_daemon_killed_while_it_answers_is_told_as_such(start: Start, client: Client) -> None:
-    import threading
-
+def test_a_daemon_killed_while_it_answers_is_told_as_such(paths: Paths, start: Start, client: Client) -> None:
     process = start()
-    threading.Timer(0.3, process.kill).start()
+
+    def kill() -> None:
+        until(lambda: noted(paths, "sleeping"))
+        process.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
     with pytest.raises(DaemonError, match="ended while it answered 'sleep'"):
-        client.call("sleep", {"s": 5})
+        client.call("sleep", {"s": 60})
+    killer.join()
 
 
 def test_an_answer_that_takes_too_long_is_given_up(start: Start, client: Client) -> None:

@@ -163,7 +163,7 @@ def test_a_call_under_way_is_answered_before_the_end(paths: Paths, start: Start,
     slept: list[float] = []
     caller = threading.Thread(target=lambda: slept.append(client.call("sleep", {"s": 0.7})))
     caller.start()
-    time.sleep(0.2)
+    until(lambda: noted(paths, "sleeping"))
     process.terminate()
     caller.join()
     assert slept == [0.7]
