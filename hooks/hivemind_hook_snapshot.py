@@ -42,10 +42,9 @@ def answer(root, source, moment, say, name, raw, deadline):
     host, _, cwd = source
     chars_max, bytes_max, line = say.split(b" ", 2)
     payload = decode(raw)
-    session = first_string(payload, SESSIONS)
+    session, agent = context(payload)
     if session is None or ran_by_another(host, payload, posix.environ):
         return b"", b""
-    agent = string(payload, "agent_id")  # a subagent's context is its own
     given_file = session_file(root, host, session + "-" + agent if agent else session)
     given = read_lines(given_file)
     told = match(root, moment, payload, cwd, given, deadline)
@@ -66,6 +65,12 @@ def answer(root, source, moment, say, name, raw, deadline):
         quote(name[-26:].decode("ascii")),
     )
     return before + quote(block) + after + b"\n", record
+
+
+def context(payload):
+    """(session, agent): a subagent's context is its own, also where it has a session id and names its parent's."""
+    session, agent = first_string(payload, SESSIONS), string(payload, "agent_id") or string(payload, "agentId")
+    return (string(payload, "parentAgentId") or session) if agent and agent == session else session, agent
 
 
 def ran_by_another(host, payload, env):
@@ -249,7 +254,8 @@ def task_text(moment, payload):
     if moment == b"prompt":
         extra = payload.get("extra")
         asked = string(payload, "prompt") or (string(extra, "user_message") if isinstance(extra, dict) else "")
-        return asked[:TASK_CHARS_MAX]
+        before, found, rest = asked.partition(OPEN)  # some hosts show us what we said before
+        return (before + rest.partition(CLOSE)[2] if found else asked)[:TASK_CHARS_MAX]
     call = tool_input(payload)
     if moment == b"subagent" or first_string(payload, TOOLS) in ("Task", "Agent") or "subagent_type" in call:
         return (string(call, "prompt") or string(payload, "prompt"))[:TASK_CHARS_MAX]

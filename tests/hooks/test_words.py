@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from hivemind_cli.app.sayings import sayings
 from hivemind_cli.core import fence
 from hivemind_cli.core.hook_settings import TEXT, HookSettings, Saying, write
-from hivemind_cli.core.records import Moment
+from hivemind_cli.core.records import EventKind, Moment
 from hivemind_cli.hosts import HOSTS
 from hivemind_cli.hosts.base import Answer
 from hivemind_cli.hosts.running import running
@@ -29,6 +30,7 @@ WAITING = HookSettings(
     ),
     say=SAYINGS,
 )
+PAYLOADS = Path(__file__).parents[1] / "hosts" / "payloads"
 PROMPT = {"session_id": "s/1", "cwd": TREE, "prompt": "please add a migration for the users table"}
 CALL = {"tool_name": "Other", "tool_input": {"command": "tool migration add --database"}}
 
@@ -136,3 +138,29 @@ def test_it_is_silent_wherever_another_host_may_run_it(
     doubtful = hook.ran_by_another(name.encode(), payload, dict.fromkeys(variables, b"1"))
     assert doubtful or running(name, payload, mark) == name
     assert not doubtful or variables or running(name, payload, mark) != name
+
+
+def _recorded() -> list[tuple[str, str, Path]]:
+    """(host, event, file) of each payload at an event at which the hook may answer."""
+    events: dict[str, list[str]] = {saying.host: [] for saying in SAYINGS}
+    for saying in SAYINGS:
+        events[saying.host].append(saying.event)
+    files = [(host, file) for host in events for file in sorted((PAYLOADS / host).glob("*.json"))]
+    return [
+        (host, file.stem.partition("-")[0], file) for host, file in files if file.stem.partition("-")[0] in events[host]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "event", "file"), _recorded(), ids=lambda one: one.stem if isinstance(one, Path) else ""
+)
+def test_recorded_payloads_are_read_as_their_adapter_reads_them(name: str, event: str, file: Path) -> None:
+    payload = hook.decode(file.read_bytes())
+    shown = HOSTS[name].decode(event, payload)
+    moment = HOSTS[name].EVENTS[event]
+    for seen in shown:
+        assert hook.context(payload) == (seen.session_id, seen.payload.get("agent_id", ""))
+        if seen.kind is EventKind.PROMPT and moment is Moment.PROMPT:
+            assert seen.payload["text"] in hook.task_text(b"prompt", payload)
+        elif moment is Moment.TOOL_CALL:
+            assert hook.task_text(b"tool_call", payload) or hook.call_text(payload, "")
