@@ -11,16 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hivemind_cli.hosts import devin
 from hivemind_cli.hosts.base import Host
 from hivemind_cli.hosts.values import mapping, string
 
 RUN_BY_OTHERS = ("claude", "copilot")
 """Hosts whose hook files others read, too; the first that is installed is the one that counts."""
+GUESTS: dict[str, Host] = {"devin": devin}
+"""Hosts that are seen only while they run the hooks of others."""
 _OWN_SESSION = "claude:"
 """In the marks: the session that Claude Code named in the hook's environment."""
 _STARTED_ELSEWHERE = ("cursor", "openclaw")
 """Hosts that start hooks in a folder of their own; the project's stands in the payload."""
-_FOLDERLESS = ("cursor", "windsurf")
+_FOLDERLESS = ("cursor", "windsurf", "devin")
 """Hosts whose payloads do not all name a folder."""
 _CURSOR = {
     "SessionStart": "sessionStart",
@@ -76,14 +79,14 @@ class Deciding:
     def running(
         self, registered: str, event: str, payload: dict[str, Any], *, mark: str = "", cwd: str = ""
     ) -> Running | None:
-        """Who runs this hook; None: nothing is to be stored or said, for another hook tells the same, or no host of
-        ours can read it. KeyError: there is no host called `registered`.
+        """Who runs this hook; None: nothing is to be stored or said, for another hook tells the same (or it is of a
+        host that these cannot read). KeyError: there is no host called `registered`.
         """
         name = running(registered, payload, mark)
         if name == registered:
             host = self._hosts[registered]
         else:
-            found = self._hosts.get(name)
+            found = self._hosts.get(name) or GUESTS.get(name)
             if found is None or not self._counts(registered, found):
                 return None
             host = found

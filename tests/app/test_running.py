@@ -2,7 +2,6 @@
 
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,21 +78,24 @@ def test_a_cursor_session_is_stored_and_answered_once_by_whatever_hooks_it_runs(
     assert recall.host == "cursor" and recall.text
 
 
-def test_a_session_of_a_host_that_cannot_be_read_is_nobody_elses(agent: Agent, owner: OwnedHivemind) -> None:
-    fields = {"session_id": "d1", "cwd": str(agent.project), "prompt": "deploy the docs site"}
-    for mark in ("devin claude:", "devin claude:d1"):
-        owner.spool.put(
-            Delivery(
-                id=new_id(),
-                time_ns=time.time_ns(),
-                host="claude",
-                event="UserPromptSubmit",
-                raw=json.dumps(fields).encode(),
-                cwd=str(agent.project),
-                mark=mark,
-            )
+@pytest.mark.parametrize(("mark", "host"), [("devin claude:", "devin"), ("devin claude:d1", "claude")])
+def test_a_host_that_hivemind_does_not_wire_is_a_guest_under_its_own_name(
+    skilled: Agent, owner: OwnedHivemind, mark: str, host: str
+) -> None:
+    file = owner.spool.put(
+        Delivery(
+            id=new_id(),
+            time_ns=time.time_ns(),
+            host="claude",
+            event="UserPromptSubmit",
+            raw=json.dumps({"session_id": "d1", "prompt": "deploy the docs site"}).encode(),
+            cwd=str(skilled.project),
+            mark=mark,
         )
+    ).name
+    said = json.loads(owner.answer(file))
+    owner.after_answer(file)
     owner.settle()
+    assert OPEN in said["hookSpecificOutput"]["additionalContext"]
     (event,) = [row.record for row in owner.store.find(Event, session_id="d1")]
-    assert event.host == "claude", "the second, which Claude Code itself ran in a shell of Devin's"
-    assert list(Path(owner.paths.quarantine).glob("*")) == []
+    assert event.host == host, "Claude Code itself, where it named the session"
