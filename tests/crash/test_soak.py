@@ -53,6 +53,8 @@ class Weight:
 
     sessions: int
     rss_mb: float
+    anon_mb: float
+    """Of it what is no file: files that are mapped are the system's to take back."""
     fds: int
     threads: int
     workers: int
@@ -84,6 +86,7 @@ def weigh(wired: Wired, sessions: int) -> Weight:
     return Weight(
         sessions=sessions,
         rss_mb=int(status["VmRSS"].split()[0]) / 1024,
+        anon_mb=int(status["RssAnon"].split()[0]) / 1024,
         fds=len(list(Path(f"/proc/{pid}/fd").iterdir())),
         threads=int(status["Threads"]),
         workers=len(children(pid)),
