@@ -183,12 +183,17 @@ class Capture:
         if delivery.event not in host.EVENTS:
             return [*outputs, self._unknown(host, delivery, where, at)]
         seen = host.decode(delivery.event, payload)
+        told: set[int] = set()
+
+        def own(n: int) -> Event:
+            told.add(n)
+            return self._own(host, seen[n], session, where, delivery, store, first=n == 0, at=at)
+
         if delivery.event in host.ENDS or any(one.kind in _TAIL_KINDS for one in seen):
-            outputs.extend(self._tail(host, payload, session, where, delivery, store))
+            keys = {(one.kind, _counted(one.native_key, dict(session.hook_counts))): n for n, one in enumerate(seen)}
+            outputs.extend(self._tail(host, payload, session, where, delivery, store, keys, own))
         outputs.extend(self._clock(session, where, at, delivery))
-        for n, one in enumerate(seen):
-            if not _forged(one, session):
-                outputs.append(self._own(host, one, session, where, delivery, store, first=n == 0, at=at))
+        outputs.extend(own(n) for n, one in enumerate(seen) if n not in told and not _forged(one, session))
         return outputs
 
     def _is_ours(self, cwd: str) -> bool:
@@ -232,9 +237,21 @@ class Capture:
         return event
 
     def _tail(
-        self, host: Host, payload: dict[str, Any], session: Session, where: Where, delivery: Delivery, store: Store
+        self,
+        host: Host,
+        payload: dict[str, Any],
+        session: Session,
+        where: Where,
+        delivery: Delivery,
+        store: Store,
+        places: Mapping[tuple[EventKind, str], int],
+        own: Callable[[int], Event],
     ) -> list[Record]:
-        """What the transcript shows since it was last read."""
+        """What the transcript shows since it was last read.
+
+        A line that tells what the delivery itself does (`places` says which of its events) stands for the delivery's
+        `own`: the hook knows what the person, or a command, did to files just before.
+        """
         path = host.transcript_of(self._paths.home, payload, config_dir=self._config_dirs.get(host.NAME))
         if path is None:
             return []
@@ -258,6 +275,9 @@ class Capture:
                 continue
             key = _counted(one.native_key, counts)
             if key in session.keys:
+                continue
+            if (n := places.get((one.kind, key))) is not None:
+                outputs.append(own(n))
                 continue
             event = self._event(host, one, key, where, turn=session.turn_of(one.kind, key), source="tail", at=at)
             session.note(event)
