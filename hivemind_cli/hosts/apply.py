@@ -137,7 +137,8 @@ def undo(host: str, receipts_dir: Path, plan_uninstall: Callable[[], list[Edit]]
             results[path] = _cleaned(edit, files.get(path))
         for path, file in files.items():
             _remove_folders(file)
-            results[path] = results[path] or UndoResult(Path(path), "untouched")
+            theirs = file.created and Path(path).exists()
+            results[path] = results[path] or UndoResult(Path(path), "left" if theirs else "untouched")
         _receipt_path(receipts_dir, host).unlink(missing_ok=True)
         return [result for result in results.values() if result is not None]
 

@@ -53,7 +53,7 @@ def test_a_changed_copy_is_theirs(host: Host, plugin: Path, own_home: Path, comm
     assert not host.wired(own_home, command)
     with pytest.raises(HostError, match="not as hivemind wrote it"):
         host.plan_install(own_home, command)
-    uninstall(host, own_home, command)
+    assert uninstall(host, own_home, command) == ["left"]
     assert plugin.read_bytes() == theirs
 
 
