@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hivemind_cli.cli import mcp
 from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.output import note, print_json, quoted, say
 
@@ -47,6 +48,7 @@ def install(
     export = with_embeddings and install_model.to_export()
     if dry_run:
         install_screen.show_diff(plan, json)
+        mcp.beside_hooks(door, [one.host for one in plan.hosts], dry_run=True)
         if export:
             note("The local model would be exported, so that recall goes by meaning, too.")
         if not plan.hosts:
@@ -89,6 +91,7 @@ def _carry_out(door: Door, plan: "Plan", json: bool) -> None:
     )
     wired = [one.host for one in plan.hosts if one.host.NAME not in done.problems]
     checked = checking.check(door.paths, wired, os.environ)
+    mcp.beside_hooks(door, wired, dry_run=False)
     _keep_workspace(door, tell=note if json else say)
     if json:
         print_json(install_screen.as_json(plan, done, checked))

@@ -3,12 +3,18 @@
 import os
 import sys
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.output import note, print_json, quoted, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hivemind_cli.hosts.base import Host
 
 Only = Annotated[str, typer.Option("--only", help="These agents alone; ids with commas between: cursor,codex.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")]
@@ -93,6 +99,26 @@ def uninstall(only: Only = "", json: Json = False) -> None:
         say("No agent was told of `hivemind mcp`.")
     for problem in problems.values():
         raise problem
+
+
+def beside_hooks(door: Door, hosts: "Sequence[Host]", *, dry_run: bool) -> None:
+    """With `hivemind install`: a host whose hooks can tell it nothing is told of `hivemind mcp`, on stderr."""
+    from hivemind_cli.app import registering
+    from hivemind_cli.hosts.apply import diff
+
+    silent = [one.NAME for one in hosts if not any(one.EVENTS.values()) and one.NAME in registering.SERVER_FILES]
+    there = find_spec("mcp") is not None
+    for one in registering.plan(door.paths, os.environ, silent) if silent else ():
+        if one.problem:
+            note(f"[yellow]![/] {one.label}: {quoted(str(one.problem), 400)}")
+        elif not there:
+            note(f'[yellow]![/] {one.label} takes what is known only over MCP: `pip install "hivemind-loop\\[serve]"`,')
+            note(f"then `hivemind mcp install --only {one.host}`.", indent=2)
+        elif dry_run:
+            print(diff(one.edits), end="", file=sys.stderr)
+        elif one.edits:
+            registering.register(door.paths, one, datetime.now(UTC))
+            note(f"[green]✓[/] {one.label} can ask `hivemind mcp`, for its hooks cannot tell it anything.")
 
 
 def _names(only: str) -> list[str]:

@@ -63,6 +63,26 @@ def test_hivemind_uninstall_takes_it_back_too(found: Path) -> None:
     assert (found / ".codex" / "config.toml").read_text() == 'model = "x" # mine\n'
 
 
+def test_an_agent_whose_hooks_can_tell_it_nothing_is_told_with_install(own_home: Path) -> None:
+    folder = own_home / ".codeium" / "windsurf"
+    folder.mkdir(parents=True)
+    (folder / "mcp_config.json").write_text('{"mcpServers": {}} // mine\n')
+    (own_home / ".cursor").mkdir()
+    dry = run_here("install", "--dry-run")
+    assert "+++ " in dry.stderr and '"hivemind_cli"' in dry.stderr and "mcp_config.json" in dry.stderr
+    assert run_here("install", "--yes").returncode == 0
+    assert SERVER_FILES["windsurf"].registered(own_home) and not SERVER_FILES["cursor"].registered(own_home)
+    assert run_here("uninstall").returncode == 0
+    assert (folder / "mcp_config.json").read_text() == '{"mcpServers": {}} // mine\n'
+
+
+def test_without_the_sdk_it_is_told_how_to_get_it(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (own_home / ".codeium" / "windsurf").mkdir(parents=True)
+    monkeypatch.setattr("hivemind_cli.cli.mcp.find_spec", lambda name: None)
+    assert 'pip install "hivemind-loop[serve]"' in " ".join(run_here("install", "--yes").stderr.split())
+    assert not SERVER_FILES["windsurf"].registered(own_home)
+
+
 def test_one_agents_problem_is_told_and_stops_no_other(found: Path) -> None:
     (found / ".codex" / "config.toml").write_text("[a\n")
     done = mcp("install", code=3)
