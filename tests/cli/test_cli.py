@@ -173,7 +173,7 @@ def test_reading_records_loads_no_engine() -> None:
 
 
 def test_the_readme_names_every_command_and_no_other() -> None:
-    known = set(COMMANDS)
+    known = {*COMMANDS, "AGENT", *AGENTS}
     for name in (each for each in COMMANDS if " " not in each):
         assert re.search(rf"hivemind {name}\b", README), f"README.md does not name `hivemind {name}`"
     blocks = "\n".join(re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S))
