@@ -47,7 +47,11 @@ def uninstall(paths: Paths, hosts: Mapping[str, Host], only: Sequence[str] = ())
         skills = memory_skill.withdraw(paths) if before != after or not after else []
     except HivemindError as problem:
         problems[""] = problem
-    for name in reversed(chosen):
+    # The last that was wired first; then those without a receipt, of whose entries nothing should be left by then.
+    for name in [
+        *(name for name in reversed(chosen) if name in there),
+        *(name for name in chosen if name not in there),
+    ]:
         files[name] = []
         try:
             other = _sharer(paths, hosts, name)
