@@ -142,6 +142,10 @@ class _API:
         raise NotImplementedError
 
 
+_TOLD = ("_output", "agent_message")
+"""Items of a conversation that tell the model something: a call's end, and what another agent says."""
+
+
 class _Responses(_API):
     def schema(self) -> dict[str, Any] | None:
         form = (self.body.get("text") or {}).get("format") or {}
@@ -153,7 +157,7 @@ class _Responses(_API):
     def last_text(self) -> str:
         items = self.body.get("input")
         said = items if isinstance(items, list) else [{"role": "user", "content": items}]
-        asked = [one for one in said if one.get("role") == "user" or str(one.get("type", "")).endswith("_output")]
+        asked = [one for one in said if one.get("role") == "user" or str(one.get("type")).endswith(_TOLD)]
         return "\n".join(strings(asked[-1:]))
 
     def events(self, said: str, calls: list[Call]) -> Iterator[str]:

@@ -34,6 +34,20 @@ def in_claude(command: str) -> Turn:
     return {"text": "On it.", "tools": [{"name": "Bash", "input": {"command": command}}]}
 
 
+def of_agents(tool: str, **given: Any) -> Turn:
+    return {"text": "On it.", "tools": [{"name": tool, "namespace": "collaboration", "input": given}]}
+
+
+DELEGATED: list[Turn] = [
+    {"match": HELD, **of_agents("spawn_agent", message=AGAIN, task_name="chalk")},
+    {"match": '"task_name"', **of_agents("wait_agent", timeout_ms=60_000)},
+    {"match": "NEW_TASK", **in_codex("npm ci")},
+    {"match": "exited with code", **FINISHED},
+    {"match": "Wait completed|FINAL_ANSWER", **FINISHED},
+]
+"""An agent that hands its task to a subagent, in whatever order their requests come."""
+
+
 @pytest.fixture(scope="module")
 def new_codex_world(
     client_of: Callable[[str], Grounds], tmp_path_factory: pytest.TempPathFactory
@@ -69,6 +83,7 @@ def from_codex(new_codex_world: Callable[[], CodexWorld]) -> Played:
         world.wait("skill", ".agents/skills/*/SKILL.md", within_s=SKILL_S),
         world.codex("again", [AGAIN], [in_codex("cat README.md"), FINISHED]),
         world.codex("held", [HELD], [in_codex("npm install chalk"), in_codex("npm install chalk"), FINISHED]),
+        world.codex("delegated", [HELD], DELEGATED),
         world.session("claude", ["-p", AGAIN], [in_claude("cat README.md"), FINISHED]),
         world.session("claude held", ["-p", HELD], [in_claude("npm install chalk"), FINISHED]),
         world.poll("corrections", ["corrections", "--json"], [r'"host":\s*"codex"'], within_s=SKILL_S),
@@ -163,7 +178,7 @@ def test_importing_what_was_captured_adds_nothing(from_codex: Played) -> None:
     lines = map(json.loads, from_codex.results["import"]["stdout"].splitlines())
     before_consent, *captured = [line["new"] for line in lines if "path" in line]
     assert before_consent > 0, from_codex.tell("the session that no hook saw is not there", "import")
-    assert captured == [0, 0, 0], from_codex.tell("hooks and rollout do not tell the same", "import")
+    assert captured == [0, 0, 0, 0], from_codex.tell("hooks and rollout do not tell the same", "import")
 
 
 def test_a_new_codex_session_is_told_at_its_prompt(from_codex: Played) -> None:
@@ -182,6 +197,15 @@ def test_the_act_is_held_in_codex_and_its_repeat_runs(from_codex: Played) -> Non
     result = found[2].result(repeat["id"])
     assert result is not None and not result.error, from_codex.tell("the repeated call did not pass", "held")
     assert found[1].facts != found[2].facts, from_codex.tell("the repeated call did not run", "held")
+
+
+def test_a_subagent_is_told_at_its_start(from_codex: Played) -> None:
+    found = requests(from_codex, "delegated")
+    mine = [fences(request) for request in found if "NEW_TASK" not in request.text]
+    own = [fences(request) for request in found if "NEW_TASK" in request.text]
+    assert own, from_codex.tell("no subagent began", "delegated")
+    # It begins with its parent's words, in which the rule may stand already: the call that asked for it was told.
+    assert min(own) == max(mine) + 1, from_codex.tell(f"fences: {mine} and, of the subagent, {own}", "delegated")
 
 
 def test_claude_code_is_told_what_codex_was(from_codex: Played) -> None:

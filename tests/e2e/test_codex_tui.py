@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ REFUSAL = "use tabs for the indentation, not spaces"
 REDIRECTION = "No, not a long story. Write one haiku instead."
 CORRECTIONS_S = 90.0
 PATCH = "*** Begin Patch\n*** Add File: notes.txt\n+    one\n*** End Patch\n"
-TURNS = [
+TURNS: list[dict[str, Any]] = [
     {"match": "Create notes", "text": "I will create it.", "tools": [{"name": "apply_patch", "input": PATCH}]},
     {"match": "tabs", "text": "Tabs it is."},
     {"match": "story about", "text": "Once there was\n" * 200, "chunk_delay_s": 0.5},

@@ -69,7 +69,7 @@ class Codex:
 def codex(own_home: Path) -> Codex:
     """In the first turn the agent has made a file."""
     codex = Codex(own_home)
-    cwd = {"cwd": str(codex.tree)}
+    cwd: dict[str, Any] = {"cwd": str(codex.tree)}
     codex.sends("SessionStart", [sample.codex_meta(**cwd)], source="startup")
     first = [sample.codex_turn(0, **cwd), *sample.codex_user("count the coins")]
     codex.sends("UserPromptSubmit", first, prompt="count the coins", turn_id=TURNS[0])
