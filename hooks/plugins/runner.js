@@ -19,7 +19,7 @@ const queue = [];
 let last = Promise.resolve();
 let busy = false;
 let slowUntil = 0;
-let farewell = () => []; // gives [event, payload] pairs for the moment when the process ends
+const farewells = []; // each gives [event, payload] pairs for the moment when the process ends
 
 /** Hand an event over; nobody waits. */
 function tell(event, payload) {
@@ -64,11 +64,12 @@ async function next() {
   next();
 }
 
-process.once("exit", () => {
+function atExit() {
   try {
     const until = Date.now() + EXIT_MS;
     if (off() || Date.now() < slowUntil) return;
-    const left = farewell().map(([event, payload]) => ({ event, body: JSON.stringify(bounded(payload, 0)) }));
+    const told = farewells.flatMap((farewell) => farewell());
+    const left = told.map(([event, payload]) => ({ event, body: JSON.stringify(bounded(payload, 0)) }));
     for (const one of [...queue.splice(0), ...left]) {
       const timeout = until - Date.now();
       if (timeout < 1) return;
@@ -78,7 +79,12 @@ process.once("exit", () => {
   } catch {
     // too late for it
   }
-});
+}
+
+const EXIT = Symbol.for("hivemind-loop.exit");
+if (process[EXIT]) process.off("exit", process[EXIT]); // a host may load this file many times
+process[EXIT] = atExit;
+process.once("exit", atExit);
 
 function within(done, ms) {
   return new Promise((resolve) => {
