@@ -62,7 +62,7 @@ READ_KINDS = (
     EventKind.STEER,
 )
 """What comes after a batch of calls is over: until then the agent has read none of their results."""
-BRIEFED_SOURCES = ("startup", "clear")
+BRIEFED_SOURCES = ("startup", "new", "clear")
 """Starts at which the agent knows nothing yet."""
 QUERY_CHARS_MAX = 2000
 """Of the query, kept with the decision."""
@@ -180,7 +180,7 @@ class Answering:
                 if not self._given.add(asked.host.NAME, asked.context, decision.given, asked.at, call=call):
                     decision = late(decision)  # what cannot be remembered would be said, or held, again and again
                 self._keep(asked, ask, decision)
-        notice = self._announce(asked.scope) if asked.moment is Moment.SESSION_START else ""
+        notice = self._announce(asked.scope) if _tells_people(asked) else ""
         return _encoded(asked, decision, notice) if decision.text or notice else b""
 
     def after_answer(self, name: str, *, delivered: bool) -> Recall | None:
@@ -389,6 +389,12 @@ def _may_hold(asked: _Question) -> bool:
         and not payload.get("asks")
         and not payload.get("agent_id")
     )
+
+
+def _tells_people(asked: _Question) -> bool:
+    """Does a session start, on a host that takes a line for the person? What it has none for is told elsewhere."""
+    told = Answer(moment=asked.moment, text="", notice="news")
+    return asked.moment is Moment.SESSION_START and asked.host.encode_answer(asked.delivery.event, told) != b""
 
 
 def _encoded(asked: _Question, decision: Decision, notice: str = "") -> bytes:

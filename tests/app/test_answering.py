@@ -1,5 +1,6 @@
 """The moments: a session's start, a prompt, a call, subagents side by side: each agent is told what it cannot know."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,15 @@ def test_a_session_begins_with_what_was_learned_lately_and_gets_the_skill_at_its
     (tmp_path / "garden" / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
     stranger = Agent(owner, tmp_path / "garden")
     assert text_of(stranger.asks("SessionStart", "s", source="startup")) == ""
+
+
+def test_news_that_a_host_cannot_tell_the_person_waits_for_one_that_can(skilled: Agent, owner: OwnedHivemind) -> None:
+    skilled.host = "copilot"
+    name = skilled.drop("sessionStart", "tuesday", sessionId="tuesday", source="new")
+    assert json.loads(owner.answer(name))["additionalContext"].startswith(BRIEF_OPEN)
+    skilled.host = "claude"
+    said = [json.loads(owner.answer(skilled.drop("SessionStart", day, source="startup")) or b"{}") for day in "ab"]
+    assert [bool(one.get("systemMessage")) for one in said] == [True, False]
 
 
 def test_a_subagent_gets_what_its_session_was_given_already(skilled: Agent) -> None:
