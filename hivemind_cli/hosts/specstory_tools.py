@@ -11,9 +11,9 @@ from html import unescape
 
 from hivemind_cli.core import acts
 from hivemind_cli.hosts import fences, values
-from hivemind_cli.hosts.cursor import reader as cursor
 from hivemind_cli.hosts.base import Seen
 from hivemind_cli.hosts.claude import tools as claude_tools
+from hivemind_cli.hosts.cursor import reader as cursor
 from hivemind_cli.hosts.telling import Teller
 
 _NAMED = re.compile(r'data-tool-name="([^"]*)"')
