@@ -1,11 +1,16 @@
-"""Which version of each agent program is here, beside the one that our tests ran. Only `doctor` starts them."""
+"""Which version of each agent program is here, beside the one that our tests ran. Only `doctor` asks.
 
+One that npm installed is not started: some write files at every start.
+"""
+
+import json
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from hivemind_cli.app.checkup import OK, WARN, Finding
 from hivemind_cli.hosts.base import Host
@@ -27,10 +32,13 @@ def look_at_versions(hosts: Sequence[Host], env: Mapping[str, str]) -> Iterator[
 
 
 def version(program: str, env: Mapping[str, str]) -> str:
-    """`program --version`, its number alone; "" if it is not here, or does not say."""
+    """As its npm package or `program --version` says, the number alone; "" if it is not here, or does not say."""
     path = shutil.which(program, path=env.get("PATH", os.defpath)) if program else None
     if path is None:
         return ""
+    packaged = _packaged(Path(path).resolve(), program)
+    if packaged:
+        return packaged
     try:
         done = subprocess.run(
             [path, "--version"],
@@ -44,6 +52,20 @@ def version(program: str, env: Mapping[str, str]) -> str:
         return ""
     found = _VERSION.search(done.stdout.decode("utf-8", "replace"))
     return found[0] if found else ""
+
+
+def _packaged(path: Path, program: str) -> str:
+    """The version of the npm package that the program's file lies in; "" if it lies in none."""
+    for folder in path.parents:
+        try:
+            said = json.loads((folder / "package.json").read_bytes())
+            programs = said["bin"] if isinstance(said["bin"], dict) else {str(said["name"]).rpartition("/")[2]: ""}
+            return str(said["version"]) if program in programs else ""
+        except OSError:
+            continue
+        except (ValueError, KeyError, TypeError):
+            return ""
+    return ""
 
 
 def _compared(host: Host, found: str) -> Finding:

@@ -32,6 +32,17 @@ def test_the_version_stands_beside_the_one_that_was_tested(
     assert all(words in one.what for one in told)
 
 
+def test_a_program_of_npm_is_not_started(tmp_path: Path) -> None:
+    package = tmp_path / "node_modules" / "@someone" / "code"
+    package.mkdir(parents=True)
+    (package / "package.json").write_text('{"name": "@someone/code", "version": "2.1.330", "bin": {"claude": "cli"}}')
+    (package / "cli").write_text('#!/bin/sh\ntouch "$(dirname "$0")/started"; echo 1.0\n')
+    (package / "cli").chmod(0o755)
+    (tmp_path / "claude").symlink_to(package / "cli")
+    assert host_versions.version("claude", {"PATH": f"{tmp_path}:/usr/bin:/bin"}) == "2.1.330"
+    assert not (tmp_path / "started").exists() and not (package / "started").exists()
+
+
 def test_what_it_does_not_allow_is_told_though_the_program_is_not_there() -> None:
     (finding,) = host_versions.look_at_versions([CLAUDE], {"PATH": "/nonexistent"})
     assert CLAUDE.LIMITS[0] in finding.what
