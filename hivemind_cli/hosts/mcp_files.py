@@ -11,6 +11,7 @@ from typing import Any
 
 from hivemind_cli.core.errors import HostError
 from hivemind_cli.hosts.base import Edit
+from hivemind_cli.hosts.gemini import settings as gemini_settings
 from hivemind_cli.hosts.hookfile import may_write, own_file, read_text
 from hivemind_cli.hosts.jsontext import Dialect
 from hivemind_cli.hosts.keyed import Format, Json, Toml, Yaml, member
@@ -59,9 +60,13 @@ class ServerFile:
     entry: Callable[[Command], dict[str, Any]] = _split
     inner: tuple[str, ...] = ()
     """Below the folder that `config_env` names."""
+    found: Callable[[Path, Path | None], Path] | None = None
+    """The file itself, where the host's own module knows better."""
 
     def path(self, home: Path, config_dir: Path | None = None) -> Path:
         """The file that lists its servers."""
+        if self.found:
+            return self.found(home, config_dir)
         folder = (config_dir or home.joinpath(*self.folder)).joinpath(*self.inner)
         there = (folder / name for name in self.files if (folder / name).exists())
         return next(there, folder / self.files[0])
@@ -155,7 +160,9 @@ _JSONC = Json(Dialect.JSONC)
 SERVER_FILES: dict[str, ServerFile] = {
     "codex": ServerFile("Codex CLI", "CODEX_HOME", (".codex",), ("config.toml",), Toml(), ("mcp_servers", SERVER)),
     "cursor": ServerFile("Cursor", "", (".cursor",), ("mcp.json",), _JSONC),
-    "gemini": ServerFile("Gemini CLI", "GEMINI_CLI_HOME", (), ("settings.json",), _JSONC, inner=(".gemini",)),
+    "gemini": ServerFile(
+        "Gemini CLI", "GEMINI_CLI_HOME", (".gemini",), ("settings.json",), _JSONC, found=gemini_settings.settings_file
+    ),
     "opencode": ServerFile(
         "OpenCode",
         "XDG_CONFIG_HOME",

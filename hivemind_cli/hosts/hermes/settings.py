@@ -13,7 +13,7 @@ from hivemind_cli.hosts import values, yamltext
 from hivemind_cli.hosts.base import Edit
 from hivemind_cli.hosts.command import without_shell
 from hivemind_cli.hosts.hermes.answer import EVENTS
-from hivemind_cli.hosts.hookfile import HOOK_FILE, may_write, own_file
+from hivemind_cli.hosts.hookfile import HOOK_FILE, may_write, own_file, read_text
 from hivemind_cli.hosts.yamltext import Node, Places
 
 TIMEOUT_S = 10
@@ -53,7 +53,7 @@ def trusted(home: Path, command: str, *, config_dir: Path | None = None) -> bool
 def notices(home: Path, *, config_dir: Path | None = None) -> list[str]:
     """What keeps our hooks from running although they are wired."""
     try:
-        found = list(_ours(_parsed(_read(config_file(home, config_dir))[1], config_file(home, config_dir))))
+        found = list(_ours(_parsed(read_text(config_file(home, config_dir))[1], config_file(home, config_dir))))
     except HostError:
         return []
     waiting = sum(1 for _ in _unapproved(home, config_dir, found))
@@ -70,7 +70,7 @@ def plan_install(home: Path, command: str, *, config_dir: Path | None = None) ->
     """One edit of config.yaml, or none if all stands as it should. HostError: we would not dare."""
     wanted = _commands(command)
     path = own_file(config_file(home, config_dir))
-    before, text = _read(path)
+    before, text = read_text(path)
     body = _whole_lines(text.removeprefix(_BOM))
     root = _parsed(body, path)
     places = _additions(body, root, wanted, path)
@@ -80,7 +80,7 @@ def plan_install(home: Path, command: str, *, config_dir: Path | None = None) ->
 def plan_uninstall(home: Path, command: str, *, config_dir: Path | None = None) -> list[Edit]:
     """One edit that cuts every entry of ours, whatever hivemind wrote it, and what is empty by that."""
     path = own_file(config_file(home, config_dir))
-    before, text = _read(path)
+    before, text = read_text(path)
     body = text.removeprefix(_BOM)
     root = _parsed(body, path)
     places = _cuts(body, root)
@@ -90,19 +90,6 @@ def plan_uninstall(home: Path, command: str, *, config_dir: Path | None = None) 
 def _commands(command: str) -> dict[str, str]:
     plain = without_shell(command)
     return {event: f"{plain} {event}" for event in EVENTS}
-
-
-def _read(path: Path) -> tuple[bytes | None, str]:
-    try:
-        before = path.read_bytes()
-        return before, before.decode("utf-8")
-    except FileNotFoundError:
-        return None, ""
-    except OSError as exc:
-        raise HostError(f"{path} cannot be read.", why=f"{exc.strerror}.", fix="Check its permissions.") from exc
-    except UnicodeDecodeError as exc:
-        why = f"Byte {exc.start} is not UTF-8."
-        raise HostError(f"{path} cannot be read.", why=why, fix="Save it as UTF-8, then run this again.") from exc
 
 
 def _whole_lines(text: str) -> str:
@@ -289,7 +276,7 @@ def _unapproved(home: Path, config_dir: Path | None, ours: Iterable[tuple[str, s
 
 def _accepts_all(path: Path) -> bool:
     try:
-        root = _parsed(_read(path)[1], path)
+        root = _parsed(read_text(path)[1], path)
     except HostError:
         return False
     accept = root.get("hooks_auto_accept") if root else None
