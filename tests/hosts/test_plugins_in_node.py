@@ -316,3 +316,14 @@ def test_what_opencode_was_seen_to_tell_is_decoded(runner: Runner) -> None:
     assert kinds.count("tool_result") == 2
     assert kinds.count("tool_failure") == 2
     assert kinds[-2:] == ["reply", "session_end"]
+
+
+@pytest.mark.parametrize(("host", "least"), [("pi", 9), ("opencode", 9)])
+def test_every_captured_event_is_taken_by_itself(host: str, least: int, runner: Runner) -> None:
+    files = sorted((CAPTURED / host).glob("*.json"))
+    if not files:
+        pytest.skip("HIVEMIND_TEST_HOSTS names no folder with captured payloads")
+    told = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    runner.run(host, [{**one, "told": one.get("payload"), "session": "s-1"} for one in told])
+    assert {event for event, _ in runner.payloads} <= set(HOSTS[host].EVENTS)
+    assert len(runner.seen(host)) >= least
