@@ -44,6 +44,7 @@ def doctor(
 
 def _look() -> "list[Finding]":
     from hivemind_cli.app import checkup, llm_setting
+    from hivemind_cli.app.codex_consent import look_at_codex
     from hivemind_cli.app.host_versions import look_at_versions
     from hivemind_cli.app.status import status
     from hivemind_cli.core.config import Config
@@ -78,6 +79,7 @@ def _look() -> "list[Finding]":
         return found
     found.append(checkup.Finding(checkup.OK, "The daemon answers, and the store is open."))
     found += checkup.look_at_hosts(state.hosts)
+    found += look_at_codex(door.paths, os.environ)
     here = [door.hosts[host.name] for host in state.hosts if host.wired or host.installed]
     found += look_at_versions(here, os.environ)
     found += checkup.look_at_notices(state.trouble)
