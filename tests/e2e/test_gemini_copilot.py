@@ -106,6 +106,7 @@ def test_a_new_session_holds_the_rule_before_its_first_call(host: str, story: Ca
     world, played = story(host)
     first = _asked(played, "again")[0]
     assert _told(first, world) and "never npm" in first.text, played.tell("Nothing was recalled.", "again")
+    assert first.text.count("Learned here lately") == 1, played.tell("The session began without the news.", "again")
 
 
 def test_the_rule_comes_with_the_call_where_the_prompt_did_not_name_it(
