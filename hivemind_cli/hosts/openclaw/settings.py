@@ -12,7 +12,7 @@ from hivemind_cli.core.assets import asset
 from hivemind_cli.core.errors import HostError
 from hivemind_cli.hosts import jsontext, shim
 from hivemind_cli.hosts.base import Edit
-from hivemind_cli.hosts.hookfile import may_write, own_file
+from hivemind_cli.hosts.hookfile import may_write, own_file, read_text
 from hivemind_cli.hosts.jsontext import Dialect, Node, Style
 from hivemind_cli.hosts.shim import Plugin
 
@@ -57,7 +57,7 @@ def notices(home: Path, *, config_dir: Path | None = None) -> list[str]:
     """What keeps our plugin from running although it is wired."""
     path = config_file(home, config_dir)
     try:
-        root = _parsed(_read(path)[1], path)
+        root = _parsed(read_text(path)[1], path)
     except HostError:
         return []
     plugins = root.get("plugins")
@@ -118,19 +118,6 @@ def _fixed(path: Path, content: bytes, ours: bool) -> Edit | None:
     return Edit(path=path, before=before, after=content)
 
 
-def _read(path: Path) -> tuple[bytes | None, str]:
-    try:
-        before = path.read_bytes()
-        return before, before.decode("utf-8")
-    except FileNotFoundError:
-        return None, ""
-    except OSError as exc:
-        raise HostError(f"{path} cannot be read.", why=f"{exc.strerror}.", fix="Check its permissions.") from exc
-    except UnicodeDecodeError as exc:
-        why = f"Byte {exc.start} is not UTF-8."
-        raise HostError(f"{path} cannot be read.", why=why, fix="Save it as UTF-8, then run this again.") from exc
-
-
 def _parsed(text: str, path: Path) -> Node:
     try:
         root = jsontext.parse((text.removeprefix(_BOM).strip() and text.removeprefix(_BOM)) or "{}\n", Dialect.JSON5)
@@ -143,7 +130,7 @@ def _parsed(text: str, path: Path) -> Node:
 
 def _config_edit(named: Path, *, add: bool) -> list[Edit]:
     path = own_file(named)
-    before, text = _read(path)
+    before, text = read_text(path)
     if before is None and not add:
         return []
     mark, body = (_BOM, text.removeprefix(_BOM)) if text.startswith(_BOM) else ("", text)
