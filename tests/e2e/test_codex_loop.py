@@ -88,6 +88,7 @@ def from_codex(new_codex_world: Callable[[], CodexWorld]) -> Played:
         world.session("claude held", ["-p", HELD], [in_claude("npm install chalk"), FINISHED]),
         world.poll("corrections", ["corrections", "--json"], [r'"host":\s*"codex"'], within_s=SKILL_S),
         world.poll("status after", ["status", "--json"], agreed, within_s=SKILL_S),
+        world.hivemind("doctor", "doctor", must=False),
         world.hivemind("import", "import", str(world.codex_home / "sessions"), "--json"),
         *world.questions(),
         world.hivemind("uninstall", "uninstall"),
@@ -165,6 +166,11 @@ def test_once_agreed_codexs_own_word_and_ours_are_the_same(from_codex: Played) -
     assert from_codex.results["agree"]["ok"], from_codex.tell("nobody could agree", "agree")
     assert {one["consent"] for one in answered(from_codex, "asked after")} == {"trusted"}
     assert from_codex.results["status after"]["ok"], from_codex.tell("status does not know", "status after")
+
+
+def test_doctor_has_it_from_codex_itself(from_codex: Played) -> None:
+    said = " ".join(from_codex.results["doctor"]["stdout"].split())
+    assert "Codex itself says that it runs all 10 hooks of hivemind." in said, from_codex.tell(said, "doctor")
 
 
 def test_a_correction_given_in_codex_is_captured_once_with_the_act(from_codex: Played) -> None:
