@@ -15,6 +15,7 @@ from hivemind_cli.cli.output import note, print_json, quoted, say
 
 if TYPE_CHECKING:
     from hivemind_cli.app.installing import Plan
+    from hivemind_cli.core.errors import HostError
 
 Only = Annotated[str, typer.Option("--only", help="Wire these alone; ids with commas between: claude,codex.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, as a diff; write nothing.")]
@@ -61,7 +62,7 @@ def install(
     if plan.hosts and not yes and not json:
         door = _allowing_model(door)
         export = export or (not with_embeddings and install_model.agreed(plan.hosts))
-    _carry_out(door, plan, json)
+    problems = _carry_out(door, plan, json)
     if with_embeddings or export:
         install_model.set_up(export, quiet=json)
     if names and problems:
@@ -75,7 +76,8 @@ def named_hosts(only: str) -> list[str]:
     return [known_host(name.strip()).NAME for name in only.split(",") if name.strip()]
 
 
-def _carry_out(door: Door, plan: "Plan", json: bool) -> None:
+def _carry_out(door: Door, plan: "Plan", json: bool) -> "list[HostError]":
+    """Do it, see whether each hook answers, and tell; why some host could not be wired."""
     from hivemind_cli.app import checking, installing
     from hivemind_cli.cli import install_screen
     from hivemind_cli.daemon.spawn import command
@@ -97,6 +99,7 @@ def _carry_out(door: Door, plan: "Plan", json: bool) -> None:
         print_json(install_screen.as_json(plan, done, checked))
     else:
         install_screen.tell(plan, done, checked, door.hosts)
+    return list(done.problems.values())
 
 
 def _agreed(plan: "Plan") -> bool:
