@@ -20,7 +20,8 @@ PROGRAM = "pi"
 KNOWN_GOOD = "0.73.1"
 VERIFIED = Verified.CLIENT
 LIMITS: tuple[str, ...] = (
-    "An extension is told nothing when you go back in a session's tree: only an import sees which edits that left.",
+    "An extension is told nothing when you go back in a session's tree. Which edits that took back is learned only "
+    "where the session is imported and no hook told of it.",
     "What a session's start has to say comes with its first prompt.",
 )
 CORRECTIONS = frozenset({CorrectionKind.INTERRUPTED, CorrectionKind.SAID})
