@@ -55,10 +55,10 @@ def uninstall(paths: Paths, hosts: Mapping[str, Host], only: Sequence[str] = ())
         files[name] = []
         try:
             other = _sharer(paths, hosts, name)
-            if other:
-                hand_over(name, other, paths.receipts)
-            else:
+            if not other:
                 files[name] = _undone(paths, hosts[name])
+            elif name in there:
+                hand_over(name, other, paths.receipts)
             if other and other not in chosen:
                 shared[name] = other
         except HostError as problem:
@@ -84,9 +84,7 @@ def _undone(paths: Paths, host: Host) -> list[UndoResult]:
 def _sharer(paths: Paths, hosts: Mapping[str, Host], name: str) -> str:
     """A host that is wired by the very entries of the host `name`; "" if there is none."""
     there = skill_places.wired(paths, hosts)
-    if name not in there:
-        return ""
-    mine = _files(paths, hosts[name], there[name])
+    mine = _files(paths, hosts[name], there.get(name))
     for other, folder in there.items():
         alike = other != name and hosts[other].HOOK_NAME == hosts[name].HOOK_NAME
         if alike and mine & _files(paths, hosts[other], folder):

@@ -36,3 +36,12 @@ def test_uninstalling_one_keeps_the_entries_of_the_other(paths: Paths, order: tu
     assert done.shared == {first: other} and settings.read_bytes() == wired
     assert uninstall(paths, HOSTS, [other]).shared == {}
     assert settings.read_bytes() == MINE
+
+
+def test_uninstalling_one_that_was_never_wired_keeps_the_entries_of_the_other(paths: Paths) -> None:
+    settings = paths.home / ".claude" / "settings.json"
+    planned = installing.plan(paths, [HOSTS["claude"]], {}, HOSTS)
+    installing.install(paths, Config(), planned, daemon=["/bin/true"], env={}, now=NOW, hosts=HOSTS)
+    wired = settings.read_bytes()
+    assert uninstall(paths, HOSTS, ["vscode"]).shared == {"vscode": "claude"}
+    assert settings.read_bytes() == wired
