@@ -26,7 +26,8 @@ from hivemind_cli.hosts.command import base_python
 from hivemind_cli.llm import choose
 from hivemind_cli.pipeline.spool import WHY, Spool
 
-OK, WARN, BAD = "ok", "warn", "bad"
+OK, NOTE, WARN, BAD = "ok", "note", "warn", "bad"
+"""NOTE: neither well nor wrong, but good to know."""
 FREE_BYTES_MIN = 200 << 20
 PENDING_MAX = 200
 """Deliveries that may wait; more says that the daemon does not take them."""
@@ -40,7 +41,7 @@ class Finding:
     """One thing that was looked at."""
 
     level: str
-    """ok, warn or bad."""
+    """ok, note, warn or bad."""
     what: str
     fix: str = ""
     figures: Mapping[str, Any] | None = None

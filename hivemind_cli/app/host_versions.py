@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from hivemind_cli.app.checkup import OK, WARN, Finding
+from hivemind_cli.app.checkup import NOTE, OK, WARN, Finding
 from hivemind_cli.hosts.base import Host
 
 WAIT_S = 10.0
@@ -28,7 +28,7 @@ def look_at_versions(hosts: Sequence[Host], env: Mapping[str, str]) -> Iterator[
         if found:
             yield _compared(host, found)
         if host.LIMITS:
-            yield Finding(OK, f"{host.LABEL} does not allow all: {' '.join(host.LIMITS)}")
+            yield Finding(NOTE, f"What {host.LABEL} does not allow: {' '.join(host.LIMITS)}")
 
 
 def version(program: str, env: Mapping[str, str]) -> str:

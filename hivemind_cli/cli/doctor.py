@@ -12,7 +12,9 @@ from hivemind_cli.cli.output import console, narration, print_json, quoted, say
 if TYPE_CHECKING:
     from hivemind_cli.app.checkup import Finding
 
-_MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "bad": "[bold red]✗[/]"}
+_CHARS_MAX = 1000
+"""Of a finding."""
+_MARKS = {"ok": "[green]✓[/]", "note": "[dim]·[/]", "warn": "[yellow]![/]", "bad": "[bold red]✗[/]"}
 
 
 def doctor(
@@ -35,9 +37,9 @@ def doctor(
         print_json(found)
     else:
         for finding in found:
-            say(f"{_MARKS[finding.level]} {quoted(finding.what, 400)}", indent=2)
+            say(f"{_MARKS[finding.level]} {quoted(finding.what, _CHARS_MAX)}", indent=2)
             if finding.fix:
-                say(f"    {quoted(finding.fix, 400)}", indent=4)
+                say(f"    {quoted(finding.fix, _CHARS_MAX)}", indent=4)
     if bad:
         raise typer.Exit(1)
 

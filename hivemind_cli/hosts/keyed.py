@@ -17,6 +17,7 @@ Entry = Mapping[str, Any]
 """Texts, truth values, lists of texts, and objects of texts."""
 _HEADER = re.compile(r"^[ \t]*\[\[?[ \t]*([^\]\n]+?)[ \t]*\]\]?[ \t]*(?:#.*)?$", re.MULTILINE)
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+_BLANK = re.compile(r"[ \t]*\r?\n")
 
 
 class Format(Protocol):
@@ -98,7 +99,7 @@ class Toml:
         if member(before, keys) is not None:
             start, end = self._place(text, keys)
             text, behind = text[:start], text[end:]
-            gap = newline if behind.strip() else ""
+            gap = newline if behind.strip() and not _BLANK.match(behind) else ""
             return self._sound(text + table + gap + behind, keys)
         between = "" if not text or text.endswith("\n") else newline
         return self._sound(text + between + (newline if text.strip() else "") + table, keys)
@@ -108,8 +109,8 @@ class Toml:
             return text
         start, end = self._place(text, keys)
         before, behind = text[:start], text[end:]
-        if not behind.strip():
-            before = re.sub(r"\r?\n\Z", "", before) if before.endswith(("\n\n", "\n\r\n")) else before
+        if before.endswith(("\n\n", "\n\r\n")) and (not behind.strip() or _BLANK.match(behind)):
+            before = re.sub(r"\r?\n\Z", "", before)
         return self._sound(before + behind, keys)
 
     def _sound(self, text: str, keys: Keys) -> str:
@@ -120,18 +121,23 @@ class Toml:
         return text
 
     def _place(self, text: str, keys: Keys) -> tuple[int, int]:
-        """From the member's header to the next table that is not a part of it."""
-        start = None
+        """From the member's header to its last line; comments that follow are another's."""
+        start, end = None, len(text)
         for found in _HEADER.finditer(text):
             path = _path(found[1])
             inside = path[: len(keys)] == tuple(keys)
             if start is None and inside:
                 start = found.start()
             elif start is not None and not inside:
-                return start, found.start()
+                end = found.start()
+                break
         if start is None:
             raise ValueError(f"`{'.'.join(keys)}` is no table of its own there")
-        return start, len(text)
+        said = start
+        for line in re.finditer(r"[^\n]*(?:\n|\Z)", text[start:end]):
+            if line[0].strip() and not line[0].lstrip().startswith("#"):
+                said = start + line.end()
+        return start, said
 
 
 def _path(header: str) -> tuple[str, ...]:
@@ -181,7 +187,8 @@ class Yaml:
         if place is None:
             return yamltext.changed(text, [yamltext.insert_line(text, root.last, [f"{outer}:", f"  {line}"])])
         if place.is_null:
-            return yamltext.changed(text, [yamltext.insert_line(text, place.begin, [f"  {line}"])])
+            word = (place.start, place.end, "")
+            return yamltext.changed(text, [word, yamltext.insert_line(text, place.begin, [f"  {line}"])])
         if place.kind != "mapping":
             raise ValueError(f"`{outer}` is no mapping")
         known = place.get(name)

@@ -12,7 +12,7 @@ from tests.e2e.world import Played, World
 
 PLUGIN = Path(str(asset("hooks", "plugins/claude/hook.sh"))).parent
 ALONE, BOTH = "the plugin alone", "the plugin and the settings"
-VALID = "validate"
+VALID, OFFERED = "validate", "validate the marketplace"
 TAKEN, TAKEN_S = [r'"deliveries": 0', r'"events": [1-9]'], 60
 PROMPT = "Say that the kettle is on."
 
@@ -29,6 +29,7 @@ def played(new_world: Callable[[], World]) -> Played:
     turns: list[dict[str, Any]] = [{"text": "Looking.", "tools": [read]}, {"text": "The kettle is on."}]
     steps = [
         world.run(VALID, [str(world.client), "plugin", "validate", str(PLUGIN)]),
+        world.run(OFFERED, [str(world.client), "plugin", "validate", str(Path(__file__).parents[2])]),
         world.hivemind("install another", "install", "--only", "codex", "--yes"),
         world.session(ALONE, words, turns),
         world.poll(f"status {ALONE}", ["status", "--json"], TAKEN, within_s=TAKEN_S),
@@ -42,6 +43,7 @@ def played(new_world: Callable[[], World]) -> Played:
 
 def test_the_client_finds_it_valid(played: Played) -> None:
     assert played.results[VALID]["ok"], played.tell("not valid", VALID)
+    assert played.results[OFFERED]["ok"], played.tell("not valid", OFFERED)
 
 
 def test_a_session_is_captured_and_none_of_it_twice(played: Played) -> None:

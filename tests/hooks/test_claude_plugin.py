@@ -65,8 +65,9 @@ def test_it_registers_what_install_would() -> None:
 
 def test_its_manifests_name_it() -> None:
     plugin = json.loads((PLUGIN / ".claude-plugin" / "plugin.json").read_bytes())
-    market = json.loads((PLUGIN / ".claude-plugin" / "marketplace.json").read_bytes())
-    assert [(one["name"], one["source"]) for one in market["plugins"]] == [(plugin["name"], "./")]
+    root = Path(__file__).parents[2]
+    market = json.loads((root / ".claude-plugin" / "marketplace.json").read_bytes())
+    assert [(one["name"], (root / one["source"]).resolve()) for one in market["plugins"]] == [(plugin["name"], PLUGIN)]
 
 
 def test_alone_it_delivers(paths: Paths) -> None:
