@@ -103,6 +103,7 @@ def test_a_busy_owner_is_not_left(paths: Paths, start: Start) -> None:
     assert process.wait(60) == 0
 
 
+@pytest.mark.thorough
 def test_calls_and_deliveries_keep_it_awake(paths: Paths, start: Start, client: Client) -> None:
     process = start(idle_minutes=3 / 60, poll_s=0.1)
     for keep_awake in (lambda: drop(paths, "a"), lambda: client.call("echo"), lambda: drop(paths, "b")):
