@@ -209,6 +209,8 @@ ENTRY = {"command": "hivemind", "args": ["mcp"]}
             "mcp_servers:\n    x:\n        command: y # c\n    hivemind: {E}\n# end\n",
         ),
         ("mcp_servers:\n# none\nb: 1\n", "mcp_servers:\n  hivemind: {E}\n# none\nb: 1\n"),
+        ("mcp_servers: null\nb: 1\n", "mcp_servers: \n  hivemind: {E}\nb: 1\n"),
+        ("mcp_servers: ~ # c\n", "mcp_servers:  # c\n  hivemind: {E}\n"),
     ],
 )
 def test_yaml_of_many_shapes(before: str, after: str) -> None:
@@ -240,6 +242,18 @@ def test_tables_that_a_person_put_below_ours_go_with_it() -> None:
     text = Toml().put("a = 1\n", ("mcp_servers", "hivemind"), ENTRY)
     more = f"{text}[mcp_servers.hivemind.tools.x]\non = true\n[b]\ns = '''\n[c]\n'''\n"
     assert Toml().cut(more, ("mcp_servers", "hivemind")) == "a = 1\n\n[b]\ns = '''\n[c]\n'''\n"
+
+
+@pytest.mark.parametrize(
+    "behind", ["# about b\n[b]\nc = 1\n", "\n# about b\n\n[b]\nc = 1\n", "# the end\n", "\n# the end"]
+)
+def test_a_persons_comments_below_our_table_stay(behind: str) -> None:
+    keys = ("mcp_servers", "hivemind")
+    text = Toml().put("a = 1\n", keys, ENTRY) + behind
+    assert Toml().cut(text, keys) == "a = 1\n\n" + behind.removeprefix("\n")
+    renewed = Toml().put(text, keys, {**ENTRY, "args": ["-v", "mcp"]})
+    assert renewed.endswith(behind)
+    assert Toml().put(renewed, keys, ENTRY).replace("\n\n", "\n") == text.replace("\n\n", "\n")
 
 
 VALUES = st.recursive(
