@@ -188,7 +188,7 @@ class Yaml:
             return yamltext.changed(text, [yamltext.insert_line(text, root.last, [f"{outer}:", f"  {line}"])])
         if place.is_null:
             word = (place.start, place.end, "")
-            return yamltext.changed(text, [word, yamltext.insert_line(text, place.begin, [f"  {line}"])])
+            return yamltext.changed(text, [word, yamltext.insert_line(text, place.begin + 1, [f"  {line}"])])
         if place.kind != "mapping":
             raise ValueError(f"`{outer}` is no mapping")
         known = place.get(name)

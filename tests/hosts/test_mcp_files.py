@@ -210,6 +210,7 @@ ENTRY = {"command": "hivemind", "args": ["mcp"]}
         ),
         ("mcp_servers:\n# none\nb: 1\n", "mcp_servers:\n  hivemind: {E}\n# none\nb: 1\n"),
         ("mcp_servers: null\nb: 1\n", "mcp_servers: \n  hivemind: {E}\nb: 1\n"),
+        ("a: 1\n\nmcp_servers:\nb: 1\n", "a: 1\n\nmcp_servers:\n  hivemind: {E}\nb: 1\n"),
         ("mcp_servers: ~ # c\n", "mcp_servers:  # c\n  hivemind: {E}\n"),
     ],
 )
