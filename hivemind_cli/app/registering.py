@@ -97,6 +97,16 @@ def unregister(paths: Paths, names: Sequence[str]) -> tuple[dict[str, list[UndoR
     return done, problems
 
 
+def before_hooks(paths: Paths, name: str) -> bool:
+    """Was the host told before its hooks were written into the same file?"""
+    try:
+        told, wired = read_receipt(receipts(paths), name), read_receipt(paths.receipts, name)
+    except HostError:
+        return False
+    found = {file.path: file.before_sha256 for file in wired.files} if wired else {}
+    return any(found.get(file.path) == file.after_sha256 for file in told.files) if told else False
+
+
 def _undone(paths: Paths, name: str, folder: Path | None) -> list[UndoResult]:
     file = SERVER_FILES[name]
     return undo(name, receipts(paths), lambda: file.plan_removal(paths.home, config_dir=folder))

@@ -35,8 +35,10 @@ def uninstall(paths: Paths, hosts: Mapping[str, Host], only: Sequence[str] = ())
     chosen = [name for name in hosts if not only or name in only]
     files: dict[str, list[UndoResult]] = {}
     shared: dict[str, str] = {}
-    # Before the hooks: one file may hold both, and is as it was only when all of ours is out of it.
-    servers, untold = registering.unregister(paths, [name for name in chosen if name in registering.SERVER_FILES])
+    told_of = [name for name in chosen if name in registering.SERVER_FILES]
+    beneath = [name for name in told_of if registering.before_hooks(paths, name)]
+    # One file may hold both, and is as it was only when all of ours is out of it, the last first.
+    servers, untold = registering.unregister(paths, [name for name in told_of if name not in beneath])
     problems: dict[str, HivemindError] = dict(untold)
     there = skill_places.wired(paths, hosts)
     before = memory_skill.places(paths, hosts, there)
@@ -63,6 +65,8 @@ def uninstall(paths: Paths, hosts: Mapping[str, Host], only: Sequence[str] = ())
                 shared[name] = other
         except HostError as problem:
             problems[name] = problem
+    others, untold = registering.unregister(paths, beneath)
+    servers, problems = servers | others, problems | untold
     if after:
         problems |= _shown_to_the_others(paths, hosts, () if unwanted else after)
     elif paths.hook.parent.exists():
