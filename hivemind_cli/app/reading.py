@@ -236,6 +236,12 @@ def sessions(
     return [_summary(store, host, session_id, names) for host, session_id in found]
 
 
+def given(store: Store, host: str, session_id: str) -> int:
+    """How often an agent was told something in the session; a decision to be silent is none."""
+    place: dict[str, Any] = {"host": host, "session_id": session_id}
+    return store.count(Recall, **place) - store.count(Recall, **place, text="")
+
+
 def _summary(store: Store, host: str, session_id: str, names: dict[str, str]) -> SessionSummary:
     first = store.find(Event, host=host, session_id=session_id, limit=1)[0].record
     last = store.find(Event, host=host, session_id=session_id, newest_first=True, limit=1)[0].record
@@ -248,5 +254,5 @@ def _summary(store: Store, host: str, session_id: str, names: dict[str, str]) ->
         prompts=store.count(Event, host=host, session_id=session_id, kind=EventKind.PROMPT),
         tool_calls=store.count(Event, host=host, session_id=session_id, kind=EventKind.TOOL_CALL),
         corrections=len(judged.called(store, host=host, session_id=session_id)),
-        recalls=store.count(Recall, host=host, session_id=session_id),
+        recalls=given(store, host, session_id),
     )

@@ -16,6 +16,8 @@ LINES_MAX = {EventKind.PROMPT: 20, EventKind.STEER: 20, EventKind.REPLY: 14}
 OTHER_LINES_MAX = 3
 LINE_CHARS_MAX, OTHER_LINE_CHARS_MAX = 4000, 300
 CALL_CHARS_MAX = 400
+_SAID = ("injected", "held", "named")
+"""Decisions after which an agent read of a skill."""
 WHOLE_LINES_MAX = 20_000
 """Of one text, where all of it was asked for."""
 _TELLING = ("text", "words", "error", "output", "source", "reason", "trigger")
@@ -39,7 +41,7 @@ def head(store: Store, host: str, session_id: str) -> dict[str, Any]:
         "failed": store.count(Event, **place, kind=EventKind.TOOL_FAILURE),
         "denied": store.count(Event, **place, kind=EventKind.TOOL_DENIED),
         "corrections": len(judged.called(store, **place)),
-        "recalls": sum(bool(row.record.text) for row in store.find(Recall, **place)),
+        "recalls": reading.given(store, host, session_id),
     }
 
 
@@ -105,8 +107,8 @@ def _recall(one: Recall) -> dict[str, Any]:
         "at": one.occurred_at.isoformat(),
         "moment": one.moment.value,
         "held": one.held,
-        "names": [each.name for each in one.candidates if each.decision in ("injected", "held")],
-        "scores": [round(each.score, 2) for each in one.candidates if each.decision in ("injected", "held")],
+        "names": [each.name for each in one.candidates if each.decision in _SAID],
+        "scores": [round(each.score, 2) for each in one.candidates if each.decision in _SAID],
         "text": one.text,
     }
 

@@ -17,7 +17,7 @@ WAITING_MAX = 300
 """Entries kept back until the first call among them has ended: a subagent's call lasts longer than its own calls."""
 CLOCK_MIN = 60
 """Columns; a narrower terminal shows no time beside a call."""
-OUTCOME_CHARS, TOOL_CHARS = 8, 8
+OUTCOME_CHARS, TOOL_CHARS = 10, 8
 RETRY = "tool_retry"
 INDENT = 2
 _ENDS = {"tool_result": "ok", "tool_failure": "failed", "tool_denied": "refused"}
@@ -172,7 +172,8 @@ class Screen:
 
     def _recall(self, entry: Entry, indent: int) -> None:
         said = "held the call" if entry["held"] else "said"
-        names = ", ".join(f"{name} ({score:.2f})" for name, score in zip(entry["names"], entry["scores"], strict=True))
+        pairs = zip(entry["names"], entry["scores"], strict=True)
+        names = ", ".join(f"{name} ({score:.2f})" if score else name for name, score in pairs)
         moment = str(entry["moment"]).replace("_", " ")
         self._line(Text(f"⇢ hivemind {said} at this {moment}: {printable(names)}", "cyan"), indent)
         lines = str(entry["text"]).splitlines()

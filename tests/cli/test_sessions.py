@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -35,27 +36,24 @@ def entry(kind: str, call: str = "", **more: Any) -> dict[str, Any]:
 
 
 def told(session: Session) -> None:
-    """What hivemind said at the session's last prompt."""
+    """What hivemind said at the session's last prompt; that it was silent before is stored, too."""
     prompt = session.says("add a dependency")
-    session.store.append(
-        [
-            Recall(
-                id=new_id(session.at),
-                workspace_id="default",
-                project_id="p1",
-                machine_id="m",
-                author="ada",
-                host="claude",
-                session_id=session.id,
-                occurred_at=session.at,
-                moment=Moment.PROMPT,
-                event_id=prompt.id,
-                query="add a dependency",
-                candidates=(Candidate(id="sk_1", kind="skill", name="use-uv", score=0.81, decision="injected"),),
-                text="Use uv.",
-            )
-        ]
+    said = Recall(
+        id=new_id(session.at),
+        workspace_id="default",
+        project_id="p1",
+        machine_id="m",
+        author="ada",
+        host="claude",
+        session_id=session.id,
+        occurred_at=session.at,
+        moment=Moment.PROMPT,
+        event_id=prompt.id,
+        query="add a dependency",
+        candidates=(Candidate(id="sk_1", kind="skill", name="use-uv", score=0.81, decision="injected"),),
+        text="Use uv.",
     )
+    session.store.append([replace(said, id=new_id(session.at), text="", candidates=()), said])
 
 
 def test_a_session_reads_as_it_went(door: Door) -> None:
@@ -70,6 +68,7 @@ def test_a_session_reads_as_it_went(door: Door) -> None:
     lines = show("abc").stdout.splitlines()
     assert lines[0].startswith("abc123  claude")
     assert "3 prompts, 2 calls (1 failed), 1 correction, 1 recall" in lines[1]
+    assert "3 prompts, 2 calls, 1 correction, 1 recall\n" in run_here("sessions").stdout
     text = "\n".join(lines)
     assert "1. 2026-11-01" in text and "▌ install the parser" in text
     (failed,) = [line for line in lines if "pip install lark" in line and "failed" in line]
@@ -117,7 +116,7 @@ def test_json_has_the_records(door: Door) -> None:
     told(session)
     document = json.loads(show("s1", "--json").stdout)
     assert [event["kind"] for event in document["events"]] == ["prompt", "prompt"]
-    assert document["session"]["prompts"] == 2 and document["recalls"][0]["text"] == "Use uv."
+    assert document["session"]["prompts"] == 2 and [one["text"] for one in document["recalls"]] == ["", "Use uv."]
     assert document["corrections"] == []
 
 
