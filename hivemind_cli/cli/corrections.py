@@ -100,7 +100,8 @@ def _print_list(listed: "Sequence[Correction]", names: dict[str, str]) -> None:
     for one in listed:
         lasting = {True: "lasting, ", False: "for once, ", None: ""}[one.durable]
         kind = one.kind.value.replace("_", " ")
-        say(f"[bold]{kind}[/]  {ago(one.occurred_at)}  {quoted(names.get(one.project_id, 'no project'))}")
+        project = quoted(names.get(one.project_id, "no project"))
+        say(f"[bold]{kind}[/]  {ago(one.occurred_at)}  {project}  {one.host}")
         if one.before:
             say(f"  the agent   {quoted(one.before)}", indent=14)
         if one.quote or one.after:

@@ -9,9 +9,9 @@ from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.output import ago, console, counted, note, print_json, quoted, row, say, show_text
 
 MOMENTS = ("prompt", "task", "command", "file")
-LOG_MIN = 72
-"""Columns; in a narrower terminal a decision of the log takes two lines."""
 """What `--at` takes, besides the name of a tool of another server."""
+LOG_MIN = 100
+"""Columns; in a narrower terminal a decision of the log takes two lines."""
 _REASONS = {
     "injected": "said: {score} is at least the {needed} that is needed",
     "named": "named in the session's brief; the skill itself comes at its moment",
@@ -91,15 +91,15 @@ def _log(door: Door, limit: int, json: bool) -> None:
         print_json(found)
         return
     for one in found:
-        named = any(candidate.decision == "named" for candidate in one.candidates)
+        named = [candidate.name for candidate in one.candidates if candidate.decision == "named"]
         what = "held" if one.held else "named" if one.text and named else "gave" if one.text else "silent"
         moment = one.moment.value.replace("_", " ")
-        told = f"[bold]{what:<6}[/] {quoted(one.query, 300)}"
+        told = f"[bold]{what:<6}[/] {quoted(one.query or ', '.join(named), 300)}"
         if console.width < LOG_MIN:
-            row(f"{one.id}  {ago(one.occurred_at)}, {moment}")
+            row(f"{one.id}  {ago(one.occurred_at)}, {one.host}, {moment}")
             row(f"    {told}")
         else:
-            row(f"{one.id}  {ago(one.occurred_at):<10} {moment:<13} {told}")
+            row(f"{one.id}  {ago(one.occurred_at):<10} {one.host:<8} {moment:<13} {told}")
     if found:
         note("`hivemind recall explain ID` tells why.")
     else:
@@ -119,7 +119,8 @@ def _explain(door: Door, recall_id: str, json: bool) -> None:
         print_json({"recall": one, "outcomes": outcomes})
         return
     moment = one.moment.value.replace("_", " ")
-    say(f"[bold]{moment}[/], {one.occurred_at.astimezone():%Y-%m-%d %H:%M:%S}, {one.tier}, {one.latency_ms:.1f} ms")
+    when = f"{one.host}, {one.occurred_at.astimezone():%Y-%m-%d %H:%M:%S}"
+    say(f"[bold]{moment}[/], {when}, {one.tier}, {one.latency_ms:.1f} ms")
     say(f"  asked with  {quoted(one.query, 300) or '(nothing)'}", indent=14)
     for candidate in one.candidates:
         version = f" v{candidate.version}" if candidate.version else ""

@@ -69,7 +69,7 @@ def test_what_comes_back_is_told_with_its_skill(filled: None) -> None:
 
 def test_a_list_shows_what_is_sure_and_tells_of_the_rest(filled: None) -> None:
     done = run("corrections")
-    assert "use the logger" in done.stdout
+    assert "use the logger" in done.stdout and "claude" in done.stdout.splitlines()[0]
     assert "hm, that one" not in done.stdout and "make all" not in done.stdout
     assert "1 turn less sure" in done.stderr and "--all" in done.stderr
     narrow = run("corrections", "--all", "--host", "codex", "--since", "2d", "--json")
