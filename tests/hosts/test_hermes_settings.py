@@ -110,7 +110,7 @@ def test_without_the_persons_consent_it_is_said_and_never_given(own_home: Path) 
     assert hermes.notices(own_home) == [], "not wired yet"
     install(own_home)
     (notice,) = hermes.notices(own_home)
-    assert "until you agree" in notice and hermes.trusted(own_home, COMMAND) is False
+    assert "run hivemind's 10 hooks until you agree" in notice and hermes.trusted(own_home, COMMAND) is False
     assert sorted(one.name for one in path.parent.iterdir()) == ["config.yaml"]
     plain = without_shell(COMMAND)
     agreed = [{"event": event, "command": f"{plain} {event}"} for event in hermes.EVENTS]

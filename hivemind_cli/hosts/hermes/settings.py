@@ -59,10 +59,11 @@ def notices(home: Path, *, config_dir: Path | None = None) -> list[str]:
     waiting = sum(1 for _ in _unapproved(home, config_dir, found))
     if not waiting:
         return []
+    which = f"hivemind's {len(found)}" if waiting == len(found) else f"{waiting} of hivemind's {len(found)}"
     return [
-        f"Hermes does not run {waiting} of hivemind's {len(found)} hooks until you agree to them: start `hermes` in a "
-        "terminal and say yes, or run `hermes --accept-hooks` once (that agrees to every hook in its config). "
-        "`hermes hooks list` shows where it stands."
+        f"Hermes does not run {which} hooks until you agree to them: start `hermes` in a terminal and say yes, or "
+        "run `hermes --accept-hooks` once (that agrees to every hook in its config). `hermes hooks list` shows where "
+        "it stands."
     ]
 
 
