@@ -89,7 +89,8 @@ def _host(host: "HostStatus", now: datetime) -> None:
         last = f"last event {ago(host.last_event_at, now)}" if host.last_event_at else "no event yet: start it and work"
         told = f", last told something {ago(host.last_injection_at, now)}" if host.last_injection_at else ""
         mark = "[yellow]●[/]" if host.trusted is False else "[green]●[/]"
-        say(f"{mark} {host.label}  wired, {'not agreed to yet, ' if host.trusted is False else ''}{last}{told}")
+        consent = "not agreed to yet, " if host.trusted is False else ""
+        say(f"{mark} {host.label}  wired, {consent}{last}{told}", indent=2)
     elif host.installed:
         say(f"[yellow]○[/] {host.label}  here, but not wired. Run [bold]hivemind install[/]")
     else:
