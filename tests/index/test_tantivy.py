@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -223,6 +225,30 @@ def test_a_closed_index_says_so(tmp_path: Path) -> None:
         index.all()
     with pytest.raises(HivemindError, match="closed"):
         index.update([], [], cursor=1)
+
+
+def test_a_commit_that_overtakes_a_search_is_seen_by_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = TantivyIndex(tmp_path / "ix")
+    index.update([document("a"), document("b", "before")], [], cursor=1)
+    read = index._folder.read
+    changes = [lambda: index.update([document("b", "after")], ["a"], cursor=2)]
+
+    def overtaken(work: Callable[[Any], Any], otherwise: Any) -> Any:
+        def late(searcher: Any) -> Any:
+            while changes:
+                changes.pop()()
+            return work(searcher)
+
+        return read(late, otherwise)
+
+    monkeypatch.setattr(index._folder, "read", overtaken)
+    assert len(index.all()) == 2  # as of the commit before
+    assert [one.trigger for one in index.all()] == ["after"]
+    index.update([document("c")], [], cursor=3)
+    assert {one.trigger for one in index.all()} == {"after", "spelling"}
+    index.close()
 
 
 def test_what_is_remembered_of_terms_is_bounded_and_forgotten_with_a_commit(

@@ -77,17 +77,17 @@ class TantivyIndex:
 
     def _read(self, work: Callable[[Postings], T], otherwise: T) -> T:
         """What `work` finds as of the last commit; `otherwise` if the files are damaged, which are then rebuilt."""
+        with self._reading:  # before the searcher is taken, which a commit may overtake
+            commits, documents = self._commits, self._documents
 
         def read(searcher: tantivy.Searcher) -> T:
-            return work(self._postings or self._opened(searcher))
+            return work(self._postings or self._opened(searcher, commits, documents))
 
         found = self._folder.read(read, None)
         return otherwise if found is None else found
 
-    def _opened(self, searcher: tantivy.Searcher) -> Postings:
-        """Kept, unless there was a commit meanwhile."""
-        with self._reading:
-            commits, documents = self._commits, self._documents
+    def _opened(self, searcher: tantivy.Searcher, commits: int, documents: dict[int, Document]) -> Postings:
+        """Kept, unless there was a commit since the first `commits`, after which `documents` were known."""
         postings = Postings(self._schema, searcher, documents)
         with self._reading:
             if commits == self._commits:
