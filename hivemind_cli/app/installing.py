@@ -204,10 +204,28 @@ def command_for(paths: Paths, host: Host) -> str:
     return hook_command(base_python(), paths.hook, host.HOOK_NAME)
 
 
-def installed_dirs(paths: Paths, hosts: Iterable[str]) -> dict[str, Path | None]:
-    """Where each host's folder stood at its install, if the person's environment had moved it."""
-    there = skill_places.wired(paths, hosts)
-    return {name: there.get(name) for name in hosts}
+def installed_dirs(paths: Paths, hosts: Iterable[str]) -> Mapping[str, Path | None]:
+    """Where each host's folder stood at its install, if the person's environment had moved it.
+
+    Looked up each time it is asked: hosts are installed while a daemon lives.
+    """
+    return _InstalledDirs(paths, hosts)
+
+
+class _InstalledDirs(Mapping[str, Path | None]):
+    def __init__(self, paths: Paths, hosts: Iterable[str]) -> None:
+        self._paths, self._hosts = paths, tuple(hosts)
+
+    def __getitem__(self, name: str) -> Path | None:
+        if name not in self._hosts:
+            raise KeyError(name)
+        return skill_places.wired(self._paths, [name]).get(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._hosts)
+
+    def __len__(self) -> int:
+        return len(self._hosts)
 
 
 def config_dir(host: Reader, env: Mapping[str, str]) -> Path | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from hivemind_cli.app.installing import installed_dirs
 from hivemind_cli.core.config import Config
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import Event, EventKind
 from hivemind_cli.hosts import HOSTS
+from hivemind_cli.hosts.apply import apply
 from hivemind_cli.pipeline.capture import Capture, Person
 from hivemind_cli.pipeline.spool import Delivery
 from hivemind_cli.storage.inmemory import InMemoryStore
@@ -128,3 +131,16 @@ def test_however_the_rollout_runs_ahead_each_thing_is_told_once(codex: Codex) ->
     codex.sends("SessionEnd", reason="other")
     keys = [row.record.native_key for row in codex.store.find(Event)]
     assert len(keys) == len(set(keys)) == 7
+
+
+def test_a_rollout_is_read_in_the_folder_that_an_install_names_while_the_daemon_lives(codex: Codex) -> None:
+    moved, paths = codex.paths.home / "moved", codex.paths
+    folders = installed_dirs(paths, HOSTS)
+    codex.capture = Capture(paths, Config(), HOSTS, Person("m", "ada"), b"k" * 32, {}, folders)
+    assert folders["codex"] is None
+    shutil.move(paths.home / ".codex", moved)
+    codex.rollout = moved / codex.rollout.relative_to(paths.home / ".codex")
+    apply([], paths.receipts, "codex", "now", config_dir=str(moved))
+    later = [sample.codex_turn(1, cwd=str(codex.tree)), *sample.codex_user("and the notes")]
+    told = codex.sends("Stop", later, turn_id=TURNS[1])
+    assert "and the notes" in [one.payload.get("text") for one in told]
