@@ -18,7 +18,6 @@ _NUMBER5 = re.compile(
     r"(?P<sign>[+-]?)(?:(?P<named>Infinity|NaN)|0[xX](?P<hex>[0-9a-fA-F]+)"
     r"|(?P<decimal>(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?))"
 )
-_LINE_ENDS5 = "\n\r\u2028\u2029"
 _ESCAPES5 = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "0": "\0"}
 _ESCAPED5 = re.compile(
     r"\\(?:u(?P<u>[0-9a-fA-F]{4})|x(?P<x>[0-9a-fA-F]{2})|(?P<line>\r\n|[\n\r\u2028\u2029])"
