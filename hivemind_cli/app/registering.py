@@ -3,7 +3,7 @@
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -72,11 +72,15 @@ def plan(paths: Paths, env: Mapping[str, str], only: Sequence[str] = ()) -> list
     return planned
 
 
-def register(paths: Paths, one: Registering, now: datetime) -> None:
-    """Write what was planned. HostError: it cannot be."""
+def register(paths: Paths, one: Registering, now: datetime) -> Registering:
+    """Write what was planned; with its `problem` if it cannot be."""
     if one.edits:
         stamp = f"{now.isoformat(timespec='seconds')} hivemind {__version__}"
-        apply(one.edits, receipts(paths), one.host, stamp, config_dir=str(one.config_dir or ""))
+        try:
+            apply(one.edits, receipts(paths), one.host, stamp, config_dir=str(one.config_dir or ""))
+        except HostError as problem:
+            return replace(one, problem=problem)
+    return one
 
 
 def unregister(paths: Paths, names: Sequence[str]) -> tuple[dict[str, list[UndoResult]], dict[str, HostError]]:

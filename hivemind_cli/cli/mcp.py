@@ -63,11 +63,12 @@ def install(
     door = Door.open()
     names = _names(only)
     planned = registering.plan(door.paths, os.environ, names)
+    if not dry_run:
+        now = datetime.now(UTC)
+        planned = [one if one.problem else registering.register(door.paths, one, now) for one in planned]
     problems = [one.problem for one in planned if one.problem]
     told: list[dict[str, Any]] = []
     for one in planned:
-        if not dry_run and not one.problem:
-            registering.register(door.paths, one, datetime.now(UTC))
         change = diff(one.edits) if dry_run else ""
         state = "failed" if one.problem else ("would change" if dry_run else "registered") if one.edits else "unchanged"
         told.append({"host": one.host, "path": str(one.path), "state": state, "diff": change})
@@ -116,8 +117,9 @@ def beside_hooks(door: Door, hosts: "Sequence[Host]", *, dry_run: bool) -> None:
             note(f"then `hivemind mcp install --only {one.host}`.", indent=2)
         elif dry_run:
             print(diff(one.edits), end="", file=sys.stderr)
+        elif one.edits and (problem := registering.register(door.paths, one, datetime.now(UTC)).problem):
+            note(f"[yellow]![/] {one.label}: {quoted(str(problem), 400)}")
         elif one.edits:
-            registering.register(door.paths, one, datetime.now(UTC))
             note(f"[green]✓[/] {one.label} can ask `hivemind mcp`, for its hooks cannot tell it anything.")
 
 

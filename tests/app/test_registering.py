@@ -31,7 +31,7 @@ def test_the_file_is_as_it_was_whichever_came_first(own_home: Path, host: str, k
 
     def tell() -> None:
         for one in registering.plan(paths, {}, [host]):
-            registering.register(paths, one, NOW)
+            assert registering.register(paths, one, NOW).problem is None
 
     for step in (wire, tell) if hooks_first else (tell, wire):
         step()

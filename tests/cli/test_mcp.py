@@ -89,3 +89,16 @@ def test_one_agents_problem_is_told_and_stops_no_other(found: Path) -> None:
     assert "failed" in done.stdout and "config.toml is not as hivemind can edit it" in done.stderr
     assert (found / ".cursor" / "mcp.json").exists()
     assert "'nano'" in mcp("install", "--only", "nano", code=3).stderr
+
+
+def test_a_damaged_receipt_of_one_stops_neither_the_others_nor_the_hooks(found: Path) -> None:
+    (found / ".codeium" / "windsurf").mkdir(parents=True)
+    receipts = found / ".hivemind" / "receipts" / "mcp"
+    receipts.mkdir(parents=True)
+    for host in ("codex", "windsurf"):
+        (receipts / f"{host}.json").write_text("{")
+    done = mcp("install", code=3)
+    assert "codex.json cannot be read" in done.stderr and "failed" in done.stdout
+    assert SERVER_FILES["cursor"].registered(found) and not SERVER_FILES["codex"].registered(found)
+    wired = run_here("install", "--yes", "--only", "windsurf")
+    assert wired.returncode == 0 and "Windsurf wired" in wired.stdout and "cannot be read" in wired.stderr
