@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hivemind_cli.core.errors import HostError
 
+_RUN = "; 2>/dev/null exec "
 _OLD_ENOUGH = "import sys; sys.exit(sys.version_info < (3, 8))"
 
 
@@ -20,8 +21,8 @@ def hook_command(python: Path, hook: Path, host: str) -> str:
     """
     python_word, hook_word = shlex.quote(str(python)), shlex.quote(str(hook))
     gone = "{ cat >/dev/null 2>&1; exit 0; }"
-    run = f"exec {python_word} -I -S {hook_word} {shlex.quote(host)}"
-    return f"[ -x {python_word} ] && [ -r {hook_word} ] || {gone}; 2>/dev/null {run}"
+    run = f"{python_word} -I -S {hook_word} {shlex.quote(host)}"
+    return f"[ -x {python_word} ] && [ -r {hook_word} ] || {gone}{_RUN}{run}"
 
 
 def unfailing(command: str) -> str:
@@ -37,7 +38,7 @@ def without_shell(command: str) -> str:
 
     Such a host must take it well that the program is gone.
     """
-    return command.rpartition(" exec ")[2]
+    return command.partition(_RUN)[2]
 
 
 def base_python() -> Path:

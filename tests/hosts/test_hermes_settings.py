@@ -133,3 +133,5 @@ def test_its_command_needs_no_shell(own_home: Path) -> None:
     done = run(shlex.split(f"{plain} pre_llm_call"), json.dumps(payload("hermes", "pre_llm_call")).encode(), own_home)
     assert done.returncode == 0 and done.stdout.startswith(b"['hermes', 'pre_llm_call'] ")
     assert shlex.split(f"{without_shell(COMMAND)} x") == ["/usr/bin/python3.11", "-I", "-S", HOOK, "hermes", "x"]
+    odd = "/home/a exec b/bin/hivemind_hook.py"
+    assert shlex.split(without_shell(hook_command(Path("/bin/python3"), Path(odd), "hermes")))[3:] == [odd, "hermes"]
