@@ -90,12 +90,10 @@ class OwnedHivemind:
         self.paths, self.config, self.store = paths, config, store
         self.sidecars, self.index = sidecars, sidecars.index
         embedder = sidecars.embedder
-        self._hosts = HOSTS if hosts is None else hosts
-        self._clock = clock
+        self._hosts, self._clock = HOSTS if hosts is None else hosts, clock
         days = config.capture.quarantine_days
         self._spool = Spool(paths, quarantine_days=days)
-        kept = kept_workspaces(paths)
-        person = this_person()
+        kept, person = kept_workspaces(paths), this_person()
         self._capture = Capture(
             paths, config, self._hosts, person, machine_key(paths), kept, installed_dirs(paths, self._hosts)
         )
