@@ -45,6 +45,8 @@ def install(
     plan = installing.plan(door.paths, chosen, os.environ, door.hosts)
     problems = [one.problem for one in plan.hosts if one.problem]
     if problems and len(problems) == len(plan.hosts):
+        for other in problems[1:]:
+            note(quoted(str(other), 400))
         raise problems[0]
     export = with_embeddings and install_model.to_export()
     if dry_run:
@@ -66,7 +68,7 @@ def install(
     if with_embeddings or export:
         install_model.set_up(export, quiet=json)
     if names and problems:
-        raise problems[0]
+        raise typer.Exit(problems[0].exit_code)  # why was told above
 
 
 def named_hosts(only: str) -> list[str]:

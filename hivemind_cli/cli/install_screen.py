@@ -5,11 +5,13 @@ from pathlib import Path
 
 from hivemind_cli.app.checking import Checked
 from hivemind_cli.app.installing import Installed, Plan, Planned
-from hivemind_cli.cli.output import counted, note, print_json, quoted, say
+from hivemind_cli.cli.output import console, counted, note, print_json, quoted, say
 from hivemind_cli.hosts.apply import diff
 from hivemind_cli.hosts.base import Edit, Host
 
 _SKILL = "Skill"
+_WHAT_MIN = 44
+"""Columns for what changes, beside agent and file."""
 
 
 def show_table(plan: Plan) -> None:
@@ -19,8 +21,11 @@ def show_table(plan: Plan) -> None:
         return
     rows = [("agent", "file", "what"), *rows]
     first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    if console.is_terminal and console.width < first + second + _WHAT_MIN:
+        second = 0  # what comes right behind each file, and goes on under it
     for agent, file, what in rows:
-        say(f"{quoted(agent):<{first}}  {quoted(file, 200):<{second}}  {what}", indent=2)
+        told = f"{quoted(file, 200):<{second}}  " if file else ""
+        say(f"{quoted(agent):<{first}}  {told}{what}", indent=first + 2)
 
 
 def show_diff(plan: Plan, json: bool) -> None:
@@ -30,7 +35,9 @@ def show_diff(plan: Plan, json: bool) -> None:
         return
     show_table(plan)
     for one in plan.hosts:
-        if not one.edits and not one.problem:
+        if one.problem:
+            note(f"[yellow]{one.host.LABEL} would be left alone.[/] {quoted(str(one.problem), 400)}", indent=2)
+        elif not one.edits:
             note(f"{one.host.LABEL}: nothing to change")
         for notice in one.notices:
             note(f"[yellow]![/] {quoted(notice, 400)}", indent=2)
@@ -102,7 +109,7 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str, str]]:
     written: set[Path] = set()
     for one in plan.hosts:
         if one.problem:
-            yield one.host.LABEL, "", f"left alone: {quoted(str(one.problem), 200)}"
+            yield one.host.LABEL, "", f"left alone: {quoted(one.problem.what, 300)}"
         for edit in one.edits:
             shared = edit.path in written
             yield one.host.LABEL, _short(edit.path), "the same change" if shared else _what(one.host, edit)
