@@ -101,6 +101,11 @@ def unregister(paths: Paths, names: Sequence[str]) -> tuple[dict[str, list[UndoR
     return done, problems
 
 
+def with_receipt(paths: Paths, names: Sequence[str]) -> list[str]:
+    """Those of these hosts that a receipt says were told."""
+    return [name for name in names if (receipts(paths) / f"{name}.json").exists()]
+
+
 def before_hooks(paths: Paths, name: str) -> bool:
     """Was the host told before its hooks were written into the same file?"""
     try:

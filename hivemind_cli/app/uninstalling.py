@@ -24,6 +24,8 @@ class Uninstalled:
     """Host id -> the host that still needs its entries, which therefore stay."""
     problems: Mapping[str, HivemindError]
     """Host id, "" for what is no host's -> what could not be taken back."""
+    unread: Mapping[str, HivemindError]
+    """Host id of one that no receipt names -> why its file cannot be searched for entries all the same."""
 
 
 def uninstall(paths: Paths, hosts: Mapping[str, Host], only: Sequence[str] = ()) -> Uninstalled:
@@ -35,12 +37,14 @@ def uninstall(paths: Paths, hosts: Mapping[str, Host], only: Sequence[str] = ())
     chosen = [name for name in hosts if not only or name in only]
     files: dict[str, list[UndoResult]] = {}
     shared: dict[str, str] = {}
+    unread: dict[str, HivemindError] = {}
     told_of = [name for name in chosen if name in registering.SERVER_FILES]
     beneath = [name for name in told_of if registering.before_hooks(paths, name)]
     # One file may hold both, and is as it was only when all of ours is out of it, the last first.
     servers, untold = registering.unregister(paths, [name for name in told_of if name not in beneath])
-    problems: dict[str, HivemindError] = dict(untold)
     there = skill_places.wired(paths, hosts)
+    touched = {*there, *registering.with_receipt(paths, chosen), *only}
+    problems: dict[str, HivemindError] = {name: untold[name] for name in untold if name in touched}
     before = memory_skill.places(paths, hosts, there)
     after = memory_skill.places(paths, hosts, {name: there[name] for name in there if name not in chosen})
     unwanted = any(memory_skill.standing(paths, place) is memory_skill.Standing.REMOVED for place in before)
@@ -64,7 +68,7 @@ def uninstall(paths: Paths, hosts: Mapping[str, Host], only: Sequence[str] = ())
             if other and other not in chosen:
                 shared[name] = other
         except HostError as problem:
-            problems[name] = problem
+            (problems if name in touched else unread)[name] = problem
     others, untold = registering.unregister(paths, beneath)
     servers, problems = servers | others, problems | untold
     if after:
@@ -75,7 +79,7 @@ def uninstall(paths: Paths, hosts: Mapping[str, Host], only: Sequence[str] = ())
     told = [_skill_result(one) for one in skills if not after or not one.path.exists()]
     if told:
         files[chosen[0]] = [*files[chosen[0]], *told]
-    return Uninstalled(files, shared, problems)
+    return Uninstalled(files, shared, problems, unread)
 
 
 def _undone(paths: Paths, host: Host) -> list[UndoResult]:

@@ -79,6 +79,9 @@ def _tell(door: Door, done: "Uninstalled") -> None:
         if name in done.shared:
             other = door.hosts[done.shared[name]].LABEL
             say(f"[yellow]![/] {label} and {other} share their hooks: they stay while {other} is wired.", indent=2)
+    for name, problem in done.unread.items():
+        left = f"{door.hosts[name].LABEL} was left alone; hivemind did not wire it."
+        note(f"[yellow]![/] {quoted(f'{left} {problem.what} {problem.why}'.strip(), 400)}", indent=2)
     for name, problem in [*done.problems.items()][1:]:  # the first is told at the end
         label = door.hosts[name].LABEL if name else "hivemind's skill"
         note(f"[yellow]![/] {label}: {quoted(str(problem), 400)}", indent=2)

@@ -378,6 +378,18 @@ def test_damaged_hook_settings_mean_capture_and_a_loud_doctor(wired: Wired, cont
     assert prompts(wired) == ["prompt 1"]
 
 
+def test_a_broken_file_of_an_agent_never_wired_does_not_stop_a_purge(wired: Wired, own_home: Path) -> None:
+    broken = own_home / ".gemini" / "settings.json"
+    broken.parent.mkdir()
+    broken.write_bytes(b'{"hooks": {')
+    refused = wired.command("uninstall", "--only", "gemini")
+    assert refused.returncode == 3 and str(broken) in refused.stderr
+    done = wired.command("uninstall", "--purge", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "Gemini CLI was left alone" in done.stderr and broken.read_bytes() == b'{"hooks": {'
+    assert not wired.paths.root.exists()
+
+
 def test_a_damaged_receipt_is_told_and_uninstall_refuses(wired: Wired, own_home: Path) -> None:
     receipt = wired.paths.receipts / "claude.json"
     receipt.write_bytes(b"{")

@@ -50,7 +50,7 @@ def nothing_is_left(temporary: Path) -> bool:
 def test_the_demo_learns_recalls_and_holds(tmp_path: Path) -> None:
     process = start(tmp_path / "t", "--json")
     out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
+    assert process.returncode == 0, (out, err)
     seen = json.loads(out)
     print(f"the demo took {seen['seconds']} s")
     assert seen["recalled"] and seen["held"] and seen["repeat_passes"]
@@ -69,7 +69,7 @@ def test_the_persons_own_settings_do_not_reach_the_demo(tmp_path: Path) -> None:
     }
     process = start(tmp_path / "t", "--json", **own)
     out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
+    assert process.returncode == 0, (out, err)
     seen = json.loads(out)
     assert seen["held"]
     assert (seen["engine"], seen["tier"], seen["drafter"]) == ("duckdb", "lexical", "extractive")
@@ -79,7 +79,7 @@ def test_the_persons_own_settings_do_not_reach_the_demo(tmp_path: Path) -> None:
 def test_the_story_is_told_without_colours_in_a_pipe(tmp_path: Path) -> None:
     process = start(tmp_path / "t")
     out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
+    assert process.returncode == 0, (out, err)
     for part in ("Monday.", "SKILL.md", "Tuesday.", "<hivemind-recall>", "held once", "hivemind install"):
         assert part in out
     assert "\x1b" not in out
