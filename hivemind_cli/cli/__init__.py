@@ -92,6 +92,7 @@ app = typer.Typer(
     name="hivemind",
     cls=_InOrder,
     help="Your coding agents stop repeating mistakes: corrections become skills, and skills reach the agent first.",
+    epilog=f"For one agent alone: hivemind AGENT install, uninstall or status. AGENT is {', '.join(AGENTS)}.",
     no_args_is_help=True,
     rich_markup_mode=None,  # plain help: the drawn one costs as much as typer and rich.console together
     pretty_exceptions_enable=False,

@@ -71,7 +71,7 @@ LISTINGS: dict[str, Listing] = {
         setting="skillListingBudgetFraction in its settings.json (0.01 is 1 % of the window)",
     ),
     "codex": Listing(
-        label="Codex",
+        label="Codex CLI",
         home=".codex",
         env="CODEX_HOME",
         user=(_AGENTS,),
@@ -117,7 +117,7 @@ LISTINGS: dict[str, Listing] = {
         project=(".pi/skills", _AGENTS),
         one_a_name=True,
     ),
-    "hermes": Listing(label="Hermes", home=".hermes", env="HERMES_HOME", depth=2),
+    "hermes": Listing(label="Hermes Agent", home=".hermes", env="HERMES_HOME", depth=2),
     "openclaw": Listing(label="OpenClaw", home=".openclaw", user=(_AGENTS,), project=("skills", _AGENTS), depth=6),
 }
 """By host id."""
