@@ -104,6 +104,7 @@ class Supervisor:
                     self._loop(held, once=once)
             finally:
                 self._farewell()
+                gc.unfreeze()
         if once:
             self._raise_failure()
 
