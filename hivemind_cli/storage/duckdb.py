@@ -194,7 +194,7 @@ class DuckDBStore:
         log = self.path.with_name(self.path.name + ".wal")
         if log.exists() and log.stat().st_size >= _LOG_BYTES:
             with self._lock:
-                self._attempt(lambda connection: connection.execute("CHECKPOINT"))
+                self._attempt(_checkpoint)
         if self._memory_mb > _CACHED_MB:
             self._attempt(self._uncache)
 
@@ -352,6 +352,12 @@ class _MigratedDatabase:
     def transaction(self, work: Callable[[], None]) -> None:
         with _committed(self._connection):
             work()
+
+
+def _checkpoint(connection: Connection) -> None:
+    """Not while a transaction is under way that stands in its way: the log stays for the next rest."""
+    with suppress(duckdb.TransactionException):
+        connection.execute("CHECKPOINT")
 
 
 @contextmanager

@@ -375,6 +375,20 @@ def test_at_rest_a_long_log_is_moved_into_the_file_while_others_read(
         assert store.find(Event, source="hook") == before
 
 
+def test_at_rest_a_transaction_under_way_keeps_the_log_for_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = path.with_name(path.name + ".wal")
+    monkeypatch.setattr(duckdb_store, "_LOG_BYTES", 10_000)
+    with opened(path) as store:
+        store.append([event(n) for n in range(100)])
+        busy = store._opened().cursor()
+        busy.execute("BEGIN").execute("CREATE TABLE other (n INTEGER)")
+        store.rest()
+        assert log.stat().st_size >= 10_000
+        busy.execute("ROLLBACK")
+        store.rest()
+        assert not log.exists()
+
+
 def test_at_rest_blocks_of_the_file_leave_memory_while_others_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duckdb_store, "_CACHED_MB", 1)
     with opened(path) as store:
