@@ -77,5 +77,5 @@ class Silent:
             return
         one.due = now + self._idle  # looked at again, should it go on
         if one.judged != last[0].record.id:
-            one.judged = last[0].record.id
             self._store.append(judge_session(self._store, host, session_id, now))
+            one.judged = last[0].record.id

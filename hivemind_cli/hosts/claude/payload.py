@@ -8,7 +8,7 @@ from typing import Any
 
 from hivemind_cli.core.acts import EDIT, READ
 from hivemind_cli.core.records import EventKind
-from hivemind_cli.hosts import keys
+from hivemind_cli.hosts import keys, values
 from hivemind_cli.hosts.base import Seen
 from hivemind_cli.hosts.claude import tools, words
 
@@ -29,13 +29,6 @@ def decode(event: str, payload: dict[str, Any]) -> list[Seen]:
         raise TypeError(f"{event}: {exc}") from exc
 
 
-def _text(payload: Payload, field: str) -> str:
-    value = payload[field]
-    if not isinstance(value, str):
-        raise TypeError(f"{field} is {type(value).__name__}, not text")
-    return value
-
-
 def _maybe(payload: Payload, field: str) -> str:
     value = payload.get(field)
     return value if isinstance(value, str) else ""
@@ -47,7 +40,7 @@ def _seen(payload: Payload, kind: EventKind, native_key: str, *, tool: str = "",
         fields.setdefault("agent_id", agent)
     return Seen(
         kind=kind,
-        session_id=_text(payload, "session_id"),
+        session_id=values.required(payload, "session_id"),
         native_key=native_key,
         tool=tool,
         cwd=_maybe(payload, "cwd"),
@@ -56,18 +49,18 @@ def _seen(payload: Payload, kind: EventKind, native_key: str, *, tool: str = "",
 
 
 def _session_start(payload: Payload) -> list[Seen]:
-    source = _text(payload, "source")
+    source = values.required(payload, "source")
     model = {"model": payload["model"]} if _maybe(payload, "model") else {}
     return [_seen(payload, EventKind.SESSION_START, f"session_start:{source}:#?", source=source, **model)]
 
 
 def _session_end(payload: Payload) -> list[Seen]:
-    reason = _text(payload, "reason")
+    reason = values.required(payload, "reason")
     return [_seen(payload, EventKind.SESSION_END, f"session_end:{reason}:#?", reason=reason)]
 
 
 def _prompt(payload: Payload) -> list[Seen]:
-    said = words.persons_words(_text(payload, "prompt"))
+    said = words.persons_words(values.required(payload, "prompt"))
     if not said or payload.get("source") in _NOT_A_PERSON or _maybe(payload, "agent_id"):
         return []
     key = keys.prompt_key(_maybe(payload, "prompt_id"), said)
@@ -76,7 +69,11 @@ def _prompt(payload: Payload) -> list[Seen]:
 
 def _call(payload: Payload, call: Payload) -> tuple[str, str, dict[str, Any], dict[str, Any]]:
     """Tool, call id, input, and the fields every tool event carries."""
-    tool, call_id, tool_input = _text(call, "tool_name"), _text(call, "tool_use_id"), call["tool_input"]
+    tool, call_id, tool_input = (
+        values.required(call, "tool_name"),
+        values.required(call, "tool_use_id"),
+        call["tool_input"],
+    )
     if not isinstance(tool_input, dict):
         raise TypeError(f"tool_input is {type(tool_input).__name__}, not an object")
     act = tools.act_of(tool, tool_input, _maybe(payload, "cwd")).as_json()
@@ -109,7 +106,7 @@ def _tool_result(payload: Payload) -> list[Seen]:
 
 def _tool_failure(payload: Payload) -> list[Seen]:
     tool, call_id, _, fields = _call(payload, payload)
-    fields["error"] = _text(payload, "error")
+    fields["error"] = values.required(payload, "error")
     if payload.get("is_interrupt") is True:
         fields["interrupted"] = True
     return [_seen(payload, EventKind.TOOL_FAILURE, f"{call_id}:{EventKind.TOOL_FAILURE}", tool=tool, **fields)]
@@ -153,13 +150,13 @@ def _reply(payload: Payload) -> list[Seen]:
 
 
 def _subagent_start(payload: Payload) -> list[Seen]:
-    agent, agent_type = _text(payload, "agent_id"), _maybe(payload, "agent_type")
+    agent, agent_type = values.required(payload, "agent_id"), _maybe(payload, "agent_type")
     key = f"{agent}:{EventKind.SUBAGENT_START}"
     return [_seen(payload, EventKind.SUBAGENT_START, key, agent_type=agent_type)] if agent_type else []
 
 
 def _subagent_stop(payload: Payload) -> list[Seen]:
-    agent, agent_type = _text(payload, "agent_id"), _maybe(payload, "agent_type")
+    agent, agent_type = values.required(payload, "agent_id"), _maybe(payload, "agent_type")
     if not agent_type:
         return []  # the host's own forks, such as the one that writes a compaction's summary
     said = _maybe(payload, "last_assistant_message").strip()
@@ -169,7 +166,7 @@ def _subagent_stop(payload: Payload) -> list[Seen]:
 
 def _compact(payload: Payload) -> list[Seen]:
     key = f"compact:{_maybe(payload, 'prompt_id')}:#?"
-    return [_seen(payload, EventKind.COMPACT, key, trigger=_text(payload, "trigger"))]
+    return [_seen(payload, EventKind.COMPACT, key, trigger=values.required(payload, "trigger"))]
 
 
 _DECODERS: dict[str, Callable[[Payload], list[Seen]]] = {

@@ -29,20 +29,13 @@ def decode(event: str, payload: dict[str, Any]) -> list[Seen]:
     return decoder(payload) if decoder else []
 
 
-def _text(payload: Payload, field: str) -> str:
-    value = payload[field]
-    if not isinstance(value, str):
-        raise TypeError(f"{field} is {type(value).__name__}, not text")
-    return value
-
-
 def _seen(payload: Payload, kind: EventKind, native_key: str, *, tool: str = "", **fields: Any) -> Seen:
     agent = values.string(payload, "agent_id")
     if agent:
         fields.setdefault("agent_id", agent)
     return Seen(
         kind=kind,
-        session_id=_text(payload, "session_id"),
+        session_id=values.required(payload, "session_id"),
         native_key=native_key,
         tool=tool,
         cwd=values.string(payload, "cwd"),
@@ -51,20 +44,20 @@ def _seen(payload: Payload, kind: EventKind, native_key: str, *, tool: str = "",
 
 
 def _session_start(payload: Payload) -> list[Seen]:
-    source = _text(payload, "source")
+    source = values.required(payload, "source")
     model = {"model": payload["model"]} if values.string(payload, "model") else {}
     key = f"session_start:{_BEGINNINGS.get(source, source)}:#?"
     return [_seen(payload, EventKind.SESSION_START, key, source=source, **model)]
 
 
 def _session_end(payload: Payload) -> list[Seen]:
-    reason = _text(payload, "reason")
+    reason = values.required(payload, "reason")
     return [_seen(payload, EventKind.SESSION_END, f"session_end:{reason}:#?", reason=reason)]
 
 
 def _prompt(payload: Payload) -> list[Seen]:
     """One typed while the agent works comes with the running turn's id; its rollout tells it as a steer, once."""
-    said = words.persons_words(_text(payload, "prompt"))
+    said = words.persons_words(values.required(payload, "prompt"))
     if not said or values.string(payload, "agent_id"):
         return []
     key = keys.prompt_key(values.string(payload, "turn_id"), said)
@@ -75,12 +68,12 @@ def _call(payload: Payload) -> tools.Call:
     tool_input = payload["tool_input"]
     if not isinstance(tool_input, dict):
         raise TypeError(f"tool_input is {type(tool_input).__name__}, not an object")
-    name = _text(payload, "tool_name").removeprefix(_SPACE)
+    name = values.required(payload, "tool_name").removeprefix(_SPACE)
     return tools.read_call(name, tool_input, values.string(payload, "cwd"))
 
 
 def _tool_call(payload: Payload) -> list[Seen]:
-    call, call_id = _call(payload), _text(payload, "tool_use_id")
+    call, call_id = _call(payload), values.required(payload, "tool_use_id")
     asked = call.act.kind != READ and payload.get("permission_mode") not in _UNASKED
     fields = {"call_id": call_id, "act": call.act.as_json(), "input": dict(call.input)}
     asks = {"asks": True} if asked else {}
@@ -89,7 +82,7 @@ def _tool_call(payload: Payload) -> list[Seen]:
 
 def _tool_result(payload: Payload) -> list[Seen]:
     """A patch that was made (one that failed fires no hook); of other calls only where no rollout is kept."""
-    call, call_id = _call(payload), _text(payload, "tool_use_id")
+    call, call_id = _call(payload), values.required(payload, "tool_use_id")
     if call.tool != tools.PATCH and values.string(payload, "transcript_path"):
         return []
     fields = {
@@ -112,22 +105,22 @@ def _reply(payload: Payload) -> list[Seen]:
 
 
 def _interrupt(payload: Payload) -> list[Seen]:
-    return [_seen(payload, EventKind.INTERRUPT, f"interrupt:{_text(payload, 'turn_id')}", for_tool=False)]
+    return [_seen(payload, EventKind.INTERRUPT, f"interrupt:{values.required(payload, 'turn_id')}", for_tool=False)]
 
 
 def _compact(payload: Payload) -> list[Seen]:
     key = f"compact:{values.string(payload, 'turn_id')}:#?"
-    return [_seen(payload, EventKind.COMPACT, key, trigger=_text(payload, "trigger"))]
+    return [_seen(payload, EventKind.COMPACT, key, trigger=values.required(payload, "trigger"))]
 
 
 def _subagent_start(payload: Payload) -> list[Seen]:
-    key = f"{_text(payload, 'agent_id')}:{EventKind.SUBAGENT_START}"
+    key = f"{values.required(payload, 'agent_id')}:{EventKind.SUBAGENT_START}"
     return [_seen(payload, EventKind.SUBAGENT_START, key, agent_type=values.string(payload, "agent_type"))]
 
 
 def _subagent_stop(payload: Payload) -> list[Seen]:
     said = values.string(payload, "last_assistant_message").strip()
-    key = f"{_text(payload, 'agent_id')}:{EventKind.SUBAGENT_STOP}:{keys.digest(said)}"
+    key = f"{values.required(payload, 'agent_id')}:{EventKind.SUBAGENT_STOP}:{keys.digest(said)}"
     return [_seen(payload, EventKind.SUBAGENT_STOP, key, agent_type=values.string(payload, "agent_type"), text=said)]
 
 

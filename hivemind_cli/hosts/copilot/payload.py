@@ -34,7 +34,7 @@ def decode(event: str, payload: dict[str, Any]) -> list[Seen]:
 
 def _teller(payload: Payload) -> Teller:
     """Of the session, or of an agent within it."""
-    session_id, cwd, agent = _text(payload, "sessionId"), values.string(payload, "cwd"), _agent(payload)
+    session_id, cwd, agent = values.required(payload, "sessionId"), values.string(payload, "cwd"), _agent(payload)
     if not agent:
         return Teller(session_id, cwd=cwd, by_input=True)
     within = session_id if session_id != agent else values.string(payload, "parentAgentId") or session_id
@@ -45,28 +45,21 @@ def _agent(payload: Payload) -> str:
     return values.string(payload, "agentId")
 
 
-def _text(payload: Payload, field: str) -> str:
-    value = payload[field]
-    if not isinstance(value, str):
-        raise TypeError(f"{field} is {type(value).__name__}, not text")
-    return value
-
-
 def _session_start(payload: Payload, tell: Teller) -> list[Seen]:
-    return [tell.start(source=_text(payload, "source"))]
+    return [tell.start(source=values.required(payload, "source"))]
 
 
 def _session_end(payload: Payload, tell: Teller) -> list[Seen]:
-    return tell.end(_text(payload, "reason"))
+    return tell.end(values.required(payload, "reason"))
 
 
 def _prompt(payload: Payload, tell: Teller) -> list[Seen]:
-    said = words.persons_words(_text(payload, "prompt"))
+    said = words.persons_words(values.required(payload, "prompt"))
     return tell.prompt(said) if said and not _agent(payload) else []
 
 
 def _called(payload: Payload, tell: Teller) -> tuple[str, Seen]:
-    tool, given = _text(payload, "toolName"), tools.given_to(payload["toolArgs"])
+    tool, given = values.required(payload, "toolName"), tools.given_to(payload["toolArgs"])
     return _CALL, tell.call(_CALL, tool, tools.act_of(tool, given, tell.cwd), given)
 
 
@@ -95,11 +88,11 @@ def _act(seen: Seen) -> acts.Act:
 
 def _tool_failure(payload: Payload, tell: Teller) -> list[Seen]:
     call_id, _ = _called(payload, tell)
-    return [tools.failed(tell, call_id, _text(payload, "error"), None, code="", refusal={})]
+    return [tools.failed(tell, call_id, values.required(payload, "error"), None, code="", refusal={})]
 
 
 def _subagent_start(payload: Payload, tell: Teller) -> list[Seen]:
-    return tell.prompt(_text(payload, "agentName")) if _agent(payload) else []
+    return tell.prompt(values.required(payload, "agentName")) if _agent(payload) else []
 
 
 def _subagent_stop(payload: Payload, tell: Teller) -> list[Seen]:

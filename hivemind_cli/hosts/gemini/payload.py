@@ -25,34 +25,27 @@ def decode(event: str, payload: dict[str, Any]) -> list[Seen]:
     if decoder is None:
         return []
     try:
-        tell = Teller(_text(payload, "session_id"), cwd=values.string(payload, "cwd"), by_input=True)
+        tell = Teller(values.required(payload, "session_id"), cwd=values.string(payload, "cwd"), by_input=True)
         return [uncounted(seen) for seen in decoder(payload, tell)]
     except AttributeError as exc:  # a list or null where an object belongs
         raise TypeError(f"{event}: {exc}") from exc
 
 
-def _text(payload: Payload, field: str) -> str:
-    value = payload[field]
-    if not isinstance(value, str):
-        raise TypeError(f"{field} is {type(value).__name__}, not text")
-    return value
-
-
 def _session_start(payload: Payload, tell: Teller) -> list[Seen]:
-    return [tell.start(source=_text(payload, "source"))]
+    return [tell.start(source=values.required(payload, "source"))]
 
 
 def _session_end(payload: Payload, tell: Teller) -> list[Seen]:
-    return tell.end(_text(payload, "reason"))
+    return tell.end(values.required(payload, "reason"))
 
 
 def _prompt(payload: Payload, tell: Teller) -> list[Seen]:
-    said = words.persons_words(_text(payload, "prompt"))
+    said = words.persons_words(values.required(payload, "prompt"))
     return tell.prompt(said) if said else []
 
 
 def _called(payload: Payload, tell: Teller) -> tuple[str, Seen]:
-    tool, given = _text(payload, "tool_name"), payload["tool_input"]
+    tool, given = values.required(payload, "tool_name"), payload["tool_input"]
     if not isinstance(given, dict):
         raise TypeError(f"tool_input is {type(given).__name__}, not an object")
     return _CALL, tell.call(_CALL, tool, tools.act_of(tool, given, tell.cwd), given)
@@ -78,7 +71,7 @@ def _tool_end(payload: Payload, tell: Teller) -> list[Seen]:
 
 
 def _reply(payload: Payload, tell: Teller) -> list[Seen]:
-    said = _text(payload, "prompt_response").strip()
+    said = values.required(payload, "prompt_response").strip()
     if not said or said == words.NO_REPLY:
         return []
     tell.reply(said, key=tell.nth(f"{reply_key('', said)}:"))
