@@ -7,7 +7,15 @@ HivemindError                exit 1
 │   ├── StoreLocked                   another process owns the database
 │   ├── StoreDamaged                  the database cannot be read
 │   ├── CursorMoved                   someone else committed this stage meanwhile
-│   └── VersionTaken                  someone else changed this skill meanwhile
+│   ├── VersionTaken                  someone else changed this skill meanwhile
+│   └── TablesError                   an agent's tables: statement, values or branch will not do; nothing changed
+│       ├── SQLError                  not one statement that can be read, or not one that may be run here
+│       ├── Forbidden                 reading only, another workspace, or what belongs to hivemind itself
+│       ├── UnknownTable              no such table or column
+│       ├── WrongValue                a value does not fit its column: type, dimension, NaN, NUL, size
+│       ├── DuplicateKey              a row with this primary key is there
+│       └── BranchError               no such branch, a name that is none, or a branch that is in the way
+│           └── MergeConflict         both branches changed the same rows, and the policy is `fail`
 ├── ProviderError            exit 5   an LLM or embedding service said no
 │   ├── ProviderUnavailable           ... but may say yes later: the stage waits and retries
 │   └── ModelError                    a sentence-embedding model or its runtime is missing, damaged or dead
@@ -65,6 +73,38 @@ class CursorMoved(StoreError):
 
 class VersionTaken(StoreError):
     """Another revision is that version of its skill already; nothing was stored. Read the skill again, then repeat."""
+
+
+class TablesError(StoreError):
+    """A statement, a value or a branch of an agent's own tables will not do; nothing was changed."""
+
+
+class SQLError(TablesError):
+    """Not one statement that can be read, or not one that may be run here."""
+
+
+class Forbidden(TablesError):
+    """Reading only, another workspace, or what belongs to hivemind itself."""
+
+
+class UnknownTable(TablesError):
+    """No such table, view or column."""
+
+
+class WrongValue(TablesError):
+    """A value does not fit its column: type, dimension, NaN, NUL, size."""
+
+
+class DuplicateKey(TablesError):
+    """A row with this primary key is there already."""
+
+
+class BranchError(TablesError):
+    """No such branch, a name that is none, or a branch that is in the way."""
+
+
+class MergeConflict(BranchError):
+    """Both branches changed the same rows, and the policy is `fail`."""
 
 
 class ProviderError(HivemindError):

@@ -1,0 +1,19 @@
+-- What hivemind_cli/tables keeps of the agents' own tables. Runs inside the attached database `memory`.
+CREATE SEQUENCE memory.hm_numbers START 1;
+
+CREATE TABLE memory.hm_tables (
+    workspace VARCHAR NOT NULL,
+    name VARCHAR NOT NULL,
+    number BIGINT NOT NULL,
+    definition VARCHAR NOT NULL -- JSON: columns, key, own
+);
+
+CREATE TABLE memory.hm_branches (
+    workspace VARCHAR NOT NULL,
+    name VARCHAR NOT NULL,
+    number BIGINT NOT NULL,
+    parent BIGINT NOT NULL, -- 0: main
+    fork_seq BIGINT NOT NULL, -- what the parent had up to this number is seen
+    created_at TIMESTAMP NOT NULL,
+    deleted BOOLEAN NOT NULL
+);

@@ -1,0 +1,13 @@
+"""What agents' memory stands on: tables with branches, search inside SQL, runs and experiences.
+
+sql/            one statement in (any of three ways to say a parameter), safe, for the engine and branch it runs on
+layout.py       how a table and its branches lie in the database
+catalog.py      which tables and columns a workspace has
+writing.py      rows in: checked, converted, inserted, superseded
+branches.py     branch, diff, merge, rollback
+scoring.py      cosine_similarity, bm25 and hybrid inside a SELECT, answered by sidecars
+sidecar.py      the indexes of one table: words (tantivy) and vectors (usearch)
+workspace.py    the face of all of it: what a door calls
+runs.py         durable steps of agent loops
+experiences.py  what was tried, and how it went
+"""

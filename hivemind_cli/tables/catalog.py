@@ -1,0 +1,194 @@
+"""Which tables and branches a workspace has. Schemas belong to the workspace, rows to branches."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from hivemind_cli.core.errors import SQLError, UnknownTable
+from hivemind_cli.storage.tables import Kind, Tables, Transaction, Type
+from hivemind_cli.tables.layout import BRANCH, DELETED, HIDDEN_PREFIX, ROW, SEQ, UNTIL, quoted
+
+NAME_CHARS_MAX = 63
+"""As PostgreSQL's identifiers."""
+LOOP_VIEWS = ("sessions", "corrections", "skills", "recalls", "outcomes", "costs", "judgements")
+"""The stable face of the loop's records: to be read beside a workspace's own tables, never written."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnInfo:
+    """One column of a person's table."""
+
+    name: str
+    type: Type
+    not_null: bool = False
+    default: str = ""
+    """SQL of a literal, `now()`, or `serial` for a number of its own; "" for none."""
+    embeds: str = ""
+    """Of a vector column: the text column it is made of, by hivemind."""
+    model: str = ""
+    """Of such a column: whose vectors these are."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """One table of a workspace."""
+
+    workspace: str
+    name: str
+    number: int
+    columns: tuple[ColumnInfo, ...]
+    key: tuple[str, ...] = ()
+    """Names of the primary key's columns."""
+    own: bool = False
+    """hivemind's own (steps, experiences): read by SQL, written by its own calls only."""
+
+    @property
+    def physical(self) -> str:
+        """Its name in the database; `Tables.qualified` says where that is."""
+        return f"t_{self.number}"
+
+    def column(self, name: str) -> ColumnInfo:
+        """By its name, as `plain` makes it. UnknownTable."""
+        wanted = plain(name)
+        for one in self.columns:
+            if one.name == wanted:
+                return one
+        raise UnknownTable(
+            f"{self.name} has no column {name!r}.", why=f"It has {', '.join(one.name for one in self.columns)}."
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """Of its columns."""
+        return [one.name for one in self.columns]
+
+
+class Catalog:
+    """The tables of all workspaces of one database. Any thread; what other machines add is seen at the next call."""
+
+    def __init__(self, engine: Tables) -> None:
+        self._engine = engine
+
+    def tables(self, workspace: str) -> list[TableInfo]:
+        """By name."""
+        found = self._engine.read(f"{self._select()} WHERE workspace = $1 ORDER BY name", [workspace])
+        return [_table(row) for row in found.rows]
+
+    def find(self, workspace: str, name: str) -> TableInfo | None:
+        """None: there is no such table."""
+        found = self._engine.read(f"{self._select()} WHERE workspace = $1 AND name = $2", [workspace, plain(name)])
+        return _table(found.rows[0]) if found.rows else None
+
+    def get(self, workspace: str, name: str) -> TableInfo:
+        """UnknownTable, with the nearest name."""
+        found = self.find(workspace, name)
+        if found is None:
+            raise unknown_table(name, [one.name for one in self.tables(workspace)])
+        return found
+
+    def create(
+        self,
+        tx: Transaction,
+        workspace: str,
+        name: str,
+        columns: Sequence[ColumnInfo],
+        key: Sequence[str] = (),
+        *,
+        own: bool = False,
+    ) -> TableInfo:
+        """A new table, inside `tx`. SQLError: the name or a column's is none, or there is one already."""
+        made = TableInfo(workspace, checked_name(name), tx.numbers(1), tuple(columns), tuple(key), own)
+        names = [checked_name(column.name) for column in columns]
+        if not names or len(set(names)) != len(names):
+            raise SQLError(f"{name} needs columns, each with a name of its own.")
+        there = f"SELECT 1 FROM {self._engine.qualified('hm_tables')} WHERE workspace = $1 AND name = $2"
+        if tx.run(there, [workspace, made.name]):
+            raise SQLError(f"There is a table {made.name} already.", fix="Say IF NOT EXISTS, or choose another name.")
+        definitions = [f"{quoted(one.name)} {self._engine.type_sql(one.type)}" for one in columns]
+        hidden = [f"{one} BIGINT NOT NULL" for one in (SEQ, ROW, BRANCH)] + [f"{UNTIL} BIGINT"]
+        hidden.append(f"{DELETED} BOOLEAN NOT NULL DEFAULT FALSE")
+        tx.run(f"CREATE TABLE {self._engine.qualified(made.physical)} ({', '.join([*definitions, *hidden])})")
+        tx.run(
+            f"INSERT INTO {self._engine.qualified('hm_tables')} (workspace, name, number, definition)"
+            " VALUES ($1, $2, $3, $4)",
+            [workspace, made.name, made.number, _definition(made)],
+        )
+        return made
+
+    def change(self, tx: Transaction, table: TableInfo, columns: Sequence[ColumnInfo]) -> TableInfo:
+        """The table's columns are these from now on: new ones are added (NULL in all rows), types may be completed."""
+        known = set(table.names)
+        for column in columns:
+            if column.name not in known:
+                checked_name(column.name)
+                tx.run(
+                    f"ALTER TABLE {self._engine.qualified(table.physical)} ADD COLUMN {quoted(column.name)}"
+                    f" {self._engine.type_sql(column.type)}"
+                )
+        changed = replace(table, columns=tuple(columns))
+        tx.run(
+            f"UPDATE {self._engine.qualified('hm_tables')} SET definition = $1 WHERE workspace = $2 AND name = $3",
+            [_definition(changed), table.workspace, table.name],
+        )
+        return changed
+
+    def drop(self, tx: Transaction, table: TableInfo) -> None:
+        """With all its rows, on every branch."""
+        tx.run(f"DROP TABLE {self._engine.qualified(table.physical)}")
+        tx.run(
+            f"DELETE FROM {self._engine.qualified('hm_tables')} WHERE workspace = $1 AND name = $2",
+            [table.workspace, table.name],
+        )
+
+    def _select(self) -> str:
+        return f"SELECT workspace, name, number, definition FROM {self._engine.qualified('hm_tables')}"
+
+
+def plain(name: str) -> str:
+    """A table's or column's name as it is kept: `-` and `_` are alike, and so are letters of either case."""
+    return name.replace("-", "_").lower()
+
+
+def checked_name(name: str) -> str:
+    """`plain`, of a name somebody wants to give. SQLError."""
+    said = plain(name)
+    if not re.fullmatch(r"[^\W\d]\w*", said) or len(said.encode()) > NAME_CHARS_MAX or said.startswith(HIDDEN_PREFIX):
+        raise SQLError(
+            f"{name[:100]!r} cannot name a table or a column.",
+            why=f"A name begins with a letter or _, goes on with letters, digits, _ or -, has {NAME_CHARS_MAX} bytes at"
+            f" most, and does not begin with {HIDDEN_PREFIX}.",
+        )
+    return said
+
+
+def unknown_table(name: str, known: Sequence[str]) -> UnknownTable:
+    """With the nearest name that is there."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(plain(name), [*known, *LOOP_VIEWS], 1)
+    return UnknownTable(
+        f"There is no table {name[:100]!r} in this workspace.",
+        why=f"It has {', '.join(known)}." if known else "It has none yet.",
+        fix=f"Did you mean {near[0]}?" if near else "`ingest` or CREATE TABLE makes it.",
+    )
+
+
+def _definition(table: TableInfo) -> str:
+    said = {
+        "columns": [{**asdict(one), "type": [str(one.type.kind), one.type.dim]} for one in table.columns],
+        "key": list(table.key),
+        "own": table.own,
+    }
+    return json.dumps(said)
+
+
+def _table(row: Sequence[Any]) -> TableInfo:
+    workspace, name, number, definition = row
+    said = json.loads(definition)
+    columns = tuple(
+        ColumnInfo(**{**column, "type": Type(Kind(column["type"][0]), int(column["type"][1]))})
+        for column in said["columns"]
+    )
+    return TableInfo(workspace, name, int(number), columns, tuple(said["key"]), bool(said["own"]))
