@@ -15,9 +15,9 @@ import pytest
 
 from hivemind_cli.core.errors import StoreDamaged, StoreError, StoreLocked
 from hivemind_cli.core.records import RECORD_TYPES, Event, LLMCall, Outcome, Recall, Tombstone, Verdict
-from hivemind_cli.storage import duckdb as duckdb_store
 from hivemind_cli.storage.base import Row
 from hivemind_cli.storage.duckdb import DuckDBStore
+from hivemind_cli.storage.duckdb import store as duckdb_store
 from hivemind_cli.storage.migrate import Migration, migrate, migrations
 from hivemind_cli.storage.schema import table_of
 from hivemind_cli.storage.sql import SQL_TYPES

@@ -1,14 +1,14 @@
--- What hivemind_cli/tables keeps of the agents' own tables. Runs inside the attached database `memory`.
-CREATE SEQUENCE memory.hm_numbers START 1;
+-- What hivemind_cli/tables keeps of the agents' own tables. In a database of their own.
+CREATE SEQUENCE hm_numbers START 1;
 
-CREATE TABLE memory.hm_tables (
+CREATE TABLE hm_tables (
     workspace VARCHAR NOT NULL,
     name VARCHAR NOT NULL,
     number BIGINT NOT NULL,
     definition VARCHAR NOT NULL -- JSON: columns, key, own
 );
 
-CREATE TABLE memory.hm_branches (
+CREATE TABLE hm_branches (
     workspace VARCHAR NOT NULL,
     name VARCHAR NOT NULL,
     number BIGINT NOT NULL,

@@ -1,11 +1,10 @@
-"""The default engine: one DuckDB file, one process that owns it. The only module that imports duckdb.
+"""The default engine: one DuckDB file, one process that owns it.
 
 A DuckDB writer excludes every other process, readers too. Inside this process one thread writes at a time,
 and readers see the last commit without waiting. What is committed is on disk.
 """
 
 import os
-import re
 import threading
 import time
 import weakref
@@ -18,11 +17,14 @@ from typing import Any, TypeVar
 import duckdb
 
 from hivemind_cli.core.clock import Clock, system_clock
-from hivemind_cli.core.errors import StoreDamaged, StoreError, StoreLocked
+from hivemind_cli.core.errors import StoreError
 from hivemind_cli.core.paths import FILE_MODE, FOLDER_MODE
 from hivemind_cli.core.records import RECORD_TYPES, Record
 from hivemind_cli.storage.admission import checked_tombstone, cursor_moved
 from hivemind_cli.storage.base import Row
+from hivemind_cli.storage.duckdb.errors import NO_MEMORY, Told, locked, translated, unsaid
+from hivemind_cli.storage.duckdb.migrated import MigratedDatabase, committed
+from hivemind_cli.storage.duckdb.tables import DuckDBTables
 from hivemind_cli.storage.migrate import migrate, migrations
 from hivemind_cli.storage.schema import Table, comparable, from_values, normalised, table_of
 from hivemind_cli.storage.sql import names_of, where
@@ -43,6 +45,7 @@ _CACHED_MB = 16
 """Of the file, kept in memory when at rest: what is read again comes from the system's own cache."""
 _SPARE_MEMORY = 8
 """The memory limit times this is allowed for one call that cannot do with less."""
+TABLES_FILE = "memory.duckdb"
 _OWNED: "weakref.WeakValueDictionary[str, DuckDBStore]" = weakref.WeakValueDictionary()
 """Open stores by real path: DuckDB would let this process open a file twice, and seq be given twice."""
 _OWNED_LOCK = threading.Lock()
@@ -71,9 +74,10 @@ class DuckDBStore:
         """Calls under way that were allowed more memory."""
         self._gone: set[str] = set()
         self._tail = Tail(lambda: self._read("SELECT DISTINCT host, session_id FROM event", ()))
+        self._tables: DuckDBTables | None = None
         _own(self)
         try:
-            with _translated(self.path):
+            with translated(self.path):
                 self._create()
                 self._connect()
         except BaseException:
@@ -194,18 +198,28 @@ class DuckDBStore:
         log = self.path.with_name(self.path.name + ".wal")
         if log.exists() and log.stat().st_size >= _LOG_BYTES:
             with self._lock:
-                self._attempt(_checkpoint)
+                self.attempt(_checkpoint)
         if self._memory_mb > _CACHED_MB:
-            self._attempt(self._uncache)
+            self.attempt(self._uncache)
 
     def _uncache(self, connection: Connection) -> None:
-        """What queries hold just now stays; one that finds no memory meanwhile is tried again by `_attempt`."""
+        """What queries hold just now stays; one that finds no memory meanwhile is tried again by `attempt`."""
         if self._sparing:
             return
         with connection.cursor() as cursor, suppress(duckdb.Error):  # refused where queries hold more
             cursor.execute(f"SET memory_limit = '{_CACHED_MB}MB'")
         with connection.cursor() as cursor:
             cursor.execute(f"SET memory_limit = '{self._memory_mb}MB'")
+
+    def tables(self) -> DuckDBTables:
+        """The agents' own tables, in the file `memory.duckdb` beside this one, made when first asked for.
+
+        Its queries can name this store's views. StoreDamaged, StoreError: that file cannot be used; this one can.
+        """
+        with self._lock:
+            if self._tables is None:
+                self._tables = DuckDBTables(self.attempt, self.path.with_name(TABLES_FILE), self._clock)
+            return self._tables
 
     def close(self) -> None:
         with self._lock:
@@ -230,7 +244,7 @@ class DuckDBStore:
             connection = duckdb.connect(aside, config=self._config())
             aside.chmod(FILE_MODE)
             try:
-                migrate(_MigratedDatabase(connection), migrations("duckdb"), self._clock)
+                migrate(MigratedDatabase(connection), migrations("duckdb"), self._clock)
             finally:
                 connection.close()
             with suppress(FileExistsError):
@@ -242,7 +256,10 @@ class DuckDBStore:
     def _connect(self) -> None:
         connection = duckdb.connect(self.path, config=self._config())
         try:
-            migrate(_MigratedDatabase(connection), migrations("duckdb"), self._clock)
+            self._shut_in(connection)
+            if self._tables is not None:
+                self._tables.attach(connection)
+            migrate(MigratedDatabase(connection), migrations("duckdb"), self._clock)
             self._last_seq = _last_seqs(connection)
         except BaseException:
             connection.close()
@@ -250,6 +267,13 @@ class DuckDBStore:
         self._connection = connection
         self._tail.forget()
         self._keep_private()
+
+    def _shut_in(self, connection: Connection) -> None:
+        """A query sees this database and the tables' and nothing else: no other file, no network."""
+        tables = str(self.path.with_name(TABLES_FILE))
+        allowed = [tables + ending for ending in ("", ".wal", ".wal.checkpoint", ".wal.recovery")]
+        connection.execute("SET allowed_paths = ?", [allowed])
+        connection.execute("SET enable_external_access = false")
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -275,8 +299,6 @@ class DuckDBStore:
             "threads": 2,
             "async_threads": 0,  # Eight for remote files, else.
             "checkpoint_threshold": "64MB",  # At 16 an import took half as long again, and the file half as much room.
-            # A query sees this database and nothing else: no other file, no network.
-            "enable_external_access": False,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
@@ -293,15 +315,18 @@ class DuckDBStore:
                     path.chmod(FILE_MODE)
 
     def _read(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        return self._attempt(lambda connection: _rows(connection, sql, parameters))
+        return self.attempt(lambda connection: _rows(connection, sql, parameters))
 
     def _write(self, work: Callable[[Transaction], T]) -> T:
         with self._lock:
-            return self._attempt(lambda connection: self._transact(connection, work))
+            return self.attempt(lambda connection: self._transact(connection, work))
 
-    def _attempt(self, work: Callable[[Connection], T]) -> T:
-        """`work`, and once more if it may succeed: on a fresh instance, or with memory to spare."""
-        with _translated(self.path):
+    def attempt(self, work: Callable[[Connection], T], told: Told = unsaid) -> T:
+        """`work`, and once more if it may succeed: on a fresh instance, or with memory to spare.
+
+        told    what errors it makes of DuckDB's, where it has a word for them
+        """
+        with translated(self.path, told):
             connection = self._opened()
             try:
                 return work(connection)
@@ -309,7 +334,7 @@ class DuckDBStore:
                 self._reconnect(connection)
                 return work(self._opened())
             except duckdb.Error as exc:
-                if not _NO_MEMORY.search(str(exc)):
+                if not NO_MEMORY.search(str(exc)):
                     raise
                 with self._spare_memory(connection):
                     return work(connection)
@@ -328,7 +353,7 @@ class DuckDBStore:
 
     def _transact(self, connection: Connection, work: Callable[[Transaction], T]) -> T:
         tx = Transaction(connection, dict(self._last_seq), set(self._gone))
-        with _committed(connection):
+        with committed(connection):
             result = work(tx)
         for kind, first, rows in tx.inserted:
             self._tail.add(kind, first, rows)
@@ -337,39 +362,10 @@ class DuckDBStore:
         return result
 
 
-class _MigratedDatabase:
-    """A connection as storage/migrate.py sees it."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> None:
-        self._connection.execute(sql, list(parameters)) if parameters else self._connection.execute(sql)
-
-    def applied(self) -> set[int]:
-        return {int(row[0]) for row in self._connection.execute("SELECT number FROM migrations").fetchall()}
-
-    def transaction(self, work: Callable[[], None]) -> None:
-        with _committed(self._connection):
-            work()
-
-
 def _checkpoint(connection: Connection) -> None:
     """Not while a transaction is under way that stands in its way: the log stays for the next rest."""
     with suppress(duckdb.TransactionException):
         connection.execute("CHECKPOINT")
-
-
-@contextmanager
-def _committed(connection: Connection) -> Iterator[None]:
-    connection.execute("BEGIN")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        with suppress(duckdb.Error):  # Nothing to roll back: the failure has already ended the transaction.
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _rows(connection: Connection, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -393,61 +389,5 @@ def _real(path: Path) -> str:
 def _own(store: DuckDBStore) -> None:
     with _OWNED_LOCK:
         if _real(store.path) in _OWNED:
-            raise _locked(store.path, "this process")
+            raise locked(store.path, "this process")
         _OWNED[_real(store.path)] = store
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """DuckDB's and the system's errors as ours."""
-    try:
-        yield
-    except duckdb.Error as exc:
-        raise _our_error(exc, path) from exc
-    except OSError as exc:
-        raise _unusable(path, str(exc)) from exc
-
-
-_NO_MEMORY = re.compile("out of memory|failed to pin block|could not allocate", re.I)
-_DAMAGE = re.compile(
-    "corrupt|checksum|not a valid duckdb|could not read enough bytes|replaying wal|deserializ|invalidated", re.I
-)
-
-
-def _our_error(exc: duckdb.Error, path: Path) -> StoreError:
-    said = (str(exc).strip() or type(exc).__name__).splitlines()[0]
-    if "Could not set lock" in said:
-        holder = re.search(r"PID (\d+)", said)
-        return _locked(path, f"process {holder[1]}" if holder else "another process")
-    if "newer version of DuckDB" in said or "version number" in said:
-        return StoreError(f"{path} was written by a newer DuckDB.", why=said, fix="Update hivemind.")
-    if re.search("no space left|disk full|quota", said, re.I):
-        return StoreError(
-            f"{path} cannot grow: the disk is full.", why=said, fix="Free some space; nothing stored is lost."
-        )
-    if _NO_MEMORY.search(said):
-        return StoreError("The database ran out of memory.", why=said, fix="Raise `daemon.memory_mb` in your config.")
-    damaged = (duckdb.InternalException, duckdb.SerializationException, duckdb.FatalException)
-    if isinstance(exc, damaged) or _DAMAGE.search(said):
-        return StoreDamaged(
-            f"{path} cannot be read: it is damaged, or no database.",
-            why=said,
-            fix=f"It was left as it is. Move it (and {path.name}.wal, if there is one) out of {path.parent}, then run "
-            "`hivemind import --all`: what waits in the spool is captured, and past sessions are read again from "
-            "their transcripts. Skills on disk stay.",
-        )
-    if isinstance(exc, duckdb.IOException):
-        return _unusable(path, said)
-    return StoreError("The database refused.", why=said, fix="Run `hivemind doctor`.")
-
-
-def _locked(path: Path, holder: str) -> StoreLocked:
-    return StoreLocked(
-        f"{path} is in use by {holder}.",
-        why="One process owns the database at a time.",
-        fix="End that process: the next daemon captures what waits. `hivemind daemon` says whether it is the daemon.",
-    )
-
-
-def _unusable(path: Path, said: str) -> StoreError:
-    return StoreError(f"{path} cannot be used.", why=said, fix="Check that you own the file and its folder.")
