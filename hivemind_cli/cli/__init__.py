@@ -28,6 +28,7 @@ from hivemind_cli.cli import (
     sessions,
     skillify,
     status,
+    token,
     uninstall,
     why,
 )
@@ -47,6 +48,7 @@ _ORDER = (
     "recall",
     "search",
     "mcp",
+    "token",
     "sessions",
     "cost",
     "embeddings",
@@ -110,6 +112,7 @@ app.add_typer(corrections.app, name="corrections")
 app.command("recall")(recall.recall)
 app.command("search")(search.search)
 app.add_typer(mcp.app, name="mcp")
+app.add_typer(token.app, name="token")
 app.add_typer(sessions.app, name="sessions")
 app.command("cost")(cost.cost)
 app.add_typer(embeddings.app, name="embeddings")

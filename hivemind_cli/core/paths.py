@@ -126,6 +126,11 @@ class Paths:
         return self.root / "machine.key"
 
     @property
+    def tokens(self) -> Path:
+        """Bearer tokens of `hivemind serve`, hashed: see app/tokens.py."""
+        return self.root / "tokens.json"
+
+    @property
     def work(self) -> Path:
         """The neutral folder in which providers run; a session there is refused."""
         return self.root / "work"

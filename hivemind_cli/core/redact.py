@@ -53,6 +53,7 @@ _KINDS: dict[str, str] = {
     "pypi": r"pypi-[A-Za-z0-9_-]{40,}",
     "huggingface": r"hf_[A-Za-z0-9]{28,}|api_org_[A-Za-z0-9]{28,}",
     "twilio_check": r"SK[0-9a-f]{32}",
+    "hivemind": r"hmt_[a-z0-9]{8}_[A-Za-z0-9]{40,}",
     "sendgrid": r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
     "mailgun_check": r"key-[0-9a-f]{32}|[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}|[0-9a-f]{32}-us[0-9]{1,2}",
     "telegram": r"[0-9]{8,10}:AA[A-Za-z0-9_-]{32,}",

@@ -65,6 +65,10 @@ COMMANDS = [
     "mcp",
     "mcp install",
     "mcp uninstall",
+    "token",
+    "token create",
+    "token list",
+    "token revoke",
     "sessions",
     "sessions show",
     "sessions prune",
@@ -137,7 +141,7 @@ def test_every_command_says_what_it_does_and_what_its_options_mean() -> None:
 
 def test_every_command_prints_json_for_programs() -> None:
     for name, command in _groups():
-        if name in ("config", "bench", "mcp"):  # print only their help, or speak JSON alone
+        if name in ("config", "bench", "mcp", "token"):  # print only their help, or speak JSON alone
             continue
         assert "json" in {param.name for param in command.params}, name
 
