@@ -70,6 +70,16 @@ class Paths:
         return self.root / "run" / "daemon.sock"
 
     @property
+    def memory_socket(self) -> Path:
+        """For the agents' own tables: a hook never waits behind a query."""
+        return self.root / "run" / "memory.sock"
+
+    @property
+    def handed(self) -> Path:
+        """Big batches of rows on their way to the daemon: see tables/handed.py."""
+        return self.root / "run" / "handed"
+
+    @property
     def lock(self) -> Path:
         """Whoever holds it owns the store and the indexes."""
         return self.root / "run" / "daemon.lock"
