@@ -94,6 +94,10 @@ class Tables(Protocol):
     url: str
     """Names the database; without a password."""
 
+    @property
+    def commits(self) -> int | None:
+        """Larger after each commit of a writer, before that writer is told; None: others write here unseen."""
+
     def qualified(self, name: str) -> str:
         """How SQL names a table of ours: quoted, with its schema."""
 
@@ -110,6 +114,12 @@ class Tables(Protocol):
         self, sql: str, values: Sequence[Any] = (), *, batch_rows: int = 10_000, relations: Relations | None = None
     ) -> AbstractContextManager[Iterator[Result]]:
         """The same rows, a batch at a time, in bounded memory."""
+
+    def arrays(self, sql: str, values: Sequence[Any] = ()) -> "dict[str, NDArray[Any]]":
+        """The columns of one SELECT, for very many rows: numbers as such, str and float32 arrays as objects.
+
+        A column with a NULL among its values is a masked array.
+        """
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """`work` in one transaction, durable when this returns.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import duckdb
+from numpy.typing import NDArray
 
 from hivemind_cli.core.clock import Clock
 from hivemind_cli.core.errors import HivemindError, SQLError, StoreError, TablesError, WrongValue
@@ -67,6 +68,7 @@ class DuckDBTables:
         self._queue_lock = threading.Lock()
         self._write_lock = threading.Lock()
         self._watch = _Watch()
+        self._commits = 0
         attempt(self.attach)
 
     def __repr__(self) -> str:
@@ -82,6 +84,10 @@ class DuckDBTables:
         for path in (self.path, self.path.with_name(self.path.name + ".wal")):
             with suppress(FileNotFoundError):
                 path.chmod(FILE_MODE)
+
+    @property
+    def commits(self) -> int:
+        return self._commits
 
     def qualified(self, name: str) -> str:
         return f'{CATALOG}.main."{name}"'
@@ -121,6 +127,14 @@ class DuckDBTables:
         finally:
             connection.close()
 
+    def arrays(self, sql: str, values: Sequence[Any] = ()) -> dict[str, NDArray[Any]]:
+        def work(connection: Connection) -> dict[str, NDArray[Any]]:
+            with self._reading(connection, sql, values, None) as (cursor, _, _):
+                found: dict[str, NDArray[Any]] = cursor.fetchnumpy()
+                return found
+
+        return self._attempted(work)
+
     def write(self, work: Callable[[Transaction], T]) -> T:
         mine = _Write(work)
         with self._queue_lock:
@@ -152,6 +166,7 @@ class DuckDBTables:
             if not isinstance(exc, Exception):
                 raise
             return
+        self._commits += 1
         for one, result in zip(together, results, strict=True):
             one.result, one.done = result, True
 
