@@ -1,7 +1,8 @@
 """The values that rooms exchange: frozen, append-only, engine-free.
 
 Event ─detect─▶ Correction ─codify─▶ SkillRevision ─recall─▶ Recall ─feedback─▶ Outcome
-                   ▲ Judgement: what a person or a model says it is
+   │               ▲ Judgement: what a person or a model says it is
+   └─experience─▶ Experience: what was tried for a task, and how it went
 
 Every record has an `id` (a ULID) and a `workspace_id`; storing the same id twice is a no-op.
 Times are aware UTC datetimes. Free text in a record has passed `core/redact.py`.
@@ -114,6 +115,23 @@ class Verdict(StrEnum):
     HELD = "held"
     RECURRED = "recurred"
     UNKNOWN = "unknown"
+
+
+class ExperienceKind(StrEnum):
+    """What an Experience tells of."""
+
+    ATTEMPT = "attempt"
+    """One turn of an agent's work on a task."""
+    FIX = "fix"
+    """An error, and what was done until it was gone."""
+
+
+class TaskOutcome(StrEnum):
+    """How it went."""
+
+    SUCCESS = "success"
+    PARTIAL = "partial"
+    FAILURE = "failure"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,6 +381,40 @@ class SkillCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Experience:
+    """What an agent did for a task, and how it went by what was seen. The newest of a kind and event counts."""
+
+    id: str
+    workspace_id: str
+    project_id: str
+    machine_id: str
+    author: str
+    host: str
+    session_id: str
+    kind: ExperienceKind
+    occurred_at: datetime
+    """When it was begun; of a fix, when the error was seen."""
+    event_id: str
+    """The prompt that began the turn; of a fix, the call that showed that the error was gone."""
+    task: str
+    """The prompt it was done for, which may be an earlier one that this turn goes on with."""
+    approach: str
+    """What was done, step by step."""
+    tools_used: tuple[str, ...] = ()
+    outcome: TaskOutcome
+    score: float
+    """0..1; of a fix, how sure it is that this is what helped."""
+    lessons: str = ""
+    """What people said and changed, in their words; of a fix, how it was seen that the error was gone."""
+    error_trace: str = ""
+    metadata: JSON = field(default_factory=dict)
+    """What outcome and score rest on: see pipeline/experience."""
+    duration_s: float = 0.0
+    tokens: int = 0
+    """0: the host did not tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateSkip:
     """A correction the gate decided not to codify, remembered by its recurrence key."""
 
@@ -455,6 +507,7 @@ Record = (
     | Outcome
     | LLMCall
     | SkillCheck
+    | Experience
     | GateSkip
     | Project
     | TranscriptMark
@@ -472,6 +525,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     Outcome,
     LLMCall,
     SkillCheck,
+    Experience,
     GateSkip,
     Project,
     TranscriptMark,

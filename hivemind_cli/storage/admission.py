@@ -7,6 +7,7 @@ from hivemind_cli.core.errors import CursorMoved, StoreError, VersionTaken
 from hivemind_cli.core.records import (
     Correction,
     Event,
+    Experience,
     Judgement,
     Notice,
     Outcome,
@@ -23,7 +24,7 @@ Session = tuple[str, str]
 """host, session_id."""
 SkillVersion = tuple[str, int]
 """skill_id, version."""
-BURIED_WITH = (Event, Correction, Judgement, Recall)
+BURIED_WITH = (Event, Correction, Judgement, Experience, Recall)
 """Not stored for a session that has a tombstone."""
 
 

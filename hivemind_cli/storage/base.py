@@ -29,7 +29,7 @@ class Store(Protocol):
         """Store what is new, all or nothing; how many were.
 
         A record is not new if its id is stored, or (Event) its (host, session_id, native_key) is.
-        Of a session with a Tombstone no Event, Correction, Judgement, Recall or Outcome is stored, nor a
+        Of a session with a Tombstone no Event, Correction, Judgement, Experience, Recall or Outcome is stored, nor a
         SkillRevision or GateSkip that a stage under way made of its corrections.
         Order is kept: later in `records`, higher seq.
 
@@ -72,9 +72,10 @@ class Store(Protocol):
 
         Not `bury`: the tombstone only names the session and the time; it is not stored, and the session may come back.
 
-        Its events, corrections, judgements, recalls, outcomes and marks go, and the outcomes of its memos; what
-        rests on its corrections (`forgetting.fallout`): versions of skills, gate skips, and notices about them. A
-        skill left without a version gets a blank retired one. Other sessions' recalls no longer hold their words.
+        Its events, corrections, judgements, experiences, recalls, outcomes and marks go, and the outcomes of its
+        memos; what rests on its corrections (`forgetting.fallout`): versions of skills, gate skips, and notices about
+        them. A skill left without a version gets a blank retired one. Other sessions' recalls no longer hold their
+        words.
         """
 
     def rest(self) -> None:

@@ -8,6 +8,7 @@ from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.records import (
     Correction,
     Event,
+    Experience,
     GateSkip,
     ImportMark,
     Judgement,
@@ -21,10 +22,11 @@ from hivemind_cli.core.records import (
     TranscriptMark,
 )
 
-OF_SESSION: tuple[type[Event | Correction | Judgement | Recall | TranscriptMark | ImportMark], ...] = (
+OF_SESSION: tuple[type[Event | Correction | Judgement | Experience | Recall | TranscriptMark | ImportMark], ...] = (
     Event,
     Correction,
     Judgement,
+    Experience,
     Recall,
     TranscriptMark,
     ImportMark,

@@ -12,7 +12,9 @@ from hivemind_cli.tables.layout import BRANCH, DELETED, HIDDEN_PREFIX, ROW, SEQ,
 
 NAME_CHARS_MAX = 63
 """As PostgreSQL's identifiers."""
-LOOP_VIEWS = ("sessions", "corrections", "skills", "recalls", "outcomes", "costs", "judgements")
+LOOP_VIEWS = (
+    "sessions", "corrections", "skills", "recalls", "outcomes", "costs", "judgements", "attempts", "fixes",
+)  # fmt: skip
 """The stable face of the loop's records: to be read beside a workspace's own tables, never written."""
 
 

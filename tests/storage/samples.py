@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from hivemind_cli.core.records import (
     Event,
     EventKind,
+    Experience,
+    ExperienceKind,
     Judgement,
     Outcome,
     Recall,
@@ -21,6 +23,7 @@ from hivemind_cli.core.records import (
     SkillLine,
     SkillRevision,
     SkillState,
+    TaskOutcome,
     Tombstone,
     Verdict,
 )
@@ -89,6 +92,26 @@ def judgement(number: int, session_id: str = "s1", host: str = "claude") -> Judg
         by="person",
         said=SaidKind.CORRECTION,
     )
+
+
+def experience(number: int, session_id: str = "s1", host: str = "claude", **changes: Any) -> Experience:
+    known: dict[str, Any] = {
+        "id": f"x-{host}-{session_id}-{number}",
+        "workspace_id": "default",
+        "project_id": "p1",
+        "machine_id": "m1",
+        "author": "ada",
+        "host": host,
+        "session_id": session_id,
+        "kind": ExperienceKind.ATTEMPT,
+        "occurred_at": START,
+        "event_id": f"e{number}",
+        "task": f"task {number}",
+        "approach": "edit app.py",
+        "outcome": TaskOutcome.SUCCESS,
+        "score": 0.9,
+    }
+    return Experience(**(known | changes))
 
 
 def tombstone(session_id: str = "s1", host: str = "claude") -> Tombstone:

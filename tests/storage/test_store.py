@@ -18,6 +18,7 @@ from hivemind_cli.core.records import (
     CorrectionKind,
     Event,
     EventKind,
+    Experience,
     GateSkip,
     Judgement,
     Notice,
@@ -33,7 +34,18 @@ from hivemind_cli.storage.base import Store
 from hivemind_cli.storage.inmemory import InMemoryStore
 from hivemind_cli.storage.schema import normalised
 from tests.storage import engines
-from tests.storage.samples import START, TEXT, event, judgement, outcome, recall, records_of, tombstone, version
+from tests.storage.samples import (
+    START,
+    TEXT,
+    event,
+    experience,
+    judgement,
+    outcome,
+    recall,
+    records_of,
+    tombstone,
+    version,
+)
 
 
 @pytest.fixture(params=engines.NAMES)
@@ -337,6 +349,7 @@ def test_prune_takes_the_session_and_nothing_else(store: Store) -> None:
         outcome(2, "unknown"),
         mark("s1"),
         judgement(1),
+        experience(1),
     ]
     kept: list[Any] = [
         event(1, session_id="s2"),
@@ -345,10 +358,11 @@ def test_prune_takes_the_session_and_nothing_else(store: Store) -> None:
         mark("s2"),
         event(7, host="codex"),
         judgement(2, host="codex"),
+        experience(1, "s2"),
     ]
     store.append([*gone, *kept])
     assert store.prune("claude", "s1", tombstone()) == len(gone)
-    kinds: tuple[type[Any], ...] = (Event, Correction, Judgement, Recall, Outcome, TranscriptMark)
+    kinds: tuple[type[Any], ...] = (Event, Correction, Judgement, Experience, Recall, Outcome, TranscriptMark)
     left: list[Any] = [row.record for kind in kinds for row in store.find(kind)]
     assert sorted(record.id for record in left) == sorted(record.id for record in kept)
     assert [row.record for row in store.find(Tombstone)] == [tombstone()]
@@ -382,7 +396,10 @@ def test_a_tombstone_for_another_session_is_refused(store: Store) -> None:
 def test_nothing_made_of_a_pruned_session_is_stored_again(store: Store) -> None:
     store.append([correction(1), recall(1, host="codex")])
     store.prune("claude", "s1", tombstone())
-    late: list[Any] = [correction(2), judgement(2), recall(2), outcome(1, recall(2).id), version(1, "c1"), skip("c1")]
+    late: list[Any] = [
+        *(correction(2), judgement(2), experience(2), recall(2), outcome(1, recall(2).id)),
+        *(version(1, "c1"), skip("c1")),
+    ]
     assert store.append(late) == 0
     assert store.commit("codify", late, cursor_from=0, cursor_to=1) == 0
     other_host: list[Any] = [

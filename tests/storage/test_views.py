@@ -9,11 +9,19 @@ from typing import Any
 import duckdb
 import pytest
 
-from hivemind_cli.core.records import CorrectionKind, Record, SaidKind, SkillCheck, SkillState
+from hivemind_cli.core.records import (
+    CorrectionKind,
+    ExperienceKind,
+    Record,
+    SaidKind,
+    SkillCheck,
+    SkillState,
+    TaskOutcome,
+)
 from hivemind_cli.pipeline import judged
 from hivemind_cli.storage.duckdb import DuckDBStore
 from hivemind_cli.storage.migrate import migrations
-from tests.storage.samples import START
+from tests.storage.samples import START, experience
 from tests.storage.told import correction, judgement, project, revision, session
 
 DAY = timedelta(days=1)
@@ -294,3 +302,14 @@ def test_a_skill_is_shown_with_what_narrows_it_and_how_its_newest_tests_went(tmp
         counted = raw.execute("SELECT kind, count(*) FROM skill_checks GROUP BY kind ORDER BY kind").fetchall()
     assert found == [(2, 2, False, '{"tools":["make"]}', '{"adds_to":"s"}')]
     assert counted == [("moments", 3), ("replay", 1)]
+
+
+def test_of_an_attempt_the_newest_counts_and_a_fix_stands_apart(tmp_path: Path) -> None:
+    path = tmp_path / "tried.duckdb"
+    tried = experience(1)
+    again = replace(tried, id="again", outcome=TaskOutcome.FAILURE, score=0.1)
+    with DuckDBStore(path, memory_mb=64) as store:
+        store.append([tried, experience(2), again, replace(tried, id="fix", kind=ExperienceKind.FIX)])
+    with duckdb.connect(path, read_only=True) as connection:
+        assert rows(connection, "id, outcome", "attempts") == [("again", "failure"), ("x-claude-s1-2", "success")]
+        assert rows(connection, "id", "fixes") == [("fix",)]
