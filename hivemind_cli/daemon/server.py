@@ -54,7 +54,7 @@ class Server:
 
     def listen(self) -> None:
         """Bind, replacing a stale socket, and start the threads. Only for who holds the lock. OSError: we cannot."""
-        self._listener = _bound(self._path)
+        self._listener = bound(self._path)
         self._inode = self._path.stat().st_ino
         for number in range(THREADS):
             threading.Thread(target=self._serve_all, name=f"serve-{number}", daemon=True).start()
@@ -107,7 +107,7 @@ class Server:
             logger.warning("a connection could not be accepted: %s", exc)
             time.sleep(0.1)  # out of file descriptors: some will be closed soon
             return False
-        if not _same_user(connection):
+        if not same_user(connection):
             logger.warning("a connection of another user was refused")
             connection.close()
             return True
@@ -134,7 +134,7 @@ class Server:
                 name = line[len(b"recall ") :].decode("utf-8", "replace")
                 self._service.recall(name, lambda answer: _send_answer(connection, answer))
                 return
-            with waiting(lambda: _hung_up(connection)):
+            with waiting(lambda: hung_up(connection)):
                 reply = self._service.call(line) + b"\n"
             connection.settimeout(SEND_WAIT_S)
             connection.sendall(reply)
@@ -146,6 +146,11 @@ class Lines:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._buffer = bytearray()
+
+    @property
+    def begun(self) -> bool:
+        """Was something of the next line read already?"""
+        return bool(self._buffer)
 
     def next(self) -> bytes | None:
         """The next line without its newline; None at the end. OSError: too slow or too long."""
@@ -178,7 +183,7 @@ def _send_answer(connection: socket.socket, answer: bytes) -> bool:
     return True
 
 
-def _hung_up(connection: socket.socket) -> bool:
+def hung_up(connection: socket.socket) -> bool:
     """Has the client closed its end? Asked at any time, without waiting."""
     connection.settimeout(0)
     try:
@@ -189,7 +194,7 @@ def _hung_up(connection: socket.socket) -> bool:
         return True
 
 
-def _bound(path: Path) -> socket.socket:
+def bound(path: Path, backlog: int = BACKLOG) -> socket.socket:
     """A listening socket at `path`, 0600 before anyone can see it."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     aside = path.with_name(f"{path.name}.new")  # one name: what a killed daemon left is replaced, too
@@ -198,7 +203,7 @@ def _bound(path: Path) -> socket.socket:
         with _inside(path.parent):
             listener.bind(aside.name)  # by its bare name: macOS allows 104 bytes for all of it
         aside.chmod(FILE_MODE)
-        listener.listen(BACKLOG)
+        listener.listen(backlog)
         listener.setblocking(False)
         aside.rename(path)
     except BaseException:
@@ -221,7 +226,7 @@ def _inside(folder: Path) -> Iterator[None]:
         os.chdir(before)
 
 
-def _same_user(connection: socket.socket) -> bool:
+def same_user(connection: socket.socket) -> bool:
     """Does the other end run as us, or as root? The folder's mode says so already; this is the second lock."""
     if sys.platform == "darwin":
         credentials = connection.getsockopt(0, getattr(socket, "LOCAL_PEERCRED", 1), 76)  # SOL_LOCAL; struct xucred

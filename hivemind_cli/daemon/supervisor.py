@@ -25,6 +25,7 @@ from hivemind_cli.daemon import lock
 from hivemind_cli.daemon.chore import Chore
 from hivemind_cli.daemon.crash import report_crash
 from hivemind_cli.daemon.memory import Ceiling, few_heaps, give_back
+from hivemind_cli.daemon.memory_server import MemoryServer
 from hivemind_cli.daemon.owner import OpenOwner, Owner
 from hivemind_cli.daemon.server import Server
 from hivemind_cli.daemon.service import Service
@@ -49,7 +50,7 @@ FAREWELL_S = 5.0
 """For the last drain, before the store is closed."""
 FORMER_OWNER_S = 10.0
 """How long a starting daemon waits for one that has stopped listening but not closed its store."""
-_OPEN_FILES_MIN = 1024
+_OPEN_FILES_MIN = 2048
 
 
 class Supervisor:
@@ -82,6 +83,7 @@ class Supervisor:
         self._service = Service(paths, on_activity=self._asked, on_shutdown=self.stop)
         self._service.failing = self.failing
         self._server = Server(paths, self._service)
+        self._memory = MemoryServer(paths.memory_socket, self._service.call)
         self._watching: Callable[[], bool] = lambda: False
         self._opening = self._chore("open", self._open)
         self._draining = self._chore("drain", lambda: self._owned.drain(DRAIN_FILES))
@@ -99,6 +101,7 @@ class Supervisor:
             _limits()
             try:
                 self._server.listen()
+                self._memory.listen()
                 with _pid_file(self._paths), self._watch(once=once):
                     logger.info("daemon %d listens", os.getpid())
                     self._loop(held, once=once)
@@ -281,6 +284,8 @@ class Supervisor:
 
     def _farewell(self) -> None:
         """Stop listening, capture what came last, close the store. Never raises."""
+        with contextlib.suppress(OSError):
+            self._memory.stop()
         with contextlib.suppress(OSError):
             self._server.stop()
         if self._owner is not None and not self.home_lost:  # closing writes: into what is a stranger's home by now

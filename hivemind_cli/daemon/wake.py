@@ -29,10 +29,11 @@ class Wake:
             selector.register(self._read_fd, selectors.EVENT_READ)
             was_set = bool(selector.select(max(timeout_s, 0)))
         if was_set:
-            self._clear()
+            self.clear()
         return was_set
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Forget that it was set: for who watches `fileno` itself."""
         try:
             while len(os.read(self._read_fd, 4096)) == 4096:
                 pass
