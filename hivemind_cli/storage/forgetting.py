@@ -98,7 +98,7 @@ def fallout(
 def cites(record: Record, gone: Collection[str]) -> bool:
     """Does this revision or skip rest on one of the corrections `gone`, or was its moment replayed in this check?"""
     if isinstance(record, SkillCheck):
-        return record.figures.get("correction_id") in gone
+        return str(record.figures.get("correction_id", "")) in gone
     if isinstance(record, GateSkip):
         return any(one in gone for one in record.correction_ids)
     return isinstance(record, SkillRevision) and any(
