@@ -1,0 +1,81 @@
+"""What a URL names: a database, a workspace in it, and perhaps a table. And the workspace of who names none.
+
+hivemind://                               this machine's own database, the workspace of the current folder
+hivemind://payments-service               ... that workspace
+hivemind://payments-service/experience    ... and a table of it, for `open`
+postgresql://user@host/database?workspace=payments-service&table=experience
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+from hivemind_cli.core.errors import ConfigError
+from hivemind_cli.core.paths import Paths
+from hivemind_cli.core.settings import WORKSPACE_NAME
+
+OWN = "hivemind"
+POSTGRES = ("postgresql", "postgres")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a person's tables are."""
+
+    url: str
+    """Of the database; "": this machine's own. With the password, where the person gave one: never shown."""
+    workspace: str
+    table: str = ""
+
+
+def paths_of(home: str | os.PathLike[str] | None) -> Paths:
+    """Of the hivemind home; None: as HIVEMIND_HOME says, else ~/.hivemind."""
+    found = Paths.from_env(os.environ)
+    return found if home is None else Paths(root=Path(home).expanduser().absolute(), home=found.home)
+
+
+def place_of(url: str, paths: Paths) -> Place:
+    """ConfigError for what names no database, or a workspace no workspace can be called."""
+    parts = urlsplit(url)
+    if parts.scheme == OWN:
+        segments = [unquote(part) for part in parts.path.strip("/").split("/") if part]
+        if len(segments) > 1 or parts.query or parts.fragment:
+            raise _no_place(url)
+        return Place("", _checked(unquote(parts.netloc)) or current_workspace(paths), segments[0] if segments else "")
+    if parts.scheme not in POSTGRES:
+        raise _no_place(url)
+    said = dict(parse_qsl(parts.query, keep_blank_values=True))
+    workspace, table = said.pop("workspace", ""), said.pop("table", "")
+    database = urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(said), ""))
+    return Place(database, _checked(workspace) or current_workspace(paths), table)
+
+
+def current_workspace(paths: Paths) -> str:
+    """HIVEMIND_WORKSPACE_ID, else what this folder's project says, else what install kept for it, else `default`."""
+    from hivemind_cli.core.project import identify, kept_workspaces, workspace_for
+    from hivemind_cli.core.settings import load
+
+    project = identify(str(Path.cwd()), paths.home)
+    default = load(paths, os.environ).config.workspace
+    return workspace_for(os.environ.get("HIVEMIND_WORKSPACE_ID", ""), project, kept_workspaces(paths), default).id
+
+
+def _checked(workspace: str) -> str:
+    """ "" stays "": nothing was named."""
+    if workspace and not WORKSPACE_NAME.fullmatch(workspace):
+        raise ConfigError(
+            f"{workspace[:70]!r} is no workspace name.",
+            why="A name has lower case letters, digits, `.`, `_`, `-`, at most 64, and begins with a letter or digit.",
+            fix="Connect to hivemind://<name>.",
+        )
+    return workspace
+
+
+def _no_place(url: str) -> ConfigError:
+    scheme = url.partition("://")[0][:20]
+    return ConfigError(
+        f"This URL, which begins with {scheme!r}, names no place for tables.",
+        why="There are hivemind://<workspace>, hivemind://<workspace>/<table> and postgresql://…?workspace=<workspace>.",
+        fix="Connect to one of these; hivemind:// alone is the current folder's workspace.",
+    )
