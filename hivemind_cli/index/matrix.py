@@ -1,0 +1,153 @@
+"""Numbered vectors of one length in a file that only grows, the newest in memory: exact cosines of all of them.
+
+    vectors     float32 [rows, dim], rows of unit length or zero
+    numbers     int64 [rows], ascending
+
+What counts of them, and their CRC-32, stands in a manifest.
+"""
+
+import os
+import threading
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hivemind_cli.core.paths import FILE_MODE
+from hivemind_cli.index.arrays import Damaged, as_bytes
+
+KINDS = ("vectors", "numbers")
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some vectors, in the order of their numbers."""
+
+    vectors: NDArray[np.float32]
+    numbers: NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Matrix:
+    """Vectors of length `dim` in `folder`. One writer at a time; readers take `parts`."""
+
+    folder: Path
+    dim: int
+    stored: int = 0
+    """Rows in the files that count."""
+    crcs: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    _mapped: Part | None = None
+    _tail: Part | None = None
+    """Longer than `_tail_rows`, perhaps."""
+    _tail_rows: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __len__(self) -> int:
+        return self.stored + self._tail_rows
+
+    def parts(self) -> list[Part]:
+        """All of it, as it is now."""
+        with self._lock:
+            found = [self._mapped] if self._mapped is not None else []
+            if self._tail is not None and self._tail_rows:
+                found.append(Part(self._tail.vectors[: self._tail_rows], self._tail.numbers[: self._tail_rows]))
+        return found
+
+    def add(self, numbers: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """To the rows in memory. `vectors` of any length; a row of zeros stays one."""
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        units = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32, copy=False)
+        rows = self._tail_rows + len(numbers)
+        tail = self._tail
+        if tail is None or len(tail.numbers) < rows:
+            room = rows + rows // 2 + 16
+            longer = Part(np.empty((room, self.dim), np.float32), np.empty(room, np.int64))
+            if tail is not None:
+                longer.vectors[: self._tail_rows] = tail.vectors[: self._tail_rows]
+                longer.numbers[: self._tail_rows] = tail.numbers[: self._tail_rows]
+            tail = longer
+        tail.vectors[self._tail_rows : rows] = units
+        tail.numbers[self._tail_rows : rows] = numbers
+        with self._lock:
+            self._tail, self._tail_rows = tail, rows
+
+    @property
+    def waiting(self) -> int:
+        """Rows that are in memory only."""
+        return self._tail_rows
+
+    def store(self) -> None:
+        """Write the rows that are in memory; they count once the manifest says so (`said`). OSError."""
+        tail, rows = self._tail, self._tail_rows
+        if tail is None or not rows:
+            return
+        crcs, sizes = dict(self.crcs), {"vectors": 4 * self.dim, "numbers": 8}
+        for kind in KINDS:
+            data = as_bytes(getattr(tail, kind)[:rows])
+            fd = os.open(self.folder / kind, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+            try:
+                at = self.stored * sizes[kind]
+                crcs[kind] = zlib.crc32(data, crcs[kind])
+                while data:
+                    written = os.pwrite(fd, data, at)
+                    data, at = data[written:], at + written
+            finally:
+                os.close(fd)
+        mapped = self._map(self.stored + rows)
+        with self._lock:
+            self._mapped, self.stored, self.crcs = mapped, self.stored + rows, crcs
+            self._tail, self._tail_rows = None, 0
+
+    def said(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {"dim": self.dim, "stored": self.stored, "crcs": self.crcs}
+
+    @classmethod
+    def opened(cls, folder: Path, said: dict[str, Any]) -> "Matrix":
+        """What a manifest speaks of. OSError, Damaged."""
+        matrix = cls(folder, int(said["dim"]), int(said["stored"]), {kind: int(said["crcs"][kind]) for kind in KINDS})
+        if matrix.stored:
+            for kind, size in (("vectors", 4 * matrix.dim), ("numbers", 8)):
+                if _crc_of(folder / kind, matrix.stored * size) != matrix.crcs[kind]:
+                    raise Damaged(kind)
+            matrix._mapped = matrix._map(matrix.stored)
+        return matrix
+
+    def _map(self, rows: int) -> Part:
+        vectors = np.memmap(self.folder / "vectors", np.float32, "r", shape=(rows, self.dim))
+        return Part(np.asarray(vectors), np.fromfile(self.folder / "numbers", np.int64, rows))
+
+
+def cosines(parts: Sequence[Part], vector: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Numbers, ascending, and the cosine of each with `vector`: -1..1, 0 where one of the two is zero."""
+    wanted = unit(vector)
+    if not parts:
+        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+    scores = [np.clip(one.vectors @ wanted, -1, 1) for one in parts]
+    if len(parts) == 1:
+        return parts[0].numbers, scores[0]
+    return np.concatenate([one.numbers for one in parts]), np.concatenate(scores)
+
+
+def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    """At length 1; zeros stay."""
+    wide = vector.astype(np.float64)
+    length = float(np.linalg.norm(wide))
+    found: NDArray[np.float32] = (wide / length if length > 0 else wide).astype(np.float32)
+    return found
+
+
+def _crc_of(path: Path, size: int) -> int:
+    crc = 0
+    with path.open("rb") as file:
+        while size > 0 and (data := file.read(min(size, _CHUNK))):
+            crc = zlib.crc32(data, crc)
+            size -= len(data)
+    if size:
+        raise Damaged(path.name)
+    return crc
