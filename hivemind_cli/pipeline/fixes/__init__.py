@@ -4,6 +4,6 @@ an error's event ─▶ what came after it in its session ─▶ the same job wi
 """
 
 from hivemind_cli.pipeline.fixes.likeness import LIKE_MIN, SAME_MIN, Signature
-from hivemind_cli.pipeline.fixes.walk import ERROR_KINDS, HOW, Fix, Seen, Step, seen
+from hivemind_cli.pipeline.fixes.walk import ERROR_KINDS, HOW, Fix, Seen, Step, end_of, seen
 
-__all__ = ["ERROR_KINDS", "HOW", "LIKE_MIN", "SAME_MIN", "Fix", "Seen", "Signature", "Step", "seen"]
+__all__ = ["ERROR_KINDS", "HOW", "LIKE_MIN", "SAME_MIN", "Fix", "Seen", "Signature", "Step", "end_of", "seen"]

@@ -26,6 +26,7 @@ from hivemind_cli.pipeline.detect.retry import (
 from hivemind_cli.pipeline.detect.runners import checks_of
 from hivemind_cli.pipeline.fixes.likeness import LIKE_MIN, Signature
 from hivemind_cli.pipeline.spoken import own_words
+from hivemind_cli.pipeline.texts import of_event
 from hivemind_cli.storage.base import Row, Store
 
 ERROR_KINDS = (EventKind.TOOL_FAILURE, EventKind.TOOL_RESULT, EventKind.PROMPT, EventKind.STEER)
@@ -137,6 +138,16 @@ def seen(store: Store, signature: Signature, texts: Sequence[Text], *, walks_max
     followed = {(one.text.host, one.text.session_id) for one in found.values() if one.text in walked}
     kept = [one for one in found.values() if one.text in walked or (one.text.host, one.text.session_id) not in followed]
     return sorted(kept, key=lambda one: -round(one.likeness, 2))
+
+
+def end_of(event: Event, after: Sequence[Event]) -> Seen | None:
+    """A call that failed, and what ended its error among the events `after` it; None: it shows none that says anything.
+
+    `after`: of the same session and agent, a person's words too.
+    """
+    text, signature = of_event(event), Signature.of(_shown(event))
+    one = _like(event, text, signature) if text and signature else None
+    return replace(one, fix=_Walk(event, one, after[:WINDOW_EVENTS]).fix()) if one else None
 
 
 def _spread(texts: Sequence[Text]) -> list[Text]:
