@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hivemind_cli.app import given
+from hivemind_cli.app.agent_memory import AgentMemory
 from hivemind_cli.app.answering import Answering
 from hivemind_cli.app.backtest import Backtest
 from hivemind_cli.app.catching_up import CATCH_UP_EVENTS_MAX, CatchingUp
@@ -120,14 +121,13 @@ class OwnedHivemind:
             self._spool, self._intake, self._turning, detect=self._detect, flooded=lambda: self._flooded
         )
         self._answering = self._answerer(person, kept)
+        self.memory = AgentMemory(paths, store, embedder)
         self._verbs = Verbs(self, self._answering)
         self._codifying: Future[None] | None = None
         self._one_codifies = threading.Lock()
-        self._codify_after = datetime.min.replace(tzinfo=UTC)
+        self._codify_after, self._weighed_at = datetime.min.replace(tzinfo=UTC), 0.0
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="codify")
-        self._weighed_at = 0.0
-        self._snapshot_stale = True
-        self._snapshot_lock = threading.Lock()
+        self._snapshot_stale, self._snapshot_lock = True, threading.Lock()
         self._cold: list[Document] = []
         """Documents whose act was not yet looked up in the person's history."""
         self._silent = Silent(
@@ -289,6 +289,7 @@ class OwnedHivemind:
         """Tidy up, and give memory back, but in a flood."""
         if not self._spool.more_than(CHUNK):
             self.store.rest()
+            self.memory.rest()
 
     def close(self) -> None:
         """Finish what is under way, publish the snapshot, release everything. Idempotent."""
@@ -308,6 +309,7 @@ class OwnedHivemind:
         except (HivemindError, OSError):
             logger.exception("the snapshot could not be published")
         self.sidecars.close()
+        self.memory.close()
         self.store.close()
 
     # What commands ask of the owner, through verbs.py

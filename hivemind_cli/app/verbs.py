@@ -66,6 +66,8 @@ class Verbs:
 
     def call(self, verb: str, args: dict[str, Any]) -> Any:
         """Do what was asked. HivemindError: refused, with advice."""
+        if verb.startswith("memory."):
+            return self._owner.memory.call(verb, args)
         if verb == "store.prune":
             return self._prune(verb, args)
         if verb.startswith("store."):

@@ -31,6 +31,8 @@ class ColumnInfo:
     """Of a vector column: the text column it is made of, by hivemind."""
     model: str = ""
     """Of such a column: whose vectors these are."""
+    untyped: bool = False
+    """Nothing but NULL was ever stored in it: `type` is only a place until a value says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +123,16 @@ class Catalog:
 
     def change(self, tx: Transaction, table: TableInfo, columns: Sequence[ColumnInfo]) -> TableInfo:
         """The table's columns are these from now on: new ones are added (NULL in all rows), types may be completed."""
-        known = set(table.names)
+        known = {column.name: column for column in table.columns}
+        altered = f"ALTER TABLE {self._engine.qualified(table.physical)}"
         for column in columns:
+            name, said = quoted(column.name), self._engine.type_sql(column.type)
             if column.name not in known:
                 checked_name(column.name)
-                tx.run(
-                    f"ALTER TABLE {self._engine.qualified(table.physical)} ADD COLUMN {quoted(column.name)}"
-                    f" {self._engine.type_sql(column.type)}"
-                )
+                tx.run(f"{altered} ADD COLUMN {name} {said}")
+            elif known[column.name].untyped and known[column.name].type.kind is not column.type.kind:
+                tx.run(f"{altered} DROP COLUMN {name}")
+                tx.run(f"{altered} ADD COLUMN {name} {said}")
         changed = replace(table, columns=tuple(columns))
         tx.run(
             f"UPDATE {self._engine.qualified('hm_tables')} SET definition = $1 WHERE workspace = $2 AND name = $3",

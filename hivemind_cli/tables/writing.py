@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from hivemind_cli.core.errors import DuplicateKey, WrongValue
 from hivemind_cli.storage.tables import Kind, Tables, Transaction, Type
 from hivemind_cli.tables.catalog import Catalog, ColumnInfo, TableInfo, plain
+from hivemind_cli.tables.inference import settled
 from hivemind_cli.tables.layout import (
     BRANCH,
     DELETED,
@@ -42,6 +43,8 @@ Typed = dict[str, tuple[Type, Sequence[Any]]]
 
 def insert(tx: Transaction, engine: Tables, table: TableInfo, branch: int, lineage: Lineage, columns: Columns) -> int:
     """Add rows to a table as `branch` sees it; how many. DuplicateKey, WrongValue, UnknownTable (a column)."""
+    if any(column.untyped for column in table.columns):
+        table = _settled(tx, engine, table, columns)
     typed = checked(table, columns)
     count = len(next(iter(typed.values()))[1]) if typed else 0
     if not count:
@@ -173,6 +176,8 @@ def _column(table: str, column: ColumnInfo, values: "Sequence[Any] | NDArray[Any
             )
         _check_dim(table, column, values.shape[1])
         return Type(Kind.VECTOR, values.shape[1]), np.ascontiguousarray(values, np.float32)  # type: ignore[return-value]
+    if isinstance(values, np.ndarray) and values.ndim == 2:
+        values = values.tolist()
     found = [one(table, column, value) for value in values]
     if kind.kind is Kind.VECTOR:
         dims = {len(value) for value in found if value is not None}
@@ -190,6 +195,12 @@ def _check_dim(table: str, column: ColumnInfo, dim: int) -> None:
         )
     if not 0 < dim <= DIM_MAX:
         raise WrongValue(f"A vector has 1 to {DIM_MAX:,} numbers, and this one {dim:,}.")
+
+
+def _settled(tx: Transaction, engine: Tables, table: TableInfo, columns: Columns) -> TableInfo:
+    """Columns that never held a value have the type of their first one."""
+    found = tuple(settled(table.columns, columns))
+    return table if found == table.columns else Catalog(engine).change(tx, table, found)
 
 
 def _completed(tx: Transaction, engine: Tables, table: TableInfo, typed: Typed) -> TableInfo:
