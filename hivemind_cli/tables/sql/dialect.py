@@ -1,0 +1,78 @@
+"""The SQL people write: PostgreSQL's, with nearness operators; and how a tree is said to an engine.
+
+`<#>` is nearness (cosine of vectors, BM25 of text, both of a record), `<=>` the cosine distance pgvector calls so.
+Parameters have been made $1 .. $n before (params.py).
+"""
+
+import logging
+from typing import Any, ClassVar
+
+from sqlglot import exp
+from sqlglot.dialects.postgres import Postgres
+from sqlglot.errors import ErrorLevel
+from sqlglot.parser import Parser
+from sqlglot.parsers.postgres import PostgresParser
+from sqlglot.tokenizer_core import TokenType
+
+from hivemind_cli.core.errors import SQLError
+
+logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of statements that are refused here anyway
+
+NEARNESS, DISTANCE = "hm_nearness", "hm_distance"
+"""What `<#>` and `<=>` are in the tree, as function names."""
+NULLS_SAID = "nulls_said"
+"""Note on an ORDER BY part: where NULLs go was written down."""
+
+
+def _operator(name: str) -> Any:
+    def parse(self: Parser, this: exp.Expr) -> exp.Expr:
+        return self.expression(exp.Anonymous(this=name, expressions=[this, self._parse_bitwise()]))
+
+    return parse
+
+
+class _Parser(PostgresParser):
+    """PostgreSQL's, and the two operators."""
+
+    # PostgreSQL gives operators it does not know one rank: below + and -, above comparisons.
+    RANGE_PARSERS: ClassVar = {
+        **PostgresParser.RANGE_PARSERS,
+        TokenType.LLRR_ARROW: _operator(NEARNESS),
+        TokenType.NULLSAFE_EQ: _operator(DISTANCE),
+    }
+    EQUALITY: ClassVar = {
+        kind: made for kind, made in PostgresParser.EQUALITY.items() if kind is not TokenType.NULLSAFE_EQ
+    }
+    FACTOR: ClassVar = {kind: made for kind, made in PostgresParser.FACTOR.items() if kind is not TokenType.LLRR_ARROW}
+
+    def _parse_ordered(self, parse_method: Any = None) -> exp.Ordered | None:
+        ordered = super()._parse_ordered(parse_method)
+        if ordered is not None and self._prev and self._prev.text.upper() in ("FIRST", "LAST"):
+            ordered.meta[NULLS_SAID] = True
+        return ordered
+
+
+class People(Postgres):
+    """What a person or an agent writes."""
+
+    class Tokenizer(Postgres.Tokenizer):
+        """PostgreSQL's, and `<#>`. EXPLAIN is a word, so that what follows it is read too."""
+
+        KEYWORDS: ClassVar = {
+            **{word: kind for word, kind in Postgres.Tokenizer.KEYWORDS.items() if word != "EXPLAIN"},
+            "<#>": TokenType.LLRR_ARROW,
+        }
+
+    Parser = _Parser
+
+
+ENGINES = ("duckdb", "postgres")
+"""What `render` can say: `Tables.dialect`."""
+
+
+def render(tree: exp.Expr, dialect: str) -> str:
+    """`tree` as SQL of an engine (`Tables.dialect`): every name quoted, no comments. SQLError: it cannot say that."""
+    try:
+        return tree.sql(dialect, identify=True, comments=False, unsupported_level=ErrorLevel.RAISE, max_unsupported=1)
+    except Exception as exc:  # the generator raises whatever an odd tree makes it run into
+        raise SQLError("The database has no way to say this statement.", why=str(exc)[:300]) from exc
