@@ -133,10 +133,10 @@ class Turn:
             act = act_of(event) if event.kind in _ENDS else None
             edits += _went_through(event) and act is not None and act.kind == EDIT
             command = act.command if act and act.kind == SHELL else str(event.payload.get("ran", ""))
-            passed = _passed(event) if command else None
+            named = checks_of(command) if command else ()
+            passed = _passed(event) if named else None  # its output is looked through only if it is one
             if passed is not None:
-                for check in checks_of(command):
-                    found[check.name] = Checked(check.name, passed, _shown(event), edits)
+                found |= {check.name: Checked(check.name, passed, _shown(event), edits) for check in named}
         return list(found.values())
 
     @cached_property
