@@ -92,6 +92,13 @@ class Catalog:
             raise unknown_table(name, [one.name for one in self.tables(workspace)])
         return found
 
+    def again(self, tx: Transaction, table: TableInfo) -> TableInfo:
+        """The table as it is inside `tx`, where others in line may have changed it a moment ago. UnknownTable."""
+        found = tx.run(f"{self._select()} WHERE workspace = $1 AND name = $2", [table.workspace, table.name])
+        if not found:
+            raise unknown_table(table.name, [])
+        return _table(found[0])
+
     def create(
         self,
         tx: Transaction,

@@ -43,8 +43,8 @@ Typed = dict[str, tuple[Type, Sequence[Any]]]
 
 def insert(tx: Transaction, engine: Tables, table: TableInfo, branch: int, lineage: Lineage, columns: Columns) -> int:
     """Add rows to a table as `branch` sees it; how many. DuplicateKey, WrongValue, UnknownTable (a column)."""
-    if any(column.untyped for column in table.columns):
-        table = _settled(tx, engine, table, columns)
+    if any(column.untyped or str(column.type) == Kind.VECTOR for column in table.columns):  # not settled, as we know it
+        table = _settled(tx, engine, Catalog(engine).again(tx, table), columns)
     typed = checked(table, columns)
     count = len(next(iter(typed.values()))[1]) if typed else 0
     if not count:

@@ -150,3 +150,17 @@ def test_a_branch_changes_and_deletes_what_it_inherited_and_main_stays(engine: T
     assert change(engine, table, "TRUE", None, 0, ON_MAIN) == 4
     assert seen(engine, table, "name", lineage=branch) == [("a",), ("c",)]
     assert seen(engine, table, "name") == []
+
+
+def test_two_first_writers_who_disagree_about_a_dimension_do_not_both_get_in(engine: Tables) -> None:
+    table = made(engine)
+    put(engine, table, {"place": [[1, 2, 3]]})
+    with pytest.raises(WrongValue, match="vectors of 3 numbers"):
+        put(engine, table, {"place": [[1, 2]]})  # what it knows of the table is older
+
+
+def test_a_column_of_nothing_but_none_has_no_type_until_a_value_gives_it_one(engine: Tables) -> None:
+    table = made(engine, ColumnInfo("name", Type(Kind.TEXT)), ColumnInfo("n", Type(Kind.TEXT), untyped=True))
+    put(engine, table, {"name": ["a"], "n": [None]})
+    put(engine, table, {"name": ["b"], "n": [1.5]})
+    assert seen(engine, Catalog(engine).get("ws", "notes"), "name", "n") == [("a", None), ("b", 1.5)]
