@@ -25,6 +25,7 @@ from hivemind_cli.cli import (
     recall,
     reindex,
     search,
+    serve,
     sessions,
     skillify,
     status,
@@ -48,6 +49,7 @@ _ORDER = (
     "recall",
     "search",
     "mcp",
+    "serve",
     "token",
     "sessions",
     "cost",
@@ -112,6 +114,7 @@ app.add_typer(corrections.app, name="corrections")
 app.command("recall")(recall.recall)
 app.command("search")(search.search)
 app.add_typer(mcp.app, name="mcp")
+app.command("serve")(serve.serve)
 app.add_typer(token.app, name="token")
 app.add_typer(sessions.app, name="sessions")
 app.command("cost")(cost.cost)

@@ -65,6 +65,7 @@ COMMANDS = [
     "mcp",
     "mcp install",
     "mcp uninstall",
+    "serve",
     "token",
     "token create",
     "token list",
