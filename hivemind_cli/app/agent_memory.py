@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hivemind_cli.app.meaning import WhenLoaded
     from hivemind_cli.app.memory import Memory
     from hivemind_cli.embedding.hashing import Hashing
+    from hivemind_cli.llm.base import Provider
     from hivemind_cli.storage.tables import Tables
 
 FEW_TEXTS = 8
@@ -25,8 +26,10 @@ FEW_TEXTS = 8
 class AgentMemory:
     """Holds a Memory once there is one. Any thread."""
 
-    def __init__(self, paths: Paths, store: Store, embedder: "WhenLoaded | None") -> None:
-        self._paths, self._store = paths, store
+    def __init__(
+        self, paths: Paths, store: Store, embedder: "WhenLoaded | None", provider: "Provider | None" = None
+    ) -> None:
+        self._paths, self._store, self._provider = paths, store, provider
         self._embedding = TableEmbedding(embedder)
         self._lock = threading.Lock()
         self._memory: Memory | None = None
@@ -42,6 +45,7 @@ class AgentMemory:
                     index=self._paths.index / "tables",
                     handed_over=self._paths.handed,
                     embedding=self._embedding,
+                    provider=self._provider,
                 )
             return self._memory
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from hivemind_cli.core.errors import WrongValue
 from hivemind_cli.core.ids import new_id
+from hivemind_cli.llm.base import Provider
 from hivemind_cli.storage.tables import Result, Tables
 from hivemind_cli.tables import handed, wire
 from hivemind_cli.tables.catalog import ColumnInfo
@@ -36,8 +37,17 @@ _WORKSPACE_CHARS_MAX = 200
 class Memory:
     """All databases and workspaces of one daemon. Safe to share between threads."""
 
-    def __init__(self, embedded: Callable[[], Tables], *, index: Path, handed_over: Path, embedding: Embedding) -> None:
+    def __init__(
+        self,
+        embedded: Callable[[], Tables],
+        *,
+        index: Path,
+        handed_over: Path,
+        embedding: Embedding,
+        provider: Provider | None = None,
+    ) -> None:
         """`embedded` opens this machine's own database; `index`: the sidecars' folder; `handed_over`: big batches."""
+        self._provider = provider
         self._embedded = embedded
         self._index, self._handed_over = index, handed_over
         self._embedding = embedding
@@ -53,7 +63,7 @@ class Memory:
             found = self._workspaces.get((url, name))
             if found is None:
                 engine, sidecars = self._opened(url)
-                found = Workspace(_checked_workspace(name), engine, sidecars, self._embedding)
+                found = Workspace(_checked_workspace(name), engine, sidecars, self._embedding, self._provider)
                 self._workspaces[url, name] = found
             return found
 

@@ -121,7 +121,7 @@ class OwnedHivemind:
             self._spool, self._intake, self._turning, detect=self._detect, flooded=lambda: self._flooded
         )
         self._answering = self._answerer(person, kept)
-        self.memory = AgentMemory(paths, store, embedder)
+        self.memory = AgentMemory(paths, store, embedder, provider)
         self._verbs = Verbs(self, self._answering)
         self._codifying: Future[None] | None = None
         self._one_codifies = threading.Lock()

@@ -13,13 +13,14 @@ from hivemind_cli.tables import writing
 from hivemind_cli.tables.branches import Branches
 from hivemind_cli.tables.catalog import Catalog, ColumnInfo, TableInfo, plain
 from hivemind_cli.tables.inference import columns_of
-from hivemind_cli.tables.layout import MAIN
+from hivemind_cli.tables.layout import MAIN, ROW, quoted, visible
 from hivemind_cli.tables.scene import Scene
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hivemind_cli.llm.base import Provider
     from hivemind_cli.tables.debugging import Debugging
     from hivemind_cli.tables.experiences import Experiences
     from hivemind_cli.tables.runs import Runs
@@ -47,8 +48,17 @@ class Embedding(Protocol):
 class Workspace:
     """Its tables, branches, runs and experiences."""
 
-    def __init__(self, name: str, engine: Tables, sidecars: "Sidecars", embedding: Embedding) -> None:
+    def __init__(
+        self,
+        name: str,
+        engine: Tables,
+        sidecars: "Sidecars",
+        embedding: Embedding,
+        provider: "Provider | None" = None,
+    ) -> None:
+        """`provider`: who is asked how a task went; None: nobody."""
         self.name = name
+        self.provider = provider
         self.engine = engine
         self.catalog = Catalog(engine)
         self.sidecars = sidecars
@@ -75,7 +85,8 @@ class Workspace:
     @cached_property
     def debugging(self) -> "Debugging":
         """Errors, and what helped."""
-        from hivemind_cli.tables.debugging import Debugging
+        from hivemind_cli.llm.base import Provider
+    from hivemind_cli.tables.debugging import Debugging
 
         return Debugging(self)
 
@@ -143,9 +154,14 @@ class Workspace:
         """
         return self._ingest(table, columns, branch, types or {}, key, embed or {}, own=False)
 
-    def insert_own(self, table: str, columns: writing.Columns, *, branch: str = MAIN) -> int:
-        """Add rows to a table of hivemind's own, which `own_table` made."""
-        return self._ingest(table, columns, branch, {}, (), {}, own=True)
+    def insert_own(
+        self, table: str, columns: writing.Columns, *, branch: str = MAIN, instead: tuple[str, Sequence[str]] = ("", ())
+    ) -> int:
+        """Add rows to a table of hivemind's own, which `own_table` made.
+
+        instead     (text column, values): rows of the branch with one of these are replaced, in the same transaction
+        """
+        return self._ingest(table, columns, branch, {}, (), {}, own=True, instead=instead)
 
     def own_table(self, name: str, columns: Sequence[ColumnInfo], key: Sequence[str] = ()) -> TableInfo:
         """A table of hivemind's own, made on first use: SQL reads it, and only hivemind's own calls write it."""
@@ -203,6 +219,7 @@ class Workspace:
         embed: Mapping[str, str],
         *,
         own: bool,
+        instead: tuple[str, Sequence[str]] = ("", ()),
     ) -> int:
         if not columns:
             raise WrongValue(f"Nothing to ingest into {name}.", why="There are no columns.")
@@ -217,6 +234,7 @@ class Workspace:
             table = found or self.catalog.find(self.name, name)
             if table is None:
                 table = self.catalog.create(tx, self.name, name, made, [plain(one) for one in key], own=own)
+            _removed(tx, scene, table, *instead)
             return writing.insert(tx, self.engine, table, scene.number, scene.lineage, filled)
 
         return self.engine.write(write)
@@ -269,6 +287,15 @@ class Workspace:
                 fix="Use another workspace, or copy it to another name and drop it.",
             )
         return table
+
+
+def _removed(tx: Any, scene: Scene, table: TableInfo, column: str, wanted: Sequence[str]) -> None:
+    """Delete the rows of the branch whose `column` has one of these values."""
+    if wanted:
+        rows = visible(scene.engine.qualified(table.physical), [column], scene.lineage)
+        these = ", ".join(f"${n}" for n in range(1, len(wanted) + 1))
+        gone = f"SELECT {ROW} FROM ({rows}) AS hm_g WHERE {quoted(column)} IN ({these})"
+        writing.supersede(tx, scene.engine, table, scene.number, scene.lineage, gone, list(wanted), None)
 
 
 def _written(statement: "Statement", scene: Scene, tx: Any) -> int:
