@@ -85,8 +85,7 @@ class Workspace:
     @cached_property
     def debugging(self) -> "Debugging":
         """Errors, and what helped."""
-        from hivemind_cli.llm.base import Provider
-    from hivemind_cli.tables.debugging import Debugging
+        from hivemind_cli.tables.debugging import Debugging
 
         return Debugging(self)
 
