@@ -127,6 +127,8 @@ def _taken(operation: Operation, http: HttpRequest, body: bytes) -> Any:
 
 
 def _checked(kind: type[BaseModel], value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise Refused(422, "The body is no JSON object.", fix="GET /openapi.json says what it takes.")
     try:
         return kind.model_validate(value)
     except ValidationError as exc:
