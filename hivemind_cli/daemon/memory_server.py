@@ -7,13 +7,14 @@ all, and whoever has said something is answered by one of a few threads.
 """
 
 import contextlib
+import functools
 import logging
 import queue
 import selectors
 import socket
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from hivemind_cli.core.caller import waiting
@@ -86,7 +87,8 @@ class MemoryServer:
                         self._wake.clear()
                     else:
                         selector.unregister(key.fileobj)
-                        self._pool.submit(self._serve, key.data)
+                        answered = self._pool.submit(self._serve, key.data)
+                        answered.add_done_callback(functools.partial(_close_unheard, key.data))
                 while not self._back.empty():
                     client = self._back.get()
                     selector.register(client.connection, selectors.EVENT_READ, client)
@@ -131,3 +133,9 @@ class MemoryServer:
         except Exception:
             connection.close()
             logger.exception("a connection failed")
+
+
+def _close_unheard(client: _Client, answered: "Future[None]") -> None:
+    """Hang up on who had come, but whose turn did not before the end: its request was not read."""
+    if answered.cancelled():
+        client.connection.close()
