@@ -93,7 +93,7 @@ class Workspace:
         """What a statement stands in. BranchError: there is no such branch."""
         if branch == MAIN:
             return Scene(self.engine, self.name, self.catalog)
-        number, lineage = self.branches.get(branch).number, self.branches.lineage(branch)
+        number, lineage = self.branches.position(branch)
         return Scene(self.engine, self.name, self.catalog, branch, number, lineage)
 
     def query(self, sql: str, params: Params = None, *, branch: str = MAIN) -> Result:

@@ -17,3 +17,10 @@ CREATE TABLE hm_branches (
     created_at TIMESTAMP NOT NULL,
     deleted BOOLEAN NOT NULL
 );
+
+CREATE TABLE hm_merges (
+    workspace VARCHAR NOT NULL,
+    source BIGINT NOT NULL, -- number of the branch that was merged, as it was at `seq`
+    target BIGINT NOT NULL, -- the one it was merged into
+    seq BIGINT NOT NULL
+);
