@@ -98,6 +98,9 @@ class Tables(Protocol):
     def commits(self) -> int | None:
         """Larger after each commit of a writer, before that writer is told; None: others write here unseen."""
 
+    def changes(self, name: str) -> int | None:
+        """The same for one table of ours (its plain name): it grows with commits that may have written there."""
+
     def qualified(self, name: str) -> str:
         """How SQL names a table of ours: quoted, with its schema."""
 

@@ -10,6 +10,8 @@ from hivemind_cli.core.errors import SQLError, UnknownTable
 from hivemind_cli.storage.tables import Kind, Tables, Transaction, Type
 from hivemind_cli.tables.layout import BRANCH, DELETED, HIDDEN_PREFIX, ROW, SEQ, UNTIL, quoted
 
+KEPT_MAX = 1000
+"""Tables whose definition is kept in memory."""
 NAME_CHARS_MAX = 63
 """As PostgreSQL's identifiers."""
 LOOP_VIEWS = (
@@ -74,6 +76,8 @@ class Catalog:
 
     def __init__(self, engine: Tables) -> None:
         self._engine = engine
+        self._kept: dict[tuple[str, str], tuple[int, TableInfo | None]] = {}
+        """What was found, and the state of hm_tables then."""
 
     def tables(self, workspace: str) -> list[TableInfo]:
         """By name."""
@@ -82,8 +86,17 @@ class Catalog:
 
     def find(self, workspace: str, name: str) -> TableInfo | None:
         """None: there is no such table."""
-        found = self._engine.read(f"{self._select()} WHERE workspace = $1 AND name = $2", [workspace, plain(name)])
-        return _table(found.rows[0]) if found.rows else None
+        key, changes = (workspace, plain(name)), self._engine.changes("hm_tables")
+        kept = self._kept.get(key)
+        if kept is not None and kept[0] == changes:
+            return kept[1]
+        rows = self._engine.read(f"{self._select()} WHERE workspace = $1 AND name = $2", key).rows
+        found = _table(rows[0]) if rows else None
+        if changes is not None:
+            if len(self._kept) >= KEPT_MAX:
+                self._kept.clear()
+            self._kept[key] = (changes, found)
+        return found
 
     def get(self, workspace: str, name: str) -> TableInfo:
         """UnknownTable, with the nearest name."""

@@ -164,3 +164,24 @@ def test_a_column_of_nothing_but_none_has_no_type_until_a_value_gives_it_one(eng
     put(engine, table, {"name": ["a"], "n": [None]})
     put(engine, table, {"name": ["b"], "n": [1.5]})
     assert seen(engine, Catalog(engine).get("ws", "notes"), "name", "n") == [("a", None), ("b", 1.5)]
+
+
+def test_an_engine_that_is_the_only_writer_knows_which_tables_a_commit_touched(engine: Tables) -> None:
+    catalog = Catalog(engine)
+    column = ColumnInfo("a", Type(Kind.INT))
+    one = engine.write(lambda tx: catalog.create(tx, "ws", "one", [column]))
+    other = engine.write(lambda tx: catalog.create(tx, "ws", "other", [column]))
+    before = [engine.changes(table.physical) for table in (one, other)]
+    put(engine, one, {"a": [1]})
+    if engine.commits is None:
+        assert before == [None, None]
+        return
+    changed = engine.changes(one.physical)
+    assert before[0] is not None and changed is not None and changed > before[0]
+    assert engine.changes(other.physical) == before[1]
+    change(engine, one, "a = 1", None, 0, ON_MAIN)
+    assert (engine.changes(one.physical) or 0) > changed
+    assert catalog.find("ws", "one") == one
+    engine.write(lambda tx: catalog.change(tx, one, [*one.columns, ColumnInfo("b", Type(Kind.TEXT))]))
+    found = catalog.find("ws", "one")
+    assert found is not None and found.names == ["a", "b"]

@@ -4,6 +4,7 @@ Readers see the last commit and wait for nobody. Writers are in line: who comes 
 next commit, for it is the commit that takes the time.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ READ_S = 60.0
 SHARED_MAX = 64
 """Works that share one commit, at most."""
 _LOOP_VIEWS = frozenset({"sessions", "corrections", "skills", "recalls", "outcomes", "costs", "judgements"})
+_NAMED = re.compile(r'"(t_\d+|hm_\w+)"')
 _FEW_ROWS = 4
 """So few are bound as values; more as arrays, which take 2 ms to set up and 5 us a row."""
 
@@ -69,6 +71,7 @@ class DuckDBTables:
         self._write_lock = threading.Lock()
         self._watch = _Watch()
         self._commits = 0
+        self._changes: dict[str, int] = {}
         attempt(self.attach)
 
     def __repr__(self) -> str:
@@ -88,6 +91,9 @@ class DuckDBTables:
     @property
     def commits(self) -> int:
         return self._commits
+
+    def changes(self, name: str) -> int:
+        return self._changes.get(name, 0)
 
     def qualified(self, name: str) -> str:
         return f'{CATALOG}.main."{name}"'
@@ -155,7 +161,7 @@ class DuckDBTables:
     def _commit(self, together: Sequence[_Write]) -> None:
         """All in one transaction; each in its own where one of several fails."""
         try:
-            results = self._attempted(lambda connection: _transacted(connection, [one.work for one in together]))
+            results, named = self._attempted(lambda connection: _transacted(connection, [one.work for one in together]))
         except BaseException as exc:
             if len(together) > 1 and isinstance(exc, Exception):
                 for one in together:
@@ -167,6 +173,7 @@ class DuckDBTables:
                 raise
             return
         self._commits += 1
+        self._changes |= dict.fromkeys(named, self._commits)
         for one, result in zip(together, results, strict=True):
             one.result, one.done = result, True
 
@@ -204,8 +211,12 @@ class _Transaction:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.named: set[str] = set()
+        """Tables that statements which may write have named."""
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        if not sql.startswith("SELECT"):
+            self.named.update(_NAMED.findall(sql))
         self._connection.execute(sql, [converting.bound(value) for value in values])
         kinds = converting.Kinds.of(self._connection.description)
         return kinds.rows(self._connection.fetchall())
@@ -214,6 +225,7 @@ class _Transaction:
         rows = len(next(iter(columns.values()))[1]) if columns else 0
         if not rows:
             return
+        self.named.update(_NAMED.findall(table))
         names = ", ".join(f'"{name}"' for name in columns)
         if rows <= _FEW_ROWS:
             self._insert_values(f"INSERT INTO {table} ({names})", columns, rows)
@@ -310,10 +322,11 @@ def _on_cursor(connection: Connection, work: Callable[[Connection], T]) -> T:
         return work(cursor)
 
 
-def _transacted(cursor: Connection, works: Sequence[Callable[[Transaction], Any]]) -> list[Any]:
+def _transacted(cursor: Connection, works: Sequence[Callable[[Transaction], Any]]) -> tuple[list[Any], set[str]]:
+    """Their results, and the tables they may have written to."""
     with committed(cursor):
         tx = _Transaction(cursor)
-        return [work(tx) for work in works]
+        return [work(tx) for work in works], tx.named
 
 
 @contextmanager

@@ -76,6 +76,9 @@ class PostgresTables:
     def commits(self) -> None:
         return None
 
+    def changes(self, name: str) -> None:
+        return None
+
     def qualified(self, name: str) -> str:
         return f'{SCHEMA}."{name}"'
 
