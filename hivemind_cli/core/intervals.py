@@ -51,10 +51,12 @@ def tally(pairs: Sequence[tuple[bool, bool]]) -> Tally:
     )
 
 
-def wilson(k: int, n: int) -> tuple[float, float]:
+def wilson(k: float, n: int) -> tuple[float, float]:
     """The Wilson score interval (95 %) of a share of `k` in `n`; (0, 1) for n = 0: nothing is known.
 
-    Wilson, J. Am. Stat. Assoc. 22 (1927) 209. ValueError unless 0 <= k <= n.
+    With `k` the sum of `n` scores between 0 and 1 it is one of their mean, rather too wide than too narrow: no such
+    scores vary more than zeros and ones of the same mean. Wilson, J. Am. Stat. Assoc. 22 (1927) 209. ValueError unless
+    0 <= k <= n.
     """
     if not 0 <= k <= n:
         raise ValueError(f"{k} of {n} is no share")

@@ -17,7 +17,7 @@ class Request:
     """One question to a model."""
 
     purpose: str
-    """codify, check, judge, replay: for receipts."""
+    """codify, check, judge, replay, evaluate: for receipts."""
     subject: str = ""
     """skill_id it is about, for receipts; "" for none."""
     system: str

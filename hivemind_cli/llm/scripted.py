@@ -4,8 +4,8 @@ As a file (`llm.provider = "scripted"`, `llm.script = FILE`) each line is a JSON
     answer        what the model answers, an object
     text          ... its raw text, fitting or not
     error         ... or why it fails; `later`: true if it may succeed later
-and, if wanted, `purpose` (codify, check, judge, replay: the line waits for a call of that purpose), `times` (how often
-it is given; 1) and `cost_usd`.
+and, if wanted, `purpose` (codify, check, judge, replay, evaluate: the line waits for a call of that purpose), `times`
+(how often it is given; 1) and `cost_usd`.
 """
 
 import json
