@@ -289,7 +289,10 @@ _METHODS: Mapping[str, Callable[[Memory, Args], Any]] = {
     **{f"run.{name}": _on("runs", name, branched=True) for name in ("step", "last", "at", "history", "resume", "list")},
     **{
         f"experiences.{name}": _on("experiences", name, branched=True)
-        for name in ("append", "replay", "failures", "strategies", "evaluate_and_store", "render", "count")
+        for name in (
+            *("append", "replay", "failures", "strategies", "search", "newest", "get"),
+            *("evaluate_and_store", "render", "count"),
+        )
     },
     **{f"debugging.{name}": _on("debugging", name, branched=True) for name in ("append", "search", "count")},
 }
