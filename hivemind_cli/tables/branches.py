@@ -149,8 +149,7 @@ class Branches:
                 " (workspace, name, number, parent, fork_seq, created_at, deleted)"
                 " VALUES ($1, $2, $3, $4, $5, $6, FALSE)"
             )
-            stored = now.replace(tzinfo=None)
-            tx.run(insert, [self._workspace, name, number, parent, number, stored])
+            tx.run(insert, [self._workspace, name, number, parent, number, now])
             return Fork(name, number, parent, number, now)
 
         return _info(self._engine.write(work), source)
