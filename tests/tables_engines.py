@@ -7,6 +7,7 @@ import pytest
 
 from hivemind_cli.storage.duckdb import DuckDBStore
 from hivemind_cli.storage.tables import Tables
+from tests import databases
 
 __all__ = ["duckdb_engine", "engine", "postgres_engine"]
 
@@ -14,7 +15,7 @@ __all__ = ["duckdb_engine", "engine", "postgres_engine"]
 @pytest.fixture
 def duckdb_engine(tmp_path: Path) -> Iterator[Tables]:
     """In a file of its own."""
-    with DuckDBStore(tmp_path / "db" / "hivemind.duckdb") as store:
+    with DuckDBStore(databases.place(tmp_path / "db" / "hivemind.duckdb")) as store:
         yield store.tables()
 
 

@@ -186,8 +186,9 @@ class DuckDBTables:
         self, connection: Connection, sql: str, values: Sequence[Any], relations: Relations | None
     ) -> Iterator[tuple[Connection, tuple[str, ...], converting.Kinds]]:
         """The statement, run in a transaction that cannot write: its cursor, names and types."""
-        if len(duckdb.extract_statements(sql)) != 1:
-            raise SQLError("One statement at a time.")
+        found = len(duckdb.extract_statements(sql))
+        if found != 1:
+            raise SQLError("One statement at a time.", why=f"These are {found}.")
         for name, columns in (relations or {}).items():
             connection.register(name, dict(columns))
         connection.execute("BEGIN TRANSACTION READ ONLY")
@@ -240,7 +241,8 @@ class _Transaction:
                 f"INSERT INTO {table} ({names}) SELECT {', '.join(selected)} FROM hm_rows"
             ).fetchall()
         finally:
-            self._connection.unregister("hm_rows")
+            with suppress(duckdb.Error):  # a transaction that has failed drops it by itself
+                self._connection.unregister("hm_rows")
 
     def numbers(self, count: int) -> int:
         numbers = f"SELECT min(n) FROM (SELECT nextval('{CATALOG}.hm_numbers') AS n FROM range($1))"
@@ -252,7 +254,7 @@ class _Transaction:
         for row in range(rows):
             places = []
             for type, values in columns.values():
-                bound.append(converting.bound(values[row]))
+                bound.append(converting.stored(type, values[row]))
                 places.append(f"${len(bound)}::{converting.SQL_TYPES[type.kind]}")
             tuples.append(f"({', '.join(places)})")
         self._connection.execute(f"{insert} VALUES {', '.join(tuples)}", bound).fetchall()

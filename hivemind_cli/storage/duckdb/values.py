@@ -68,12 +68,19 @@ def bound(value: Any) -> Any:
     return naive_utc(value) if isinstance(value, datetime) else value
 
 
+def stored(type: Type, value: Any) -> Any:
+    """One value of a column as DuckDB binds it: JSON may be text, or a number, too."""
+    if type.kind is Kind.JSON and value is not None:
+        return json.dumps(value, ensure_ascii=False)
+    return bound(value)
+
+
 def array(type: Type, values: "Sequence[Any] | NDArray[Any]") -> NDArray[Any]:
     """A column as DuckDB scans it."""
     if type.kind in _NUMPY:
         return _numbers(values, _NUMPY[type.kind])
     if type.kind is Kind.TIMESTAMP:
-        naive = [np.datetime64("NaT") if value is None else naive_utc(value) for value in values]
+        naive = [np.datetime64("NaT") if value is None else _time(value) for value in values]
         return np.array(naive, "datetime64[us]")
     found = np.empty(len(values), object)
     if type.kind is Kind.VECTOR:
@@ -85,6 +92,12 @@ def array(type: Type, values: "Sequence[Any] | NDArray[Any]") -> NDArray[Any]:
     else:
         found[:] = list(values)
     return found
+
+
+def _time(value: Any) -> datetime:
+    if not isinstance(value, datetime):
+        raise TypeError(f"{str(value)[:50]!r} is no time")
+    return naive_utc(value)
 
 
 def _numbers(values: "Sequence[Any] | NDArray[Any]", as_type: Any) -> NDArray[Any]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from psycopg.pq.abc import PGresult
 
 from hivemind_cli.core.clock import Clock, system_clock
-from hivemind_cli.core.errors import StoreError
+from hivemind_cli.core.errors import SQLError, StoreError
 from hivemind_cli.storage.migrate import migrate, migrations
 from hivemind_cli.storage.postgres import values as converting
 from hivemind_cli.storage.postgres.connections import LOCK_S, RECONNECT_S, SCHEMA, Address, Connection, Connections
@@ -98,7 +98,7 @@ class PostgresTables:
             try:
                 cursor = connection.execute(sql, bound, prepare=False if relations else None, binary=True)
                 if not cursor.description:
-                    return Result((), (), [])
+                    raise SQLError("This is no statement that reads.")
                 types = converting.types_of(_result(cursor), self._connections.vector_oid)
                 if types is None:  # only as text can everything be told
                     cursor = connection.execute(sql, bound, prepare=True, binary=False)
@@ -227,9 +227,12 @@ class _Transaction:
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         cursor = self._connection.execute(sql, [converting.bound(value) for value in values], binary=True)
+        result = _result(cursor)
+        if result.status == psycopg.pq.ExecStatus.EMPTY_QUERY:
+            raise SQLError("There is no statement here.")
         if not cursor.description:
             return []
-        types = converting.types_as_text(_result(cursor), self._vector_oid)
+        types = converting.types_as_text(result, self._vector_oid)
         return _fetched(cursor, types).rows
 
     def insert(self, table: str, columns: Mapping[str, tuple[Type, Sequence[Any]]]) -> None:

@@ -283,10 +283,12 @@ def _float(value: Any, kind: Kind) -> float | None:
     return found
 
 
-def _aware(value: datetime | None) -> datetime | None:
-    if value is not None and value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
-    return value
+def _aware(value: Any) -> datetime | None:
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        raise WrongValue(f"{str(value)[:50]!r} is no time.")
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def _boolean(value: Any) -> bool:

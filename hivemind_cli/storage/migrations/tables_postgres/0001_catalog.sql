@@ -19,3 +19,11 @@ CREATE TABLE hm_branches (
     deleted BOOLEAN NOT NULL
 );
 CREATE INDEX ON hm_branches (workspace, name);
+
+CREATE TABLE hm_merges (
+    workspace TEXT NOT NULL,
+    source BIGINT NOT NULL, -- branch
+    target BIGINT NOT NULL,
+    seq BIGINT NOT NULL, -- both were alike then, as far as the merge decided
+    PRIMARY KEY (workspace, source, target, seq)
+);
