@@ -245,6 +245,12 @@ def _tables(memory: Memory, args: Args) -> Any:
     return wire.shape_to_json(memory.of(args).tables())
 
 
+def _embed(memory: Memory, args: Args) -> Any:
+    texts = [str(text) for text in args["texts"]]
+    vectors = memory.of(args).embedding(texts) if texts else ()
+    return wire.columns_to_json({"embedding": vectors})
+
+
 def _create_table(memory: Memory, args: Args) -> Any:
     columns = [wire.shape_from_json(ColumnInfo, sent) for sent in args["columns"]]
     key = [str(one) for one in args.get("key") or ()]
@@ -278,6 +284,7 @@ _METHODS: Mapping[str, Callable[[Memory, Args], Any]] = {
     "execute": _execute,
     "explain": _explain,
     "ingest": _ingest,
+    "embed": _embed,
     "tables": _tables,
     "table.create": _create_table,
     "table.add_column": _add_column,
@@ -285,7 +292,7 @@ _METHODS: Mapping[str, Callable[[Memory, Args], Any]] = {
     "stream.next": Memory.next_page,
     "stream.close": Memory.close_stream,
     **{f"branch.{name}": _on("branches", name, branched=False) for name in ("create", "list", "get", "delete")},
-    **{name: _on("branches", name, branched=False) for name in ("diff", "conflicts", "merge", "rollback")},
+    **{name: _on("branches", name, branched=False) for name in ("diff", "conflicts", "merge", "rollback", "now")},
     **{f"run.{name}": _on("runs", name, branched=True) for name in ("step", "last", "at", "history", "resume", "list")},
     **{
         f"experiences.{name}": _on("experiences", name, branched=True)

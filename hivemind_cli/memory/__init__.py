@@ -13,7 +13,7 @@ threads and processes ask it. With a postgresql:// URL it asks PostgreSQL. Publi
 
 link.py      connections to the daemon        places.py    what a URL names
 database.py  `connect`, `Client`, statements  dataset.py   `open`: one table
-runs.py      an agent's loop
+runs.py      an agent's loop                  experiences.py, debugging.py   what was tried, and how it went
 rows.py      what statements give             tabular.py   lists, dicts, Arrow, DataFrames
 types.py     types of columns                 langgraph.py, pydantic_ai.py   adapters
 """
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from hivemind_cli.memory.database import Client, Database, connect
     from hivemind_cli.memory.dataset import Dataset
     from hivemind_cli.memory.dataset import open_dataset as open
+    from hivemind_cli.memory.debugging import Debugging
+    from hivemind_cli.memory.experiences import Experiences
     from hivemind_cli.memory.rows import Cursor, Rows, Stream
     from hivemind_cli.memory.runs import Run
 
@@ -34,6 +36,8 @@ __all__ = [
     "Cursor",
     "Database",
     "Dataset",
+    "Debugging",
+    "Experiences",
     "Rows",
     "Run",
     "Stream",
@@ -47,6 +51,8 @@ _HOMES = {
     "Cursor": "rows:Cursor",
     "Database": "database:Database",
     "Dataset": "dataset:Dataset",
+    "Debugging": "debugging:Debugging",
+    "Experiences": "experiences:Experiences",
     "Rows": "rows:Rows",
     "Run": "runs:Run",
     "Stream": "rows:Stream",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hivemind_cli.memory.debugging import Debugging
+    from hivemind_cli.memory.experiences import Experiences
     from hivemind_cli.memory.runs import Run
     from hivemind_cli.tables.branches import BranchInfo, Change, Conflict, Merged
     from hivemind_cli.tables.catalog import TableInfo
@@ -26,6 +28,8 @@ Params = Sequence[Any] | Mapping[str, Any] | None
 """Values of $1 ... or %s by position, of :name or %(name)s by name. Bound, never written into the SQL."""
 Policy = Literal["fail", "ours", "theirs", "newest"]
 BATCH_ROWS = 10_000
+TEXTS_AT_ONCE = 1000
+"""Embedded by one request."""
 
 
 class Database:
@@ -129,8 +133,8 @@ class Database:
 
         if isinstance(texts, str):
             raise WrongValue("`embed` takes a list of texts.", fix="Write [text], also for one.")
-        found = wire.columns_from_json(self._ask("embed", {"texts": [str(text) for text in texts]}))
-        return np.asarray(found["embedding"], np.float32)
+        parts = [self._embedded(texts[first : first + TEXTS_AT_ONCE]) for first in range(0, len(texts), TEXTS_AT_ONCE)]
+        return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
 
     # -- branches
 
@@ -157,6 +161,10 @@ class Database:
     def on(self, branch: str) -> "Database":
         """The same workspace as that branch sees it, by the same connections. BranchError comes with its first use."""
         return Database(self._link, self._place, branch)
+
+    def now(self) -> int:
+        """The number of this moment: a `rollback` to it brings back what is there now."""
+        return int(self._ask("now", reads=False))
 
     def diff(self, left: str, right: str) -> "list[Change]":
         """Rows in which two branches differ."""
@@ -204,6 +212,20 @@ class Database:
 
         return [wire.shape_from_json(RunInfo, one) for one in self._ask("run.list")]
 
+    @property
+    def experiences(self) -> "Experiences":
+        """What was tried for which task, and how it went."""
+        from hivemind_cli.memory.experiences import Experiences
+
+        return Experiences(self)
+
+    @property
+    def debugging(self) -> "Debugging":
+        """Errors and what resolved them."""
+        from hivemind_cli.memory.debugging import Debugging
+
+        return Debugging(self)
+
     # -- the end
 
     def close(self) -> None:
@@ -224,6 +246,10 @@ class Database:
         """What the daemon says to one request about this workspace and branch."""
         where = {"url": self._place.url, "workspace": self._place.workspace, "branch": self.branch_name}
         return self._link.ask(method, where | dict(args or {}), reads=reads)
+
+    def _embedded(self, texts: Sequence[str]) -> Any:
+        said = self._ask("embed", {"texts": [str(text) for text in texts]})
+        return wire.columns_from_json(said)["embedding"]
 
     def _ingest(
         self,
