@@ -100,9 +100,16 @@ def supersede(
     )
     written = f"SELECT {ROW} FROM {physical} WHERE {BRANCH} = {branch} AND {SEQ} > {before}"
     tx.run(f"UPDATE {physical} SET {UNTIL} = {before} WHERE {ours} AND {SEQ} < {before} AND {ROW} IN ({written})")
+    count = int(tx.run(f"SELECT count(*) FROM ({written}) AS hm_w")[0][0])
     if changed and any(plain(name) in table.key for name in changed):
         check_key(tx, engine, table, lineage, before)
-    return int(tx.run(f"SELECT count(*) FROM ({written}) AS hm_w")[0][0])
+        if branch != MAIN_NUMBER:  # a merge looks for the old keys on the branch itself
+            gone = {**hidden, UNTIL: str(before), DELETED: "TRUE"}
+            tx.run(
+                f"INSERT INTO {physical} ({names}) SELECT {', '.join([*map(quoted, new), *gone.values()])}"
+                f" FROM ({visible(physical, table.names, lineage[1:])}) AS hm_v WHERE {ROW} IN ({written})"
+            )
+    return count
 
 
 def check_key(tx: Transaction, engine: Tables, table: TableInfo, lineage: Lineage, first: int) -> None:
