@@ -19,6 +19,7 @@ from hivemind_cli.app.intake import ELSEWHERE, Intake
 from hivemind_cli.app.machine import machine_key, this_person
 from hivemind_cli.app.precedence import Precedence
 from hivemind_cli.app.publishing import Publishing
+from hivemind_cli.app.remembering import Remembering
 from hivemind_cli.app.rules import RulesFiles
 from hivemind_cli.app.sidecars import Sidecars
 from hivemind_cli.app.silent import Silent
@@ -122,6 +123,7 @@ class OwnedHivemind:
         )
         self._answering = self._answerer(person, kept)
         self.memory = AgentMemory(paths, store, embedder, provider)
+        self.remembering = Remembering(store, self.memory, clock=clock, pause=self._precedence.give_way)
         self._verbs = Verbs(self, self._answering)
         self._codifying: Future[None] | None = None
         self._one_codifies = threading.Lock()
@@ -130,9 +132,8 @@ class OwnedHivemind:
         self._snapshot_stale, self._snapshot_lock = True, threading.Lock()
         self._cold: list[Document] = []
         """Documents whose act was not yet looked up in the person's history."""
-        self._silent = Silent(
-            store, idle=timedelta(minutes=config.codify.idle_minutes), pause=self._precedence.give_way
-        )
+        idle = timedelta(minutes=config.codify.idle_minutes)
+        self._silent = Silent(store, idle=idle, pause=self._precedence.give_way)
         self._closed = False
         self._begin()
 
@@ -157,13 +158,8 @@ class OwnedHivemind:
         )
 
     def _retester(self) -> Retests:
-        return Retests(
-            self.store,
-            applies_min=self.config.recall.applies_min,
-            model=self.model,
-            clock=self._clock,
-            pause=self._precedence.give_way,
-        )
+        pause, least = self._precedence.give_way, self.config.recall.applies_min
+        return Retests(self.store, applies_min=least, model=self.model, clock=self._clock, pause=pause)
 
     def _answerer(self, person: Person, kept: dict[str, str]) -> Answering:
         return Answering(
@@ -231,6 +227,7 @@ class OwnedHivemind:
         if isinstance(self.index, FreshFirst):
             self.index.flush()
         self._backtest.warm(cold)  # reads much: neither locked, nor while a hook waits
+        moved += self.remembering.run()
         self._start_codifying()
         return moved
 

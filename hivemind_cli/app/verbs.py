@@ -86,7 +86,8 @@ class Verbs:
         self._owner.touched()
         self._owner.answers.forget()
         try:
-            return wire.handle(self._owner.store, verb, args)
+            with self._owner.remembering.forgetting(str(args.get("host")), str(args.get("session_id"))):
+                return wire.handle(self._owner.store, verb, args)
         finally:
             self._owner.answers.forget()
             self._owner.detecting.forget()

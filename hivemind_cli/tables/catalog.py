@@ -84,6 +84,13 @@ class Catalog:
         found = self._engine.read(f"{self._select()} WHERE workspace = $1 ORDER BY name", [workspace])
         return [_table(row) for row in found.rows]
 
+    def own(self, names: Sequence[str]) -> list[TableInfo]:
+        """hivemind's own tables of these names, of all workspaces."""
+        found = self._engine.read(
+            f"{self._select()} WHERE name IN ({', '.join('$' + str(n + 1) for n in range(len(names)))})", list(names)
+        )
+        return [table for table in map(_table, found.rows) if table.own]
+
     def find(self, workspace: str, name: str) -> TableInfo | None:
         """None: there is no such table."""
         key, changes = (workspace, plain(name)), self._engine.changes("hm_tables")
