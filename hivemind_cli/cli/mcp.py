@@ -1,4 +1,4 @@
-"""`hivemind mcp`: the tools that an agent's host starts for it, over the Model Context Protocol on standard streams."""
+"""`hivemind mcp`: tools for agents over the Model Context Protocol, on standard streams or over HTTP."""
 
 import os
 import sys
@@ -10,6 +10,7 @@ import typer
 
 from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.output import note, print_json, quoted, say
+from hivemind_cli.cli.over_http import HOST, MCP_PORT, Cert, HostName, Key, Names, Port, WithoutTLS, needs, over_http
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,25 +26,52 @@ _SIGNS = {
     "unchanged": "[green]✓[/]",
 }
 
-app = typer.Typer(help="Serve search, read and index to an agent over MCP (stdio), for this folder's project.")
+app = typer.Typer(help="Serve what is known of this folder's project, and experiences, to an agent over MCP.")
 
 
 @app.callback(invoke_without_command=True)
-def mcp(ctx: typer.Context) -> None:
-    """Serve search, read and index to an agent over MCP (stdio), for this folder's project."""
+def mcp(
+    ctx: typer.Context,
+    http: Annotated[bool, typer.Option("--http", help="Over streamable HTTP, to who has a token; else stdio.")] = False,
+    host: HostName = HOST,
+    port: Port = MCP_PORT,
+    tls_cert: Cert = None,
+    tls_key: Key = None,
+    without_tls: WithoutTLS = False,
+    name: Names = None,
+) -> None:
+    """Serve what is known of this folder's project, and experiences, to an agent over MCP.
+
+    On standard streams, unless --http is given; what stands behind it is for --http alone.
+    """
     if ctx.invoked_subcommand is not None:
         return
     from hivemind_cli.core.project import identify, kept_workspaces, workspace_for
+    from hivemind_cli.memory.link import Link
+    from hivemind_cli.serve import mcp as served
+    from hivemind_cli.serve.http.listening import Place as Listens
     from hivemind_cli.serve.known import Known, Place
-    from hivemind_cli.serve.mcp import serve
+    from hivemind_cli.serve.tried import Tried
 
     door = Door.open()
-    if sys.stdin.isatty():
-        note("An agent's host starts this and talks to it in JSON; `hivemind mcp install` tells hosts of it.")
     project = identify(str(door.cwd), door.paths.home)
     named = os.environ.get("HIVEMIND_WORKSPACE_ID", "")
     workspace = workspace_for(named, project, kept_workspaces(door.paths), door.config.workspace)
-    serve(Known(door.ask, door.store, Place(str(door.cwd), workspace.id, project.id, project.name)))
+    known = Known(door.ask, door.store, Place(str(door.cwd), workspace.id, project.id, project.name))
+    tried = Tried(Link(door.paths).ask, workspace.id)
+    if not http:
+        if sys.stdin.isatty():
+            note("An agent's host starts this and talks to it in JSON; `hivemind mcp install` tells hosts of it.")
+        served.serve(known, tried)
+        return
+    needs("hivemind mcp --http", "mcp", "uvicorn")
+    over_http(
+        lambda _: served.over_http(known, tried, workspace.id),
+        Listens(host, port, tls_cert, tls_key, without_tls),
+        door.paths,
+        names=name or (),
+        path=served.PATH,
+    )
 
 
 @app.command("install")

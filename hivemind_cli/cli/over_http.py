@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hivemind_cli.serve.http.guard import App
     from hivemind_cli.serve.http.listening import Place
 
-Host = Annotated[str, typer.Option("--host", help="Where to listen: an address or name of this machine.")]
+HostName = Annotated[str, typer.Option("--host", help="Where to listen: an address or name of this machine.")]
 Port = Annotated[int, typer.Option("--port", help="0: any that is free.", min=0, max=65535)]
 Cert = Annotated[Path | None, typer.Option("--tls-cert", help="Speak TLS with this PEM certificate chain ...")]
 Key = Annotated[Path | None, typer.Option("--tls-key", help="... and this PEM key, unencrypted.")]
@@ -27,7 +27,7 @@ WithoutTLS = Annotated[
 Names = Annotated[
     list[str] | None, typer.Option("--name", help="A name clients know this server by (Host); may be repeated.")
 ]
-HOST, PORT = "127.0.0.1", 8765
+HOST, PORT, MCP_PORT = "127.0.0.1", 8765, 8766
 
 
 def needs(command: str, *modules: str) -> None:

@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from hivemind_cli.cli.door import Door
-from hivemind_cli.cli.over_http import HOST, PORT, Cert, Host, Key, Names, Port, WithoutTLS, needs, over_http
+from hivemind_cli.cli.over_http import HOST, PORT, Cert, HostName, Key, Names, Port, WithoutTLS, needs, over_http
 
 
 def serve(
-    host: Host = HOST,
+    host: HostName = HOST,
     port: Port = PORT,
     tls_cert: Cert = None,
     tls_key: Key = None,

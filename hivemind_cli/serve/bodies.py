@@ -96,33 +96,39 @@ class NewExperience(Body):
     task: Text
     approach: Text
     outcome: Literal["success", "partial", "failure"]
-    score: Annotated[float | None, Field(ge=0, le=1)] = None
+    score: Annotated[float, Field(ge=0, le=1)]
     tools_used: list[str] = []
     lessons: str = ""
     error_trace: str = ""
     metadata: dict[str, Any] = {}
     duration_s: Annotated[float | None, Field(ge=0)] = None
     tokens: Annotated[int | None, Field(ge=0)] = None
+    branch: Branch = "main"
 
 
 class LikeTask(Body):
     """Experiences with tasks like this one."""
 
     task: Text
-    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = 5
+    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = 3
+    similarity_min: Annotated[float | None, Field(ge=-1, le=1, description="Cosine of the tasks, at least.")] = None
+    branch: Branch = "main"
 
 
 class Replay(LikeTask):
     """Successes with tasks like this one."""
 
     score_min: Annotated[float, Field(ge=0, le=1)] = 0.8
+    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = 5
 
 
-class Strategies(LikeTask):
+class Strategies(Body):
     """Approaches to tasks like this one, the best first."""
 
-    similarity_min: Annotated[float, Field(ge=-1, le=1)] = 0.85
+    task: Text
+    similarity_min: Annotated[float, Field(ge=-1, le=1, description="Cosine of the tasks, at least.")] = 0.85
     limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = 3
+    branch: Branch = "main"
 
 
 class NewDebugging(Body):
@@ -133,15 +139,17 @@ class NewDebugging(Body):
     error_trace: str = ""
     tools_used: list[str] = []
     metadata: dict[str, Any] = {}
+    branch: Branch = "main"
 
 
 class LikeError(Body):
     """Errors and tasks like this one."""
 
-    text: Text
+    query: Text
     limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = 3
     vector_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
     text_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
+    branch: Branch = "main"
 
 
 class NewStep(Body):

@@ -17,7 +17,7 @@ from hivemind_cli.core.records import Scope as SkillScope
 from hivemind_cli.pipeline import judged
 from hivemind_cli.storage.base import Store
 
-TOOLS = ("hivemind_search", "hivemind_read", "hivemind_index")
+TOOLS = ("hivemind_search", "hivemind_read", "hivemind_index", "hivemind_experiences", "hivemind_remember")
 """As a host calls them, after the server's name and a mark of its own."""
 ANSWER_CHARS_MAX = 12_000
 """About 3,000 tokens."""

@@ -190,37 +190,38 @@ def merge(request: Request) -> Any:
 
 def rollback(request: Request) -> Any:
     """Put a branch's tables back to an earlier number."""
-    return plain(request.memory("rollback", reads=False, name=request.body.branch, to_seq=request.body.to_seq))
+    body: bodies.Rollback = request.body
+    return {"changed": request.memory("rollback", reads=False, branch=body.branch, to_seq=body.to_seq)}
 
 
 def experience_append(request: Request) -> Any:
     """Keep what was tried and how it went."""
-    return plain(request.memory("experiences.append", reads=False, **request.body.model_dump()))
+    return {"id": request.memory("experiences.append", reads=False, **_sent(request.body))}
 
 
 def experience_replay(request: Request) -> Any:
     """Similar tasks that went well, the most similar first."""
-    return plain(request.memory("experiences.replay", **request.body.model_dump()))
+    return plain(request.memory("experiences.replay", **_sent(request.body)))
 
 
 def experience_failures(request: Request) -> Any:
     """Similar tasks that failed: what to avoid."""
-    return plain(request.memory("experiences.failures", **request.body.model_dump()))
+    return plain(request.memory("experiences.failures", **_sent(request.body)))
 
 
 def experience_strategies(request: Request) -> Any:
     """Approaches to similar tasks by their mean score."""
-    return plain(request.memory("experiences.strategies", **request.body.model_dump()))
+    return plain(request.memory("experiences.strategies", **_sent(request.body)))
 
 
 def debugging_append(request: Request) -> Any:
     """Keep an error and what resolved it."""
-    return plain(request.memory("debugging.append", reads=False, **request.body.model_dump()))
+    return {"id": request.memory("debugging.append", reads=False, **_sent(request.body))}
 
 
 def debugging_search(request: Request) -> Any:
     """Similar errors and their resolutions, by words and by meaning."""
-    return plain(request.memory("debugging.search", **request.body.model_dump()))
+    return plain(request.memory("debugging.search", **_sent(request.body)))
 
 
 def runs(request: Request) -> Any:
@@ -291,6 +292,11 @@ def skill(request: Request) -> dict[str, Any]:
     if not found:
         raise Refused(404, "No skill of this workspace has that name.", fix="GET …/skills lists them.")
     return _skill(max(found, key=lambda one: (one.state is SkillState.LIVE, one.version)))
+
+
+def _sent(body: BaseModel) -> dict[str, Any]:
+    """A body as arguments; what a stranger wrote never looks like what wire.py packs."""
+    return {name: wire.value_to_json(value) for name, value in body.model_dump().items()}
 
 
 def _further(request: Request, stream: Any) -> Iterator[Result]:
