@@ -45,6 +45,9 @@ class _Parser(PostgresParser):
     }
     FACTOR: ClassVar = {kind: made for kind, made in PostgresParser.FACTOR.items() if kind is not TokenType.LLRR_ARROW}
 
+    # f(a -> 'b') takes something out of JSON: PostgreSQL has no lambdas.
+    LAMBDAS: ClassVar = {kind: made for kind, made in PostgresParser.LAMBDAS.items() if kind is not TokenType.ARROW}
+
     def _parse_ordered(self, parse_method: Any = None) -> exp.Ordered | None:
         ordered = super()._parse_ordered(parse_method)
         if ordered is not None and self._prev and self._prev.text.upper() in ("FIRST", "LAST"):

@@ -6,8 +6,8 @@ and a whole row as a value is refused.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -23,20 +23,28 @@ from hivemind_cli.tables.layout import Level, quoted, visible
 from hivemind_cli.tables.scene import Scene
 from hivemind_cli.tables.sql import params, scores
 from hivemind_cli.tables.sql.dialect import People
+from hivemind_cli.tables.sql.engines import suited
 from hivemind_cli.tables.sql.names import cte_of, titled
 from hivemind_cli.tables.sql.statement import Statement
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reading:
     """A SELECT ready for an engine, but for its scoring calls (scores.py)."""
 
-    tree: exp.Query
-    """The caller's own."""
+    planned: exp.Query
+    """Shared by all who say the same."""
     values: list[Any]
     """Of $1 .. $n; `bind` drops those no longer used."""
     sources: Mapping[str, TableInfo]
     """Alias -> table, of the whole statement: no two tables share an alias. Views of the loop are not in it."""
+    kept: dict[str, Any] = field(default_factory=dict)
+    """What was made of `planned`, for those who say the same again."""
+
+    @cached_property
+    def tree(self) -> exp.Query:
+        """The caller's own."""
+        return self.planned.copy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,7 @@ class _Plan:
     tree: exp.Query
     values: scores.Values
     sources: Mapping[str, TableInfo]
+    kept: dict[str, Any] = field(default_factory=dict)
 
 
 def reading(statement: Statement, scene: Scene) -> Reading:
@@ -70,10 +79,10 @@ def read(tree: exp.Expr, statement: Statement, scene: Scene) -> Reading:
     own_workspace(statement, scene)
     known = tuple((name, _known(name, scene)) for name in sorted(statement.reads))
     ground = _Ground(scene.engine.dialect, scene.workspace, tuple(scene.lineage), known)
-    plan = _planned(_Same(tree), ground, len(statement.values))
+    plan = _planned(Same(tree), ground, len(statement.values))
     values = plan.values.of(statement.values)
     aware = scene.engine.dialect == "postgres"
-    return Reading(plan.tree.copy(), [params.utc(value, aware=aware) for value in values], plan.sources)
+    return Reading(plan.tree, [params.utc(value, aware=aware) for value in values], plan.sources, plan.kept)
 
 
 def own_workspace(statement: Statement, scene: Scene) -> None:
@@ -91,7 +100,7 @@ class _Ground:
     known: tuple[tuple[str, _Known], ...]
 
 
-class _Same:
+class Same:
     """A tree, equal to itself alone: what a plan is kept by."""
 
     __slots__ = ("tree",)
@@ -103,11 +112,11 @@ class _Same:
         return id(self.tree)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.tree is self.tree
+        return isinstance(other, Same) and other.tree is self.tree
 
 
 @lru_cache(maxsize=256)
-def _planned(kept: _Same, ground: _Ground, given: int) -> _Plan:
+def _planned(kept: Same, ground: _Ground, given: int) -> _Plan:
     try:
         return _plan(kept.tree.copy(), ground, given)
     except TablesError:
@@ -133,6 +142,7 @@ def _plan(tree: exp.Expr, ground: _Ground, given: int) -> _Plan:
         known = places.get(table.name)
         if known is not None:
             table.replace(_relation(known, table, ground, values))
+    suited(tree, sources, ground.dialect)
     if not isinstance(tree, exp.Query):
         raise SQLError(f"{tree.key.upper()} is no SELECT.")
     return _Plan(tree, values, sources)
@@ -283,14 +293,14 @@ def _renamed(scope: Scope, alias: str, name: str) -> None:
     if isinstance(source, exp.Table):
         source.args["alias"].set("this", exp.to_identifier(name, quoted=True))
     for column in scope.expression.find_all(exp.Column):
-        if column.table == alias and _belongs(column, scope, alias):
+        if column.table == alias and belongs(column, scope.expression, alias):
             column.set("table", exp.to_identifier(name, quoted=True))
 
 
-def _belongs(column: exp.Column, scope: Scope, alias: str) -> bool:
-    """No SELECT between the column and the scope has that alias itself."""
+def belongs(column: exp.Column, outer: exp.Expr, alias: str) -> bool:
+    """No SELECT between the column and `outer` has that alias itself."""
     select = column.find_ancestor(exp.Select)
-    while select is not None and select is not scope.expression:
+    while select is not None and select is not outer:
         froms = [select.args.get("from_"), *(select.args.get("joins") or [])]
         if any(one is not None and one.this.alias_or_name == alias for one in froms):
             return False

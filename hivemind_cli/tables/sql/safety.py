@@ -35,10 +35,11 @@ _PARTS = """
     EQ NEQ GT GTE LT LTE Is Between In Like ILike SimilarTo RegexpLike RegexpILike Exists Any All Escape Add Sub Mul Div
     Mod Pow DPipe BitwiseAnd BitwiseOr BitwiseXor BitwiseNot BitwiseLeftShift BitwiseRightShift Bracket Slice Array
     JSONExtract JSONExtractScalar JSONBExtract JSONBExtractScalar JSONPath JSONPathRoot JSONPathKey JSONPathSubscript
-    JSONBContainsTopKey ArrayContainsAll ArrayContainedBy ArrayOverlaps AtTimeZone GroupingSets Cube Rollup NullSafeEQ
+    JSONBContainsTopKey ArrayContainsAll ArrayContainedBy ArrayOverlaps GroupingSets Cube Rollup NullSafeEQ
     NullSafeNEQ Kwarg Anonymous Explode ExplodingGenerateSeries GenerateSeries
     Insert Update Delete Schema Returning OnConflict Create Drop Alter ColumnDef ColumnConstraint
-    PrimaryKeyColumnConstraint PrimaryKey NotNullColumnConstraint DefaultColumnConstraint UniqueColumnConstraint
+    PrimaryKeyColumnConstraint GeneratedAsIdentityColumnConstraint PrimaryKey NotNullColumnConstraint
+    DefaultColumnConstraint UniqueColumnConstraint
     IndexParameters Properties FileFormatProperty
 """
 _FUNCTIONS = """
@@ -51,8 +52,8 @@ _FUNCTIONS = """
     Initcap Ascii Chr MD5 Translate StartsWith RegexpReplace RegexpCount StringToArray Overlay
     Abs Ceil Floor Round Trunc Sqrt Cbrt Exp Ln Log Sign Rand Pi Degrees Radians Sin Cos Tan Asin Acos Atan
     Atan2 Factorial IntDiv
-    CurrentTimestamp CurrentDate CurrentTime Localtimestamp TimestampTrunc Extract UnixToTime TimeToStr StrToDate
-    TimestampFromParts MakeInterval DateBin
+    CurrentTimestamp CurrentDate Localtimestamp TimestampTrunc Extract UnixToTime TimeToStr StrToDate
+    TimestampFromParts MakeInterval DateBin AtTimeZone
     ArraySize ArrayPosition ArrayToString ArrayAppend ArrayPrepend ArrayConcat ArrayRemove Uuid
 """
 NAMED = {

@@ -153,11 +153,14 @@ _KINDS: dict[Kind, Any] = {
 }
 
 
-def _target(tree: exp.Expr) -> exp.Table | None:
+def _target(tree: exp.Expr) -> exp.Table:
     """The table a write is about."""
     said = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
-    if not isinstance(said, exp.Table):
-        raise SQLError(f"{tree.key.upper()} of a table is all that can be said here.")
+    if isinstance(tree, exp.Drop):
+        tables = tree.args.get("tables") or []
+        said = tables[0] if len(tables) == 1 else None
+    if not isinstance(said, exp.Table) or not isinstance(said.this, exp.Identifier):
+        raise SQLError(f"{tree.key.upper()} of one table is all that can be said here.")
     return said
 
 

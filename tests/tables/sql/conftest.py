@@ -55,7 +55,7 @@ Ask = Callable[..., Result]
 def ask(scene: Scene) -> Ask:
     """Reads as a door does, but without scoring."""
 
-    def asked(text: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> Result:
+    def asked(text: str, params: Sequence[Any] | Mapping[str, Any] | None = None, *, scene: Scene = scene) -> Result:
         read = sql.reading(sql.parse(text, params), scene)
         tree, values = sql.bind(read.tree, read.values)
         return scene.engine.read(sql.render(tree, scene.engine.dialect), values)

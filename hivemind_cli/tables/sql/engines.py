@@ -1,0 +1,192 @@
+"""What the two engines say differently and sqlglot does not know of: JSON, times, whole numbers.
+
+Both are to answer alike: times are UTC without a zone in DuckDB, whole numbers divide to whole numbers.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from sqlglot import exp
+from sqlglot.expressions import DType
+
+from hivemind_cli.core.errors import SQLError
+from hivemind_cli.storage.tables import Kind
+from hivemind_cli.tables.catalog import TableInfo
+from hivemind_cli.tables.sql.safety import NAMED
+
+Sources = Mapping[str, TableInfo]
+
+
+def suited(tree: exp.Expr, sources: Sources, dialect: str) -> exp.Expr:
+    """`tree`, its names resolved, as `dialect` has to say it. SQLError: it cannot."""
+    changes = _DUCKDB if dialect == "duckdb" else _POSTGRES
+    for node in list(tree.walk(bfs=False))[::-1]:  # from the leaves up: what stands within is suited already
+        change = changes.get(type(node))
+        made = change(node, sources) if change is not None else node
+        if made is not node:
+            if node is tree:
+                return made
+            node.replace(made)
+    return tree
+
+
+def kind_of(node: exp.Expr, sources: Sources) -> Kind | None:
+    """Of a column of a table, what is taken out of JSON, and a cast; None: not known."""
+    if isinstance(node, exp.Column):
+        table = sources.get(node.table)
+        return table.column(node.name).type.kind if table and node.name in table.names else None
+    if isinstance(node, exp.Paren):
+        return kind_of(node.this, sources)
+    if isinstance(node, exp.JSONExtract | exp.JSONBExtract):
+        return Kind.JSON
+    if isinstance(node, exp.Cast):
+        return _CASTS.get(node.to.this)
+    return Kind.INT if _whole(node, sources) else None
+
+
+_CASTS = {
+    DType.JSON: Kind.JSON,
+    DType.JSONB: Kind.JSON,
+    DType.INT: Kind.INT,
+    DType.BIGINT: Kind.BIGINT,
+    DType.SMALLINT: Kind.INT,
+}
+
+
+def _whole(node: exp.Expr, sources: Sources) -> bool:
+    if isinstance(node, exp.Literal):
+        return not node.is_string and node.this.isdigit()
+    if isinstance(node, exp.Count | exp.Length | exp.RowNumber | exp.IntDiv):
+        return True
+    if isinstance(node, exp.Add | exp.Sub | exp.Mul | exp.Mod):
+        return _whole(node.this, sources) and _whole(node.expression, sources)
+    if isinstance(node, exp.Neg | exp.Window | exp.Sum | exp.Min | exp.Max | exp.Abs):
+        return isinstance(node.this, exp.Expr) and _whole(node.this, sources)
+    if isinstance(node, exp.Column | exp.Cast | exp.Paren):
+        return kind_of(node, sources) in (Kind.INT, Kind.BIGINT)
+    return False
+
+
+def _function(name: str, *arguments: exp.Expr) -> exp.Anonymous:
+    return exp.Anonymous(this=name, expressions=[one.copy() for one in arguments])
+
+
+def _now(_: exp.Expr, __: Sources) -> exp.Expr:
+    return _function("make_timestamp", _function("epoch_us", exp.Anonymous(this="now", expressions=[])))
+
+
+def _today(_: exp.Expr, __: Sources) -> exp.Expr:
+    return exp.cast(_now(_, __), DType.DATE)
+
+
+def _from_unix(node: exp.Expr, _: Sources) -> exp.Expr:
+    micros = exp.Mul(this=exp.paren(node.this.copy()), expression=exp.Literal.number(1_000_000))
+    return _function("make_timestamp", exp.cast(micros, DType.BIGINT))
+
+
+def _cast(node: exp.Expr, _: Sources) -> exp.Expr:
+    """Times without a zone; `{1,2}` as `[1,2]`; text for a uuid."""
+    assert isinstance(node, exp.Cast)
+    kind, said = node.to.this, node.this
+    written = said.this.strip() if isinstance(said, exp.Literal) and said.is_string else ""
+    if kind is DType.TIMESTAMPTZ:
+        said = exp.Literal.string(_utc(written)) if written else said
+        return exp.cast(said.copy(), DType.TIMESTAMP)
+    if kind is DType.VECTOR:
+        return exp.cast(said.copy(), "FLOAT[]", dialect="duckdb")
+    if kind is DType.ARRAY and written.startswith("{"):
+        return exp.cast(exp.Literal.string(f"[{written[1:-1]}]"), node.to.copy())
+    return node
+
+
+def _utc(written: str) -> str:
+    try:
+        found = datetime.fromisoformat(written)
+    except ValueError as exc:
+        raise SQLError(f"{written[:100]!r} is no time.", fix="Write it as 2026-01-31 12:00:00+00.") from exc
+    return (found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found).isoformat(" ")
+
+
+def _divided(node: exp.Expr, sources: Sources) -> exp.Expr:
+    if _whole(node.this, sources) and _whole(node.args["expression"], sources):
+        return exp.IntDiv(this=node.this.copy(), expression=node.args["expression"].copy())
+    return node
+
+
+def _contains(node: exp.Expr, sources: Sources) -> exp.Expr:
+    left, right = node.this, node.args["expression"]
+    written = right.this.lstrip() if isinstance(right, exp.Literal) and right.is_string else ""
+    if Kind.JSON in (kind_of(left, sources), kind_of(right, sources)) or written[:1] in ("{", "["):
+        return _function("json_contains", left, exp.cast(right.copy(), DType.JSON))
+    return node
+
+
+def _has_key(node: exp.Expr, _: Sources) -> exp.Expr:
+    key = node.args["expression"]
+    if not isinstance(key, exp.Literal):
+        raise SQLError("The key to the right of ? is written out.")
+    return _function("json_exists", node.this, exp.Literal.string(_pointer([key.this])))
+
+
+def _at_path(node: exp.Expr, _: Sources) -> exp.Expr:
+    path = node.args["expression"]
+    if not isinstance(path, exp.Literal) or not (path.this.startswith("{") and path.this.endswith("}")):
+        raise SQLError("The path to the right of #> is written out: '{a,0}'.")
+    pointer = exp.Literal.string(_pointer([one.strip().strip('"') for one in path.this[1:-1].split(",")]))
+    name = "json_extract_string" if isinstance(node, exp.JSONBExtractScalar) else "json_extract"
+    return _function(name, node.this, pointer)
+
+
+def _pointer(keys: list[str]) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
+
+
+def _json_list(node: exp.Expr, _: Sources) -> exp.Expr:
+    order = node.args.get("order")
+    said = node.this if isinstance(node, exp.JSONArrayAgg) else node.expressions[0]
+    inner = exp.Order(this=said.copy(), expressions=[one.copy() for one in order.expressions]) if order else said
+    return _function("to_json", exp.ArrayAgg(this=inner.copy()))
+
+
+def _named(node: exp.Expr, sources: Sources) -> exp.Expr:
+    name = node.name.lower()
+    if name == "jsonb_agg":
+        return _json_list(node, sources)
+    if name in ("json_typeof", "jsonb_typeof"):
+        return _type_of_json(node.expressions[0])
+    return _function(NAMED[name], *node.expressions) if NAMED.get(name) else node
+
+
+def _type_of_json(said: exp.Expr) -> exp.Expr:
+    case = exp.Case(this=_function("json_type", said), default=exp.Literal.string("number"))
+    for theirs, ours in (("VARCHAR", "string"), ("OBJECT", "object"), ("ARRAY", "array"), ("BOOLEAN", "boolean")):
+        case = case.when(exp.Literal.string(theirs), exp.Literal.string(ours))
+    case = case.when(exp.Literal.string("NULL"), exp.Literal.string("null"))
+    return exp.Case(ifs=[exp.If(this=exp.Not(this=exp.Is(this=said.copy(), expression=exp.Null())), true=case)])
+
+
+def _rounded(node: exp.Expr, _: Sources) -> exp.Expr:
+    """PostgreSQL rounds numeric alone to a number of digits."""
+    if not node.args.get("decimals"):
+        return node
+    exact = exp.Round(this=exp.cast(node.this.copy(), DType.DECIMAL), decimals=node.args["decimals"].copy())
+    return exp.cast(exact, DType.DOUBLE)
+
+
+_Change = Callable[[exp.Expr, Sources], exp.Expr]
+_DUCKDB: dict[type[exp.Expr], _Change] = {
+    exp.CurrentTimestamp: _now,
+    exp.Localtimestamp: _now,
+    exp.CurrentDate: _today,
+    exp.UnixToTime: _from_unix,
+    exp.Cast: _cast,
+    exp.Div: _divided,
+    exp.ArrayContainsAll: _contains,
+    exp.JSONBContainsTopKey: _has_key,
+    exp.JSONBExtract: _at_path,
+    exp.JSONBExtractScalar: _at_path,
+    exp.JSONArrayAgg: _json_list,
+    exp.Anonymous: _named,
+}
+_POSTGRES: dict[type[exp.Expr], _Change] = {exp.Round: _rounded}
