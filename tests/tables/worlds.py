@@ -15,17 +15,18 @@ TEXT, INT = Type(Kind.TEXT), Type(Kind.INT)
 class World:
     """Tables of two columns, `name` and `value`, in one workspace of one database."""
 
-    def __init__(self, engine: Tables) -> None:
+    def __init__(self, engine: Tables, workspace: str = "ws") -> None:
         self.engine = engine
+        self.name = workspace
         self.catalog = Catalog(engine)
-        self.branches = Branches(engine, self.catalog, "ws")
+        self.branches = Branches(engine, self.catalog, workspace)
 
     def table(
         self, name: str = "notes", *, key: Sequence[str] = ("name",), types: Mapping[str, Type] | None = None
     ) -> TableInfo:
         """Made."""
         columns = [ColumnInfo(one, type) for one, type in (types or {"name": TEXT, "value": INT}).items()]
-        return self.engine.write(lambda tx: self.catalog.create(tx, "ws", name, columns, key))
+        return self.engine.write(lambda tx: self.catalog.create(tx, self.name, name, columns, key))
 
     def put(self, table: TableInfo, branch: str = MAIN, **rows: int) -> None:
         """New rows: name=value."""
