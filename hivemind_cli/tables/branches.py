@@ -250,7 +250,7 @@ class Branches:
             pair = _Pair(history, *self._pair(history, source, into))
             first = tx.numbers(1)
             changed = conflicts = 0
-            for table in self._catalog.tables(self._workspace):
+            for table in self._catalog.tables(self._workspace, tx):
                 comparison = pair.of(self._engine, table)
                 if comparison.any(tx.run):
                     writings, decisions = _decisions(comparison.contested(tx.run, pair.points), pair, policy)
@@ -288,7 +288,7 @@ class Branches:
             into, past = self._view(history, number), View(history.lineage(number, to_seq), {})
             since = {level.branch: to_seq if level.until_seq is None else level.until_seq for level in past.lineage}
             changed = 0
-            for table in self._catalog.tables(self._workspace):
+            for table in self._catalog.tables(self._workspace, tx):
                 comparison = Comparison(self._engine, table, past, into, since)
                 if comparison.any(tx.run):
                     changed += comparison.apply(tx, number, first)

@@ -79,10 +79,11 @@ class Catalog:
         self._kept: dict[tuple[str, str], tuple[int, TableInfo | None]] = {}
         """What was found, and the state of hm_tables then."""
 
-    def tables(self, workspace: str) -> list[TableInfo]:
-        """By name."""
-        found = self._engine.read(f"{self._select()} WHERE workspace = $1 ORDER BY name", [workspace])
-        return [_table(row) for row in found.rows]
+    def tables(self, workspace: str, tx: Transaction | None = None) -> list[TableInfo]:
+        """By name; as they are inside `tx`."""
+        sql = f"{self._select()} WHERE workspace = $1 ORDER BY name"
+        rows = tx.run(sql, [workspace]) if tx is not None else self._engine.read(sql, [workspace]).rows
+        return [_table(row) for row in rows]
 
     def own(self, names: Sequence[str]) -> list[TableInfo]:
         """hivemind's own tables of these names, of all workspaces."""

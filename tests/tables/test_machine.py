@@ -59,7 +59,7 @@ class Machine(RuleBasedStateMachine):
 
     def _open(self) -> None:
         self.world = OwnWorld(self.engine, self.name)
-        self.runs = Runs(self.world)
+        self.runs = Runs(self.world)  # type: ignore[arg-type]
 
     def _branch(self, chosen: int) -> str:
         names = [one.name for one in self.world.branches.list()]
