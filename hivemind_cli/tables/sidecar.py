@@ -86,6 +86,10 @@ class Sidecar:
         assert isinstance(index, VectorColumn)
         return index
 
+    def cursor(self, column: ColumnInfo) -> int:
+        """Up to which number its index has followed the table."""
+        return self._followed(column).cursor
+
     def count(self, column: ColumnInfo) -> int:
         """Versions that have a value."""
         return len(self._followed(column))
