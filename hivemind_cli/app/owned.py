@@ -251,7 +251,8 @@ class OwnedHivemind:
 
     def busy(self) -> bool:
         """Is a codification under way or soon due, or is what is derived behind?"""
-        running = self.sidecars.busy() or (self._codifying is not None and not self._codifying.done())
+        codifying = self._codifying is not None and not self._codifying.done()
+        running = codifying or self.sidecars.busy() or self.remembering.busy()
         due = codify_due(self.store, self.config, self._clock())
         return running or due.waiting or due.now or due.passing or self._judge_due()
 
@@ -306,6 +307,7 @@ class OwnedHivemind:
         except (HivemindError, OSError):
             logger.exception("the snapshot could not be published")
         self.sidecars.close()
+        self.remembering.close()
         self.memory.close()
         self.store.close()
 
@@ -353,10 +355,10 @@ class OwnedHivemind:
             while self.drain() or self.work():
                 if until is not None and time.monotonic() >= until:
                     return False
+            left = 600.0 if until is None else max(until - time.monotonic(), 0.0)
             running = self._codifying
             if running is None or running.done():
-                return True
-            left = 600.0 if until is None else max(until - time.monotonic(), 0.0)
+                return self.remembering.wait(left)
             if wait([running], timeout=left).not_done:
                 return False
 

@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ AGAIN_S = 30.0
 
 
 class Remembering:
-    """Any thread may run it; one at a time does."""
+    """Any thread may run it; one at a time does each of the two steps, the second on a thread of its own."""
 
     def __init__(
         self, store: Store, memory: AgentMemory, *, clock: Clock, pause: Callable[[], object] = lambda: None
@@ -44,25 +45,50 @@ class Remembering:
         self._store, self._memory = store, memory
         self._clock, self._pause = clock, pause
         self._stage = Remember()
-        self._lock = threading.Lock()
-        self._unfed = True
-        """May there be Experiences that the tables lack?"""
+        self._remembering, self._feeding = threading.Lock(), threading.Lock()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="remember")
+        self._under_way: Future[None] | None = None
+        self._told, self._fed = 1, 0
+        """How often there may have been new Experiences, written by `run`; and up to which of it the tables have them,
+        written by the thread that feeds them."""
         self._retry_at = 0.0
         """Monotonic."""
+        self._closed = False
 
     def run(self) -> int:
-        """One batch of events, as far as detect has seen them, and all the rows there are; how many events."""
-        with self._lock:
+        """One batch of events, as far as detect has seen them; how many. The tables follow by themselves."""
+        with self._remembering:
             moved = self._remember()
-            while self._unfed and time.monotonic() >= self._retry_at:
-                self._pause()
-                self._unfed = self._feed()
+            self._told += moved > 0
+            if self._wanting() and not self.busy():
+                self._under_way = self._pool.submit(self._feed_all)
             return moved
+
+    def busy(self) -> bool:
+        """Are the tables being fed?"""
+        return self._under_way is not None and not self._under_way.done()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Until they are, as far as they can be, or for so long; are they?"""
+        running = self._under_way
+        if running is not None and wait([running], timeout=seconds).not_done:
+            return False
+        if self._wanting():  # told of while the last feeding came to its end
+            self._feed_all()
+        return True
+
+    def _wanting(self) -> bool:
+        return self._told > self._fed and not self._closed and time.monotonic() >= self._retry_at
+
+    def close(self) -> None:
+        """Finish the batch under way, and no more. Idempotent."""
+        self._closed = True
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
     @contextmanager
     def forgetting(self, host: str, session_id: str) -> Iterator[None]:
         """While the store lets go of a session: its rows are gone before, and none comes back meanwhile."""
-        with self._lock:
+        with self._remembering, self._feeding:
             if self._store.cursor(STAGE):
                 self._forget(host, session_id)
             yield
@@ -72,9 +98,18 @@ class Remembering:
         if ahead <= 0:
             return 0
         self._pause()
-        moved = run_once(self._stage, self._store, clock=self._clock, limit=min(ahead, self._stage.batch_size))
-        self._unfed = self._unfed or moved > 0
-        return moved
+        return run_once(self._stage, self._store, clock=self._clock, limit=min(ahead, self._stage.batch_size))
+
+    def _feed_all(self) -> None:
+        try:
+            while self._wanting():
+                self._pause()
+                told = self._told  # what is stored after this is looked for again
+                with self._feeding:
+                    self._fed = self._fed if self._feed() else told
+        except Exception:  # the thread's own boundary: the loop goes on, and it is tried again
+            logger.exception("experiences wait for %.0f s", AGAIN_S)
+            self._retry_at = time.monotonic() + AGAIN_S
 
     def _feed(self) -> bool:
         """Give the next rows to the tables; may there be more?"""

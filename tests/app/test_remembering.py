@@ -57,6 +57,7 @@ def test_workspaces_are_kept_apart(owner: OwnedHivemind) -> None:
     owner.store.append([experience(7, "s7", workspace_id="other")])
     assert owner.settle()
     owner.remembering.run()
+    assert owner.remembering.wait(60)
     assert [one.session_id for one in team(owner).experiences.newest()] == ["s1"]
     assert [one.session_id for one in team(owner, "other").experiences.newest()] == ["s7"]
 
@@ -72,6 +73,7 @@ def test_a_pruned_session_leaves_no_row_on_any_branch_in_any_workspace(owner: Ow
     owner.store.append([experience(7, workspace_id="other", task="run the tomlkit importer")])
     assert owner.settle()
     owner.remembering.run()
+    assert owner.remembering.wait(60)
     team(owner).branches.create("try")
     assert team(owner).debugging.search("tomlkit importer", limit=1)[0].session_id == "s1"
     prune(owner, "s1")
@@ -88,6 +90,7 @@ def test_a_pruned_session_leaves_no_row_on_any_branch_in_any_workspace(owner: Ow
     owner.store.append([experience(9, "s1")])
     assert owner.settle()
     owner.remembering.run()
+    assert owner.remembering.wait(60)
     assert team(owner).experiences.count() == 1, "nothing brings it back"
 
 
