@@ -16,7 +16,7 @@ from hivemind_cli.tables.scene import Scene
 from hivemind_cli.tables.sql import params
 from hivemind_cli.tables.sql.constants import Expression, cell, column_value, is_default
 from hivemind_cli.tables.sql.dialect import render
-from hivemind_cli.tables.sql.rewrite import Reading, Same, belongs, bind, read
+from hivemind_cli.tables.sql.rewrite import Same, belongs, bind, read
 from hivemind_cli.tables.sql.scores import is_score
 from hivemind_cli.tables.sql.statement import Statement
 
@@ -36,7 +36,9 @@ def change(statement: Statement, scene: Scene, tx: Transaction, table: TableInfo
     infos = set_columns(tree.args.get("expressions") or [], table)
     both = replace(statement, reads=statement.reads | statement.writes)
     reading = read(_select_of_change(Same(tree)), both, scene)
-    return change_rows(reading, infos, scene, tx, table)
+    select = reading.tree
+    assert isinstance(select, exp.Select)
+    return change_rows(select, reading.values, infos, scene, tx, table)
 
 
 def no_scores(tree: exp.Expr) -> None:
@@ -48,16 +50,18 @@ def no_scores(tree: exp.Expr) -> None:
 
 
 def change_rows(
-    reading: Reading,
+    select: exp.Select,
+    values: list[Any],
     infos: Sequence[ColumnInfo],
     scene: Scene,
     tx: Transaction,
     table: TableInfo,
 ) -> int:
-    """Change the rows `reading` selects to what it selects, one column an info; without infos, delete them."""
-    no_scores(reading.tree)
-    select, values = reading.tree, list(reading.values)
-    assert isinstance(select, exp.Select)
+    """Set the rows `select` gives to what it gives, one column an info; without infos, delete them.
+
+    `select` is changed; `values` are of its parameters.
+    """
+    no_scores(select)
     sets = [_unnamed(one) for one in select.expressions[: len(infos)]]
     if infos:
         table, values, sets = _constants(scene, tx, table, infos, sets, values)

@@ -139,4 +139,4 @@ def _update(
     this_row = exp.EQ(this=exp.column(ROW, alias, quoted=True), expression=exp.Literal.number(number))
     tree = reading.tree
     assert isinstance(tree, exp.Select)
-    return changes.change_rows(replace(reading, tree=tree.where(this_row)), infos, scene, tx, table)
+    return changes.change_rows(tree.where(this_row), reading.values, infos, scene, tx, table)

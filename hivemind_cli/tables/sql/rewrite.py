@@ -119,20 +119,14 @@ class Same:
 def _planned(kept: Same, ground: _Ground, given: int) -> _Plan:
     try:
         return _plan(kept.tree.copy(), ground, given)
-    except TablesError:
-        raise
     except RecursionError as exc:
         raise SQLError("The statement is nested too deeply.") from exc
-    except Exception as exc:
-        # the optimizer raises OptimizeError for a name it cannot resolve, and whatever an odd tree makes it run into
-        raise UnknownTable("A name cannot be resolved.", why=str(exc).split("\n")[0][:300]) from exc
 
 
 def _plan(tree: exp.Expr, ground: _Ground, given: int) -> _Plan:
     places = _placed(tree, ground)
     titled(tree)
-    schema: dict[str, object] = {key: dict.fromkeys(known.names, "unknown") for key, known in places.items()}
-    tree = qualify(tree, schema=schema, dialect=People, validate_qualify_columns=True)
+    tree = _qualified(tree, {key: dict.fromkeys(known.names, "unknown") for key, known in places.items()})
     _nothing_hidden(tree, places)
     found = _apart(tree, places)
     values = scores.Values(given)
@@ -146,6 +140,41 @@ def _plan(tree: exp.Expr, ground: _Ground, given: int) -> _Plan:
     if not isinstance(tree, exp.Query):
         raise SQLError(f"{tree.key.upper()} is no SELECT.")
     return _Plan(tree, values, sources)
+
+
+def _qualified(tree: exp.Expr, schema: dict[str, Any]) -> exp.Expr:
+    """Every column with its table, every star written out. UnknownTable."""
+    try:
+        tree = qualify(tree, schema=schema, dialect=People, validate_qualify_columns=True)
+        for scope in traverse_scope(tree):
+            _ordered_by_inputs(scope, schema)
+        return tree
+    except (TablesError, RecursionError):
+        raise
+    except Exception as exc:
+        # the optimizer raises OptimizeError for a name it cannot resolve, and whatever an odd tree makes it run into
+        raise UnknownTable("A name cannot be resolved.", why=str(exc).split("\n")[0][:300]) from exc
+
+
+def _ordered_by_inputs(scope: Scope, schema: Mapping[str, Any]) -> None:
+    """A name within an expression of ORDER BY is a table's column, as in PostgreSQL; only then one of the result."""
+    order = scope.expression.args.get("order")
+    if not isinstance(scope.expression, exp.Select) or order is None:
+        return
+    said = {one.alias_or_name: one.unalias() for one in scope.expression.selects}
+    for ordered in order.expressions:
+        for column in list(ordered.this.find_all(exp.Column)):
+            if column is ordered.this or column.table or column.find_ancestor(exp.Select) is not scope.expression:
+                continue
+            holders = [alias for alias, one in scope.sources.items() if column.name in schema.get(_name(one), ())]
+            if len(holders) == 1:
+                column.set("table", exp.to_identifier(holders[0], quoted=True))
+            elif column.name in said:
+                column.replace(exp.paren(said[column.name].copy()))
+
+
+def _name(source: exp.Table | Scope) -> str:
+    return source.name if isinstance(source, exp.Table) else ""
 
 
 def _known(name: str, scene: Scene) -> _Known:

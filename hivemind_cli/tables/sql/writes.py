@@ -1,7 +1,6 @@
 """INSERT, UPDATE and DELETE on one of the workspace's own tables, as one branch sees it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +15,7 @@ from hivemind_cli.tables.sql import changes, conflicts
 from hivemind_cli.tables.sql.constants import Cell, Default, Expression, cell, column_value
 from hivemind_cli.tables.sql.ddl import own_table
 from hivemind_cli.tables.sql.dialect import render
-from hivemind_cli.tables.sql.rewrite import Reading, Same, bind, own_workspace, read
+from hivemind_cli.tables.sql.rewrite import Same, bind, own_workspace, read
 from hivemind_cli.tables.sql.statement import Kind as StatementKind
 from hivemind_cli.tables.sql.statement import Statement
 
@@ -125,14 +124,15 @@ def _result(one: Cell) -> Any:
 
 def _compute(cells: Sequence[Expression], statement: Statement, scene: Scene, tx: Transaction) -> None:
     select = exp.select(*(exp.alias_(one.node.copy(), f"c{at}") for at, one in enumerate(cells)))
-    ((*found,),) = _run(read(select, statement, scene), scene, tx)
+    reading = read(select, statement, scene)
+    ((*found,),) = _run(reading.tree, reading.values, scene, tx)
     for one, value in zip(cells, found, strict=True):
         one.value = value
 
 
-def _run(reading: Reading, scene: Scene, tx: Transaction) -> list[tuple[Any, ...]]:
-    changes.no_scores(reading.tree)
-    tree, values = bind(reading.tree, reading.values)
+def _run(tree: exp.Expr, values: list[Any], scene: Scene, tx: Transaction) -> list[tuple[Any, ...]]:
+    changes.no_scores(tree)
+    tree, values = bind(tree, values)
     return tx.run(render(tree, scene.engine.dialect), values)
 
 
@@ -161,7 +161,7 @@ def _selected(statement: Statement, names: Sequence[str], scene: Scene, tx: Tran
         this=exp.to_identifier("q"), columns=[exp.to_identifier(f"c{at}") for at in range(len(names))]
     )
     outer = exp.select(*said).from_(exp.Subquery(this=reading.tree, alias=alias)).limit(ROWS_MAX + 1)
-    found = _run(replace(reading, tree=outer), scene, tx)
+    found = _run(outer, reading.values, scene, tx)
     if len(found) > ROWS_MAX:
         raise SQLError(f"One INSERT takes {ROWS_MAX:,} rows at most.", fix="Take them in parts.")
     return [[column_value(info, value) for info, value in zip(infos, row, strict=True)] for row in found]

@@ -83,6 +83,12 @@ def test_nothing_else_is_in_reach(ask: Ask, text: str, error: type[TablesError])
         ask(text)
 
 
+def test_an_expression_of_order_by_means_the_tables_columns(ask: Ask) -> None:
+    text = "SELECT repo AS task FROM repos ORDER BY upper(task) DESC"
+    assert ask(text).rows == [("b",), ("a",)]
+    assert ask("SELECT score * 2 AS twice FROM agent_experience ORDER BY twice + 1 DESC LIMIT 1").rows == [(1.8,)]
+
+
 def test_scoring_calls_have_one_spelling(scene: Scene) -> None:
     text = """SELECT task, (embedding, task)::deeplake_hybrid_record <#>
               deeplake_hybrid_record($1::float4[], $2, 0.5, 0.5) AS score
