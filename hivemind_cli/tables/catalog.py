@@ -115,10 +115,15 @@ class Catalog:
 
     def again(self, tx: Transaction, table: TableInfo) -> TableInfo:
         """The table as it is inside `tx`, where others in line may have changed it a moment ago. UnknownTable."""
-        found = tx.run(f"{self._select()} WHERE workspace = $1 AND name = $2", [table.workspace, table.name])
-        if not found:
+        found = self.inside(tx, table.workspace, table.name)
+        if found is None:
             raise unknown_table(table.name, [])
-        return _table(found[0])
+        return found
+
+    def inside(self, tx: Transaction, workspace: str, name: str) -> TableInfo | None:
+        """As `find`, inside `tx`: another one in line may have made the table a moment ago."""
+        found = tx.run(f"{self._select()} WHERE workspace = $1 AND name = $2", [workspace, plain(name)])
+        return _table(found[0]) if found else None
 
     def create(
         self,

@@ -169,7 +169,7 @@ class Workspace:
             return self._owned(found, own=True)
 
         def make(tx: Any) -> TableInfo:
-            there = self.catalog.find(self.name, name)
+            there = self.catalog.inside(tx, self.name, name)
             return there or self.catalog.create(tx, self.name, name, self._embedded(columns), key, own=True)
 
         return self.engine.write(make)
@@ -230,7 +230,7 @@ class Workspace:
         filled = self._filled(found.columns if found else made, columns)
 
         def write(tx: Any) -> int:
-            table = found or self.catalog.find(self.name, name)
+            table = found or self.catalog.inside(tx, self.name, name)
             if table is None:
                 table = self.catalog.create(tx, self.name, name, made, [plain(one) for one in key], own=own)
             _removed(tx, scene, table, *instead)

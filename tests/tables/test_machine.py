@@ -15,11 +15,10 @@ from hivemind_cli.core.errors import BranchError, DuplicateKey, MergeConflict
 from hivemind_cli.storage.duckdb import DuckDBStore
 from hivemind_cli.storage.tables import Kind, Tables, Type
 from hivemind_cli.tables.branches import POLICIES
-from hivemind_cli.tables.catalog import ColumnInfo
 from hivemind_cli.tables.layout import BRANCH, ROW, SEQ, UNTIL
 from hivemind_cli.tables.runs import COLUMNS, KEY, TABLE, Runs
 from tests.tables.branch_model import Model
-from tests.tables.worlds import INT, TEXT, World
+from tests.tables.worlds import INT, TEXT, OwnWorld
 
 NAMES = "abcd"
 VALUES = st.integers(0, 3)
@@ -29,15 +28,6 @@ _numbers = count(1)
 
 class Died(Exception):
     """The process, in the midst of it."""
-
-
-class OwnWorld(World):
-    """With what Runs needs of a workspace."""
-
-    def own_table(self, name: str, columns: tuple[ColumnInfo, ...], key: tuple[str, ...]) -> Any:
-        return self.catalog.find(self.name, name) or self.engine.write(
-            lambda tx: self.catalog.create(tx, self.name, name, columns, key, own=True)
-        )
 
 
 class Machine(RuleBasedStateMachine):
@@ -236,7 +226,7 @@ def _run(engine: Tables, reopen: Callable[[], Tables], examples: int, steps: int
 
 
 def test_branches_do_what_the_model_says(opened: tuple[Tables, Callable[[], Tables]]) -> None:
-    _run(*opened, examples=5, steps=15)
+    _run(*opened, examples=3, steps=12)
 
 
 @pytest.mark.thorough

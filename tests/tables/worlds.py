@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hivemind_cli.storage.tables import Kind, Tables, Type
+from hivemind_cli.storage.tables import Kind, Tables, Transaction, Type
 from hivemind_cli.tables import writing
 from hivemind_cli.tables.branches import Branches
 from hivemind_cli.tables.catalog import Catalog, ColumnInfo, TableInfo
@@ -62,3 +62,14 @@ class World:
     def said(self, table: TableInfo, branch: str = MAIN) -> dict[str, int]:
         """name -> value, as the branch sees them."""
         return dict(self.rows(table, branch))
+
+
+class OwnWorld(World):
+    """With what Runs needs of a workspace."""
+
+    def own_table(self, name: str, columns: Sequence[ColumnInfo], key: Sequence[str]) -> TableInfo:
+        def make(tx: Transaction) -> TableInfo:
+            there = self.catalog.inside(tx, self.name, name)
+            return there or self.catalog.create(tx, self.name, name, columns, key, own=True)
+
+        return self.engine.write(make)
