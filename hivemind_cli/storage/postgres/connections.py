@@ -47,6 +47,8 @@ class Address:
     def __init__(self, url: str) -> None:
         try:
             parts = urlsplit(url)
+            if "," not in parts.netloc:
+                _ = parts.port  # ValueError: it is no number
             given = dict(parse_qsl(parts.query, keep_blank_values=True))
             shown = [(name, value) for name, value in given.items() if name not in (*_OURS, *_SECRET)]
             host = parts.netloc.rpartition("@")[2]
