@@ -9,13 +9,15 @@ import weakref
 from collections import deque
 from typing import Any
 
-from hivemind_cli.core.errors import DaemonError, StoreError
+from hivemind_cli.core.errors import DaemonError, StoreError, WrongValue
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.daemon.client import Client, short_name
 from hivemind_cli.storage.wire import error_from_json
 
 WAIT_S = 600.0
 """For one answer: a statement over millions of rows takes its time."""
+LINE_BYTES_MAX = 64 * 1024 * 1024
+"""The daemon hangs up on longer ones; big batches go by file."""
 _CHUNK_BYTES = 256 * 1024
 _AGAIN_S = 30.0
 """So long we try again where nobody takes the request: a daemon that ends, starts, or has its hands full."""
@@ -45,6 +47,10 @@ class Link:
         if self._closed:
             raise StoreError("This database is closed.", fix="Connect again.")
         line = json.dumps({"call": f"memory.{method}", "args": args}, separators=(",", ":")).encode("ascii") + b"\n"
+        if len(line) > LINE_BYTES_MAX:
+            raise WrongValue(
+                f"The request has {len(line):,} bytes.", why=f"The daemon takes {LINE_BYTES_MAX:,} at most."
+            )
         reply = json.loads(self._answer(line, method, reads=reads))
         if "error" in reply:
             raise error_from_json(reply["error"])

@@ -7,6 +7,8 @@ from hivemind_cli.tables import wire
 from hivemind_cli.tables.runs import Resume, StepInfo
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from hivemind_cli.memory.database import Database
 
 PAGE_STEPS = 500
@@ -28,14 +30,14 @@ class Run:
         self,
         *,
         action: str,
-        observation: str = "",
+        observation: str | None = None,
         state: Any = None,
         tokens_used: int = 0,
-        embedding: Sequence[float] | None = None,
+        embedding: "Sequence[float] | NDArray[Any] | None" = None,
     ) -> StepInfo:
         """Keep the next step; durable when this returns.
 
-        action, observation   text: what was done, and what came of it
+        action, observation   text: what was done, and what came of it (None: nothing is known)
         state                 what JSON can say: all that the loop needs to go on from here
         tokens_used           by this step
         embedding             float32 [dim], for similarity queries over `steps`
