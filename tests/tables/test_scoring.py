@@ -299,7 +299,8 @@ def test_scores_stand_in_any_place_of_a_statement(memory: Memory) -> None:
     above = [one for one, score in by_hand.items() if score is not None and score > 0.5]
     score, few = "cosine_similarity(embedding, $1)", len(above)
     statements = {
-        f"SELECT count(*) FROM memory a JOIN memory b ON a.id = b.id WHERE cosine_similarity(a.embedding, $1) > 0.5": few,
+        "SELECT count(*) FROM memory a JOIN memory b ON a.id = b.id"
+        " WHERE cosine_similarity(a.embedding, $1) > 0.5": few,
         f"WITH near AS (SELECT id, {score} AS s FROM memory) SELECT count(*) FROM near WHERE s > 0.5": few,
         f"SELECT count(*) FROM memory WHERE id IN (SELECT id FROM memory WHERE {score} > 0.5)": few,
         f"SELECT max(id) FROM memory WHERE NOT {score} <= 0.5": max(above),
