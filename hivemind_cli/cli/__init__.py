@@ -19,15 +19,18 @@ from hivemind_cli.cli import (
     demo,
     doctor,
     embeddings,
+    experience,
     importing,
     install,
     mcp,
     recall,
     reindex,
+    run,
     search,
     serve,
     sessions,
     skillify,
+    sql,
     status,
     token,
     uninstall,
@@ -48,6 +51,9 @@ _ORDER = (
     "why",
     "recall",
     "search",
+    "experience",
+    "run",
+    "sql",
     "mcp",
     "serve",
     "token",
@@ -113,6 +119,9 @@ app.command("why")(why.why)
 app.add_typer(corrections.app, name="corrections")
 app.command("recall")(recall.recall)
 app.command("search")(search.search)
+app.add_typer(experience.app, name="experience")
+app.add_typer(run.app, name="run")
+app.command("sql")(sql.sql)
 app.add_typer(mcp.app, name="mcp")
 app.command("serve")(serve.serve)
 app.add_typer(token.app, name="token")

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 T = TypeVar("T")
+LOOP_VIEWS = (
+    *("sessions", "corrections", "skills", "recalls", "outcomes", "costs", "judgements"),
+    *("attempts", "fixes"),
+)
+"""The stable face of the loop's records: to be read beside a workspace's own tables, never written."""
 
 
 class Kind(StrEnum):

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hivemind_cli.core.errors import SQLError, UnknownTable
+from hivemind_cli.storage.tables import LOOP_VIEWS as LOOP_VIEWS  # theirs, by this room's name
 from hivemind_cli.storage.tables import Kind, Tables, Transaction, Type
 from hivemind_cli.tables.layout import BRANCH, DELETED, HIDDEN_PREFIX, ROW, SEQ, UNTIL, quoted
 
@@ -14,10 +15,6 @@ KEPT_MAX = 1000
 """Tables whose definition is kept in memory."""
 NAME_CHARS_MAX = 63
 """As PostgreSQL's identifiers."""
-LOOP_VIEWS = (
-    "sessions", "corrections", "skills", "recalls", "outcomes", "costs", "judgements", "attempts", "fixes",
-)  # fmt: skip
-"""The stable face of the loop's records: to be read beside a workspace's own tables, never written."""
 
 
 @dataclass(frozen=True, slots=True)

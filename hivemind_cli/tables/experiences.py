@@ -48,8 +48,9 @@ VECTOR_WEIGHT, TEXT_WEIGHT = 0.7, 0.3
 """Of a task's nearness: tasks are told in other words each time."""
 SCORE_MIN = 0.8
 """As the pattern's authors replay: successes that went well."""
-SIMILARITY_MIN = 0.85
-"""Cosine from which two tasks are of one type, for a sentence-embedding model; words hashed without one lie lower."""
+SIMILARITY_MIN, HASHED_MIN = 0.85, 0.5
+"""Cosine from which two tasks are of one type: as the pattern's authors have it, for a sentence-embedding model; where
+there is none, words are hashed, and lie further apart."""
 RELEVANT_MIN = 0.3
 """Cosine below which a past task says nothing about a new one."""
 LIMIT_MAX = 1000
@@ -172,14 +173,17 @@ class Experiences:
         return self._similar(task, "TRUE", [], limit, similarity_min, branch)
 
     def strategies(
-        self, task: str, *, similarity_min: float = SIMILARITY_MIN, limit: int = 3, branch: str = MAIN
+        self, task: str, *, similarity_min: float | None = None, limit: int = 3, branch: str = MAIN
     ) -> list[Strategy]:
         """Approaches to tasks like this one, by mean score: the best first, of equals the one tried more often.
 
-        similarity_min  cosine above which a task is like this one
+        similarity_min  cosine above which a task is like this one; None: 0.85, or 0.5 without an embedding model
         """
         if self._table() is None:
             return []
+        if similarity_min is None:
+            hashed = self._workspace.embedding.model.startswith("hashing")
+            similarity_min = HASHED_MIN if hashed else SIMILARITY_MIN
         found = self._workspace.query(
             "SELECT approach, avg(score) AS mean_score, count(*) AS attempts,"
             " sum(CASE WHEN outcome = 'success' THEN 1 ELSE 0 END) AS successes"

@@ -22,7 +22,7 @@ from hivemind_cli.storage.duckdb import values as converting
 from hivemind_cli.storage.duckdb.errors import Told, translated
 from hivemind_cli.storage.duckdb.migrated import MigratedDatabase, committed
 from hivemind_cli.storage.migrate import migrate, migrations
-from hivemind_cli.storage.tables import Relations, Result, Transaction, Type
+from hivemind_cli.storage.tables import LOOP_VIEWS, Relations, Result, Transaction, Type
 
 T = TypeVar("T")
 Connection = duckdb.DuckDBPyConnection
@@ -32,7 +32,6 @@ READ_S = 60.0
 """A query that takes longer is broken off."""
 SHARED_MAX = 64
 """Works that share one commit, at most."""
-_LOOP_VIEWS = frozenset({"sessions", "corrections", "skills", "recalls", "outcomes", "costs", "judgements"})
 _NAMED = re.compile(r'"(t_\d+|hm_\w+)"')
 _FEW_ROWS = 4
 """So few are bound as values; more as arrays, which take 2 ms to set up and 5 us a row."""
@@ -99,7 +98,7 @@ class DuckDBTables:
         return f'{CATALOG}.main."{name}"'
 
     def loop_view(self, name: str) -> str | None:
-        return name if name in _LOOP_VIEWS else None
+        return name if name in LOOP_VIEWS else None
 
     def type_sql(self, type: Type) -> str:
         return converting.SQL_TYPES[type.kind]
