@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.paths import FOLDER_MODE
 from hivemind_cli.index import arrays
-from hivemind_cli.index.inverted import Scores, Segment, made, merged, scores
-from hivemind_cli.index.matrix import Matrix, Part, cosines
+from hivemind_cli.index.inverted import Scores, Segment, made, merged, scores, worth_merging
+from hivemind_cli.index.matrix import Matrix, Part, Rough, cosines
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class TextColumn(_Column):
     """Words of texts."""
 
     _segments: tuple[Segment, ...] = ()
-    """Each more than twice as long as the next, those in files first."""
+    """By their numbers, those in files first."""
     _files: tuple[tuple[str, int], ...] = ()
     """Name and CRC-32 of each that is in one."""
 
@@ -167,6 +167,10 @@ class VectorColumn(_Column):
         """Numbers, ascending, and the cosine of each with `vector`."""
         return cosines(self._matrix.parts(), vector)
 
+    def rough(self, vector: NDArray[np.float32]) -> Rough | None:
+        """Nearly so, in a fifth of the time; None: there are so few that it takes none."""
+        return self._matrix.rough(vector)
+
     def _open(self, said: dict[str, Any]) -> None:
         self._matrix = Matrix.opened(self.folder, said["matrix"])
 
@@ -182,8 +186,8 @@ class VectorColumn(_Column):
 
 
 def _settled(segments: tuple[Segment, ...], fixed: int) -> tuple[Segment, ...]:
-    """Merged until each is more than twice as long as the next; the first `fixed` stay."""
-    while len(segments) > fixed + 1 and len(segments[-2]) <= 2 * len(segments[-1]):
+    """Merged until no neighbours are worth it; the first `fixed` stay."""
+    while len(segments) > fixed + 1 and worth_merging(segments[-2], segments[-1]):
         segments = (*segments[:-2], merged(segments[-2], segments[-1]))
     return segments
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from hivemind_cli.core.paths import FILE_MODE
 from hivemind_cli.index.arrays import Damaged, as_bytes
+from hivemind_cli.index.quantized import Quantized
 
 KINDS = ("vectors", "numbers")
 _CHUNK = 1 << 20
@@ -30,6 +31,27 @@ class Part:
 
     vectors: NDArray[np.float32]
     numbers: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rough:
+    """The cosine of all vectors with one, each off by `slack` at most."""
+
+    numbers: NDArray[np.int64]
+    """Ascending."""
+    cosines: NDArray[np.float32]
+    slack: float
+    parts: Sequence[Part]
+    unit: NDArray[np.float32]
+
+    def exactly(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Of those at some places, ascending."""
+        found, begun = [], 0
+        for one in self.parts:
+            inside = places[(places >= begun) & (places < begun + len(one.numbers))] - begun
+            found.append(np.clip(one.vectors[inside] @ self.unit, -1, 1))
+            begun += len(one.numbers)
+        return np.concatenate(found)
 
 
 @dataclass(slots=True)
@@ -46,6 +68,11 @@ class Matrix:
     """Longer than `_tail_rows`, perhaps."""
     _tail_rows: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _quantized: Quantized = field(init=False)
+    """Of the first rows: those of the first part."""
+
+    def __post_init__(self) -> None:
+        self._quantized = Quantized(self.dim)
 
     def __len__(self) -> int:
         return self.stored + self._tail_rows
@@ -57,6 +84,19 @@ class Matrix:
             if self._tail is not None and self._tail_rows:
                 found.append(Part(self._tail.vectors[: self._tail_rows], self._tail.numbers[: self._tail_rows]))
         return found
+
+    def rough(self, vector: NDArray[np.float32]) -> Rough | None:
+        """None: there are so few that they are counted as quickly."""
+        wanted, parts = unit(vector), self.parts()
+        found = self._quantized.cosines(parts[0].vectors, wanted) if parts else None
+        if found is None:
+            return None
+        cosines, slack = found
+        if len(parts) == 1:
+            return Rough(parts[0].numbers, cosines, slack, parts, wanted)
+        rest = [np.clip(one.vectors @ wanted, -1, 1) for one in parts[1:]]
+        numbers = np.concatenate([one.numbers for one in parts])
+        return Rough(numbers, np.concatenate([cosines, *rest]), slack, parts, wanted)
 
     def add(self, numbers: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """To the rows in memory. `vectors` of any length; a row of zeros stays one."""

@@ -1,7 +1,7 @@
 """Unit vectors as int8 with what that loses, so that most of them need no look: the nearest ones stay exact.
 
 A row is `scale * bytes` and an error of known length, so its cosine with a vector lies within known bounds of what the
-bytes say. Whatever could by these bounds be among the nearest is counted again in float32. A quarter of the memory is
+bytes say. Whatever could by these bounds be among the best is counted again in float32. A quarter of the memory is
 read, which is what a scan costs. Works for any numpy; numkong (usearch brings it) has the instructions for int8.
 """
 
@@ -35,32 +35,22 @@ class Quantized:
         self._lost = 0.0
         """Length of the longest error."""
 
-    def could_be_nearest(
-        self, vectors: NDArray[np.float32], unit: NDArray[np.float32], count: int, seen: NDArray[np.bool_] | None
-    ) -> NDArray[np.int64] | None:
-        """Places in `vectors` among which the `count` nearest to `unit` are; None: look at all of them.
+    def cosines(
+        self, vectors: NDArray[np.float32], unit: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], float] | None:
+        """[rows]: the cosine of each row of `vectors` with `unit`, and by how much none is off at most.
 
-        seen    which places count; None: all
+        None: few rows, or a vector of zeros: count them.
         """
         rows = len(vectors)
-        if rows < max(ROWS_MIN, _BLOCK * count):
+        step = float(np.abs(unit).max()) / _BYTE
+        if rows < ROWS_MIN or not step:
             return None
         quantized, scales, lost = self._up_to(vectors)
-        step = float(np.abs(unit).max()) / _BYTE
-        if not step:
-            return None
         rounded = np.rint(unit / step).astype(np.int8)
         missing = float(np.linalg.norm(unit - step * rounded))
         said = _products(quantized[:rows], rounded) * (scales[:rows] * np.float32(step))
-        if seen is not None:
-            said[~seen] = -np.inf
-        whole = rows - rows % _BLOCK
-        best_of_blocks = said[:whole].reshape(-1, _BLOCK).max(axis=1)
-        kth = float(np.partition(best_of_blocks, len(best_of_blocks) - count)[len(best_of_blocks) - count])
-        if not np.isfinite(kth):
-            return None
-        places = np.flatnonzero(said >= kth - 2 * (lost + missing * (1 + lost) + _SLACK))
-        return places if len(places) <= _AGAIN_SHARE_MAX * rows else None
+        return said, lost + missing * (1 + lost) + _SLACK
 
     def _up_to(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32], float]:
         """Of at least all rows of `vectors`."""
@@ -83,6 +73,17 @@ class Quantized:
         self._lost = max(self._lost, float(np.linalg.norm(vectors - rounded * steps, axis=1).max()))
         self._bytes[start : start + len(vectors)] = rounded
         self._scales[start : start + len(vectors)] = scales
+
+
+def among_best(scores: NDArray[Any], count: int, slack: float) -> NDArray[np.int64] | None:
+    """Places among which the `count` highest are, if each score may be off by `slack`; None: all may be."""
+    blocks = len(scores) // _BLOCK
+    if blocks < count:
+        return None
+    best_of_blocks = scores[: blocks * _BLOCK].reshape(-1, _BLOCK).max(axis=1)
+    kth = float(np.partition(best_of_blocks, blocks - count)[blocks - count])
+    places = np.flatnonzero(scores >= kth - 2 * slack)
+    return places if len(places) <= _AGAIN_SHARE_MAX * len(scores) else None
 
 
 def _products(rows: NDArray[np.int8], vector: NDArray[np.int8]) -> NDArray[np.float32]:

@@ -115,8 +115,9 @@ class _Followed:
         self._of = f"{engine.url} {table.workspace} {table.name} {table.number} {column.name}"
         self._folder = folder / f"{'vectors' if self.dim else 'words'}-{column.name}"
         self.index = self._opened()
-        self._commits: int | None = None
-        """Of the engine, at the last look."""
+        self._table = table.physical
+        self._changes: int | None = None
+        """Of the table, at the last look."""
         self._counted = 0
         """Rows of the index when its superseded ones were last counted."""
         if self.index.cursor and self._count("TRUE", [self.index.cursor]) != len(self.index) + self.index.left_out:
@@ -124,14 +125,14 @@ class _Followed:
 
     def catch_up(self) -> None:
         """Add what came since; make it anew if much of it is superseded."""
-        commits = self._engine.commits
-        if commits is not None and commits == self._commits:
+        changes = self._engine.changes(self._table)
+        if changes is not None and changes == self._changes:
             return
         if not self.index.cursor or not self._add_few():
             self._add_many(self.index)
         if len(self.index) > max(SUPERSEDED_MIN, GROWN * self._counted):
             self._compact()
-        self._commits = commits
+        self._changes = changes
 
     def _opened(self) -> TextColumn | VectorColumn:
         if self.dim:

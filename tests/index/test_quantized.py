@@ -1,5 +1,7 @@
 """Nearest rows found by bytes are the nearest rows."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from hivemind_cli.index import quantized
-from hivemind_cli.index.quantized import Quantized
+from hivemind_cli.index.columns import VectorColumn
+from hivemind_cli.index.quantized import Quantized, among_best
 
 DIM, COUNT = 48, 10
 
@@ -24,46 +27,60 @@ def made(rows: int, spread: float) -> tuple[NDArray[np.float32], NDArray[np.floa
     return vectors, unit(centres[:5] + spread * unit(rng.standard_normal((5, DIM))))
 
 
-def nearest(vectors: NDArray[np.float32], asked: NDArray[np.float32], places: NDArray[np.int64]) -> set[int]:
-    cosines = vectors[places] @ asked
-    return set(places[np.argsort(-cosines)[:COUNT]].tolist())
-
-
 @pytest.mark.parametrize("spread", [0.3, 2.0])
-def test_the_nearest_are_among_those_to_look_at(monkeypatch: pytest.MonkeyPatch, spread: float) -> None:
+def test_the_best_are_among_those_to_look_at(monkeypatch: pytest.MonkeyPatch, spread: float) -> None:
     monkeypatch.setattr(quantized, "ROWS_MIN", 1000)
     vectors, questions = made(3000, spread)
     known = Quantized(DIM)
     narrowed = 0
     for rows in (2000, 3000):  # it grows with the matrix
-        seen = np.arange(rows) % 3 > 0
         for asked in questions:
-            for mask in (None, seen):
-                places = known.could_be_nearest(vectors[:rows], asked, COUNT, mask)
-                if places is None:
-                    continue
-                narrowed += len(places) < rows // 10
-                all_places = np.arange(rows) if mask is None else np.flatnonzero(mask)
-                found = places if mask is None else places[mask[places]]
-                assert nearest(vectors, asked, found) == nearest(vectors, asked, all_places)
-    assert narrowed > 10
+            exact = vectors[:rows] @ asked
+            found = known.cosines(vectors[:rows], asked)
+            assert found is not None
+            cosines, slack = found
+            assert float(np.abs(cosines - exact).max()) <= slack < 0.1
+            places = among_best(cosines, COUNT, slack)
+            if places is not None:
+                narrowed += 1
+                assert set(np.argsort(-exact)[:COUNT].tolist()) <= set(places.tolist())
+    assert narrowed > 5
 
 
-def test_few_rows_and_rows_that_bytes_cannot_tell_apart_are_all_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_rows_are_not_worth_it_and_equal_ones_cannot_be_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors, questions = made(2000, 1.0)
-    assert Quantized(DIM).could_be_nearest(vectors, questions[0], COUNT, None) is None
+    assert Quantized(DIM).cosines(vectors, questions[0]) is None
     monkeypatch.setattr(quantized, "ROWS_MIN", 1000)
+    assert Quantized(DIM).cosines(vectors, np.zeros(DIM, np.float32)) is None
     same = np.repeat(questions[:1], 2000, axis=0)
-    assert Quantized(DIM).could_be_nearest(same, questions[0], COUNT, None) is None
-    nobody = np.zeros(2000, np.bool_)
-    assert Quantized(DIM).could_be_nearest(vectors, questions[0], COUNT, nobody) is None
+    found = Quantized(DIM).cosines(same, questions[0])
+    assert found is not None
+    assert among_best(found[0], COUNT, found[1]) is None
 
 
 def test_without_numkong_the_answer_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quantized, "ROWS_MIN", 1000)
     vectors, questions = made(3000, 1.0)
-    with_it = Quantized(DIM).could_be_nearest(vectors, questions[0], COUNT, None)
-    monkeypatch.setitem(__import__("sys").modules, "numkong", None)
-    without = Quantized(DIM).could_be_nearest(vectors, questions[0], COUNT, None)
+    with_it = Quantized(DIM).cosines(vectors, questions[0])
+    monkeypatch.setitem(sys.modules, "numkong", None)
+    without = Quantized(DIM).cosines(vectors, questions[0])
     assert with_it is not None and without is not None
-    assert with_it.tolist() == without.tolist()
+    assert np.allclose(with_it[0], without[0], atol=1e-6)
+
+
+def test_a_column_says_nearly_what_it_says_exactly_while_it_grows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(quantized, "ROWS_MIN", 1000)
+    vectors, questions = made(6000, 1.0)
+    column = VectorColumn(tmp_path / "column", "of", DIM)
+    assert column.rough(questions[0]) is None
+    for start, end in ((0, 5000), (5000, 5600), (5600, 6000)):
+        column.add(np.arange(start, end) * 2, vectors[start:end], 2 * end)
+        rough = column.rough(questions[0])
+        assert rough is not None
+        numbers, cosines = column.cosines(questions[0])
+        assert rough.numbers.tolist() == numbers.tolist()
+        assert float(np.abs(rough.cosines - cosines).max()) <= rough.slack
+        places = np.array([0, 4999, end - 1])
+        assert np.allclose(rough.exactly(places), cosines[places], atol=1e-6)
