@@ -7,6 +7,9 @@ import typer
 from hivemind_cli.cli.door import Door
 from hivemind_cli.cli.over_http import HOST, PORT, Cert, HostName, Key, Names, Port, WithoutTLS, needs, over_http
 
+ANSWER_S = 90.0
+"""So long the daemon may take for one request; it breaks off a statement after a minute."""
+
 
 def serve(
     host: HostName = HOST,
@@ -33,6 +36,6 @@ def serve(
 
     door = Door.open()
     database = place_of(url, door.paths).url if url else ""
-    doors = Doors(door.paths, door.ask, Link(door.paths).ask, door.store, database)
+    doors = Doors(door.paths, door.ask, Link(door.paths, wait_s=ANSWER_S).ask, door.store, database)
     place = Place(host, port, tls_cert, tls_key, without_tls)
     over_http(lambda at: rest(doors, at), place, door.paths, names=name or (), open_paths=OPEN_PATHS, json=json)

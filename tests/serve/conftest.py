@@ -1,0 +1,28 @@
+"""A real daemon for the tests that need one, as tests/memory has it, and the REST door before it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hivemind_cli.core.paths import Paths
+from hivemind_cli.daemon.client import Client
+from hivemind_cli.memory.link import Link
+from hivemind_cli.serve.operations import Doors
+from hivemind_cli.serve.rest import OPEN_PATHS, rest
+from hivemind_cli.storage.daemon import DaemonStore
+from tests.memory.conftest import daemon_home, workspace
+from tests.serve.http_server import Asking, serving
+
+__all__ = ["daemon_home", "workspace"]
+
+
+@pytest.fixture
+def served(daemon_home: Path) -> Iterator[Asking]:
+    """`hivemind serve` over that daemon, in this process."""
+    paths = Paths(root=daemon_home, home=daemon_home.parent)
+    client, link = Client(paths, env={}), Link(paths)
+    doors = Doors(paths, lambda verb, **args: client.call(verb, args), link.ask, DaemonStore(client.call))
+    with serving(rest(doors, "http://localhost"), paths, open_paths=OPEN_PATHS) as asking:
+        yield asking
+    link.close()
