@@ -25,8 +25,11 @@ NULLS_SAID = "nulls_said"
 
 
 def _operator(name: str) -> Any:
-    def parse(self: Parser, this: exp.Expr) -> exp.Expr:
-        return self.expression(exp.Anonymous(this=name, expressions=[this, self._parse_bitwise()]))
+    def parse(self: Parser, this: exp.Expr | None) -> exp.Expr:
+        right = self._parse_bitwise()
+        if this is None or right is None:
+            self.raise_error("An operator lacks a side")
+        return self.expression(exp.Anonymous(this=name, expressions=[this, right]))
 
     return parse
 

@@ -63,7 +63,7 @@ def free(name: str, taken: set[str]) -> str:
 def title(node: exp.Expr) -> str:
     """PostgreSQL's rule: a column's name, a function's, else `?column?`."""
     if isinstance(node, exp.Column):
-        return node.name if node.this.quoted else node.name.lower()
+        return node.name if node.this.args.get("quoted") else node.name.lower()
     if isinstance(node, exp.Paren | exp.Window | exp.Filter | exp.WithinGroup | exp.Bracket):
         return title(node.this)
     if isinstance(node, exp.Cast):

@@ -61,8 +61,7 @@ def _by_name(tokens: Sequence[Token], named: frozenset[str]) -> tuple[list[Token
     while at < len(tokens):
         name, length = _name_at(tokens, at)
         if length == 0 or (name not in named and _ends_operand(tokens, at)):
-            if _number_at(tokens, at):
-                raise SQLError("Parameters given by name, but the statement counts them ($1).")
+            _no_parameter(tokens[at])
             said.append(tokens[at])
             at += 1
             continue
@@ -94,6 +93,7 @@ def _by_place(tokens: Sequence[Token], expected: int) -> list[Token]:
                 raise SQLError(
                     f"The statement names a parameter {_name_at(tokens, at)[0]!r}.", fix="Give the values by name."
                 )
+            _no_parameter(tokens[at])
             said.append(tokens[at])
             at += 1
     if counted and highest:
@@ -101,6 +101,12 @@ def _by_place(tokens: Sequence[Token], expected: int) -> list[Token]:
     if (counted or highest) != expected:
         raise WrongValue(f"The statement has {counted or highest} parameters, but {expected} values were given.")
     return said
+
+
+def _no_parameter(token: Token) -> None:
+    """SQLError: it is the sign of a parameter, and none that is counted here."""
+    if token.token_type is TokenType.PARAMETER:
+        raise SQLError(f"{token.text} cannot stand here.", why="Parameters are all $1, $2 .., all %s, or all :name.")
 
 
 def _number_at(tokens: Sequence[Token], at: int) -> int:

@@ -159,6 +159,16 @@ _SELECT_ARGS = (
 )  # fmt: skip
 
 
+def _column(node: exp.Expr) -> None:
+    if not isinstance(node.this, exp.Identifier | exp.Star):
+        raise SQLError(f"{node.sql('postgres')[:100]} is no column.")
+
+
+def _ordered(node: exp.Expr) -> None:
+    if isinstance(node.this, exp.Parameter):
+        raise SQLError("ORDER BY takes a column or an expression.", why="A parameter is a value, the same in all rows.")
+
+
 def _join(node: exp.Expr) -> None:
     if node.args.get("method"):
         raise SQLError(f"A {node.args['method']} join cannot stand here.", fix="Say ON or USING.")
@@ -171,4 +181,6 @@ _CHECKS = {
     "Table": _table,
     "Select": _select,
     "Join": _join,
+    "Column": _column,
+    "Ordered": _ordered,
 }
