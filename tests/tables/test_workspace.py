@@ -1,0 +1,75 @@
+"""A whole workspace over the loop's own store: its tables beside the loop's views, and what the store's life does."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hivemind_cli.core.errors import Forbidden, StoreError
+from hivemind_cli.embedding.hashing import Hashing
+from hivemind_cli.storage.duckdb import DuckDBStore
+from hivemind_cli.tables.sidecar import Sidecars
+from hivemind_cli.tables.workspace import Workspace
+from tests.storage.samples import event
+
+
+class Hashed:
+    """Texts as vectors without a model."""
+
+    model, dim = "hashing-64", 64
+
+    def __call__(self, texts: list[str]) -> object:
+        return Hashing(64).embed(texts)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[DuckDBStore]:
+    with DuckDBStore(tmp_path / "db" / "hivemind.duckdb") as opened:
+        yield opened
+
+
+def workspace(store: DuckDBStore, name: str) -> Workspace:
+    engine = store.tables()
+    return Workspace(name, engine, Sidecars(engine, store.path.parent / "index"), Hashed())  # type: ignore[arg-type]
+
+
+def test_a_workspaces_tables_join_the_loops_views_and_see_no_other_workspaces_rows(store: DuckDBStore) -> None:
+    store.append([event(1, "mine", workspace_id="shop"), event(2, "theirs", workspace_id="bank")])
+    shop = workspace(store, "shop")
+    shop.ingest("notes", {"session": ["mine", "theirs"], "note": ["ours", "not ours"]})
+    joined = "SELECT note FROM notes JOIN sessions ON sessions.session_id = notes.session"
+    assert shop.query(joined).rows == [("ours",)]
+    assert shop.query("SELECT count(*) AS n FROM sessions").rows == [(1,)]
+    with pytest.raises(Forbidden):
+        shop.execute("DELETE FROM sessions")
+
+
+def test_a_table_is_as_it_was_after_the_store_is_opened_again(store: DuckDBStore, tmp_path: Path) -> None:
+    shop = workspace(store, "shop")
+    shop.ingest("notes", {"note": ["kept"], "at": [[0.5, 0.25]]})
+    shop.branches.create("try")
+    shop.execute("UPDATE notes SET note = 'tried'", branch="try")
+    store.close()
+    with DuckDBStore(tmp_path / "db" / "hivemind.duckdb") as again:
+        found = workspace(again, "shop")
+        assert found.query("SELECT note FROM notes").rows == [("kept",)]
+        assert found.query("SELECT note FROM notes", branch="try").rows == [("tried",)]
+        nearest = found.query("SELECT note FROM notes ORDER BY cosine_similarity(at, $1) LIMIT 1", [[1.0, 0.0]])
+        assert nearest.rows == [("kept",)]
+
+
+def test_a_closed_store_has_no_tables(store: DuckDBStore) -> None:
+    shop = workspace(store, "shop")
+    shop.ingest("notes", {"note": ["kept"]})
+    store.close()
+    with pytest.raises(StoreError, match="closed"):
+        shop.query("SELECT note FROM notes")
+
+
+def test_nothing_but_the_databases_own_files_can_be_reached(store: DuckDBStore, tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    with pytest.raises(StoreError):
+        store.tables().read(f"SELECT * FROM read_csv('{tmp_path / 'secret.csv'}')")
+    with pytest.raises(StoreError):
+        store.tables().write(lambda tx: tx.run(f"COPY (SELECT 1) TO '{tmp_path / 'out.csv'}'"))
+    assert not (tmp_path / "out.csv").exists()
