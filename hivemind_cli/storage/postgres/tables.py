@@ -34,6 +34,8 @@ _BEGIN = f"""
 _ATTEMPTS = 5
 _FEW_VALUES = 64
 """So many at most are sent as an INSERT's values: one round trip, where COPY takes three."""
+_MANY_ROWS = 1000
+"""PostgreSQL notices by itself within a minute; a batch is asked about at once."""
 _BEGINNING = re.compile(
     r"\s*(?P<explain>EXPLAIN\b(?:\s*\([^)]*\)|\s+ANALYZE\b|\s+VERBOSE\b)*)?\s*(?P<cte>WITH\b(?!\s*\()(?:\s+RECURSIVE\b)?)?",
     re.IGNORECASE,
@@ -193,6 +195,8 @@ class PostgresTables:
             xid = _begun(connection)
             tx = _Transaction(connection, self._connections.vector_oid)
             results = [work(tx) for work in works]
+            for table in tx.grown:
+                connection.execute(f"ANALYZE {table} (_hm_seq, _hm_branch, _hm_until, _hm_deleted)")
         except BaseException:
             _rolled_back(connection)
             raise
@@ -224,6 +228,8 @@ class _Transaction:
     def __init__(self, connection: Connection, vector_oid: int) -> None:
         self._connection = connection
         self._vector_oid = vector_oid
+        self.grown: set[str] = set()
+        """Tables that have so many rows more that PostgreSQL should count them anew before it plans."""
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         cursor = self._connection.execute(sql, [converting.bound(value) for value in values], binary=True)
@@ -250,6 +256,8 @@ class _Transaction:
             copy.set_types(oids)
             for row in zip(*found, strict=True):
                 copy.write_row(row)
+        if rows >= _MANY_ROWS and "_hm_seq" in columns:
+            self.grown.add(table)
 
     def _insert_values(self, insert: str, types: Sequence[Type], columns: Sequence[Sequence[Any]]) -> None:
         bound: list[Any] = []
