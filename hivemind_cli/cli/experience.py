@@ -96,11 +96,14 @@ def context(
     tokens: Annotated[int, typer.Option("--tokens", help="Of the text, about.", min=50, max=20_000)] = 800,
     workspace: Workspace = "",
     branch: Branch = "main",
+    json: Json = False,
 ) -> None:
     """Print what an agent should know before it begins: text for its prompt, or nothing."""
     with opened(workspace, branch) as db:
         said = db.experiences.render(task, tokens_max=tokens)
-    if said:
+    if json:
+        print_json({"text": said})
+    elif said:
         print(said)
     else:
         note("Nothing like this was tried yet.")

@@ -62,6 +62,23 @@ COMMANDS = [
     "why",
     "recall",
     "search",
+    "experience",
+    "experience list",
+    "experience find",
+    "experience show",
+    "experience context",
+    "experience add",
+    "experience fixes",
+    "run",
+    "run list",
+    "run show",
+    "run history",
+    "run resume",
+    "run branches",
+    "run diff",
+    "run merge",
+    "run rollback",
+    "sql",
     "mcp",
     "mcp install",
     "mcp uninstall",
@@ -142,7 +159,14 @@ def test_every_command_says_what_it_does_and_what_its_options_mean() -> None:
 
 def test_every_command_prints_json_for_programs() -> None:
     for name, command in _groups():
-        if name in ("config", "bench", "mcp", "token"):  # print only their help, or speak JSON alone
+        if name in (
+            "config",
+            "bench",
+            "mcp",
+            "token",
+            "experience",
+            "run",
+        ):  # print only their help, or speak JSON alone
             continue
         assert "json" in {param.name for param in command.params}, name
 
