@@ -3,13 +3,21 @@
 Segments that never change, each some texts with consecutive numbers: `made` from texts, or `merged` of two. What a word
 scores depends on all of them together, so that a text scores the same wherever it stands. Words are index/tokens.py's,
 known by a hash of 64 bits: no text can be read from an index.
+
+Why not tantivy, as for recall: SQL wants the scores of all texts, for a WHERE, a branch or a weighed sum to choose from,
+and of a row written a moment ago by the same formula. Measured at 100,000 texts of 40 words, processor time: the scores
+of all 7,229 texts with one of three rarer words .6 ms (tantivy 2.5, which gives each as an object), of 61,697 1.4 ms
+(19), of 99,896 2.2 ms (37); one text more .1 ms (58 for a commit, before which tantivy does not know it; and it keeps
+lengths in one byte). At a million: 220 MB of mapped files, 90 MB in memory for the whole process, opened in .1 s, 5 to
+23 ms a query on a busy machine.
 """
 
 import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from itertools import chain, count
 from typing import Any
 
@@ -17,13 +25,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hivemind_cli.index.tokens import spaced
-from hivemind_cli.index.wanted import said
+from hivemind_cli.index.wanted import weighed
 
 K1, B = 1.2, 0.75
 """As in Lucene and tantivy."""
+_FEW = 8
+"""Fewer words to look at than texts by so much are added up by sorting them."""
 _BATCH_CHARS = 1 << 20
 """Texts are split into words so much at a time: the arrays take a few times that."""
 _TIMES_MAX = 65_535
+MERGED_MAX = 4_000_000
+"""Words of texts (each once a text) in a merged segment, 6 bytes each; to merge takes some 20 bytes for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +54,18 @@ class Segment:
     """Texts of each term, ascending, as places in `numbers`."""
     times: NDArray[np.uint16]
     """How often it stands there."""
+    words: int = field(init=False)
+    """In all texts together."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", int(self.lengths.sum(dtype=np.int64)))
 
     def __len__(self) -> int:
         return len(self.numbers)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """To be saved; `Segment(**arrays)` is this again."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.init}
 
     def having(self, term: int) -> slice:
         """Where the texts of a term stand in `rows` and `times`."""
@@ -125,29 +142,57 @@ def merged(first: Segment, second: Segment) -> Segment:
     return Segment(numbers, lengths, terms, starts, rows, times)
 
 
+def worth_merging(first: Segment, second: Segment) -> bool:
+    """Neighbours of like size, and not yet so large that it takes long, or much memory."""
+    return len(first) <= 2 * len(second) and len(first.rows) + len(second.rows) <= MERGED_MAX
+
+
 def scores(segments: Sequence[Segment], query: str) -> Scores:
     """Of all texts that have one of the query's words; function words count only where there is nothing else."""
-    wanted = said(query)
-    terms = [hashed(word) for word in wanted.terms] if wanted else []
+    terms = _terms(query)
     texts = sum(len(one) for one in segments)
-    words = sum(int(one.lengths.sum(dtype=np.int64)) for one in segments)
-    mean = words / texts if words else 1.0
+    mean = sum(one.words for one in segments) / texts if texts else 0.0
     places = [[one.having(term) for one in segments] for term in terms]
     rarities = [_rarity(texts, sum(at.stop - at.start for at in each)) for each in places]
-    numbers, bm25 = [], []
-    for at, segment in enumerate(segments):
-        score = np.zeros(len(segment))
-        for each, rarity in zip(places, rarities, strict=True):
-            rows, times = segment.rows[each[at]], segment.times[each[at]]
-            if len(rows):
-                norm = K1 * (1 - B) + (K1 * B / mean) * segment.lengths[rows]
-                score[rows] += (rarity * (K1 + 1)) * times / (times + norm)
-        found = np.flatnonzero(score)
-        numbers.append(segment.numbers[found])
-        bm25.append(score[found])
-    if not numbers:
+    found = [
+        _scores(segment, [(each[at], rarity) for each, rarity in zip(places, rarities, strict=True)], mean or 1.0)
+        for at, segment in enumerate(segments)
+    ]
+    if not found:
         return Scores(np.zeros(0, np.int64), np.zeros(0), sum(rarities))
+    numbers, bm25 = zip(*found, strict=True)
     return Scores(np.concatenate(numbers), np.concatenate(bm25), sum(rarities))
+
+
+def _scores(
+    segment: Segment, asked: Sequence[tuple[slice, float]], mean: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Numbers and scores of a segment's texts that have a term: where it stands there, and its rarity."""
+    there = [one for one in asked if one[0].start < one[0].stop]
+    many = sum(at.stop - at.start for at, _ in there) * _FEW > len(segment)
+    sums = np.zeros(len(segment) if many else 0)
+    rows_of, parts = [], []
+    for at, rarity in there:
+        rows, times = segment.rows[at], segment.times[at]
+        norm = K1 * (1 - B) + (K1 * B / mean) * segment.lengths[rows]
+        part = (rarity * (K1 + 1)) * times / (times + norm)
+        if many:
+            np.add.at(sums, rows, part)
+        else:
+            rows_of.append(rows)
+            parts.append(part)
+    if many:
+        places = np.flatnonzero(sums)
+        return segment.numbers[places], sums[places]
+    if not there:
+        return segment.numbers[:0], sums
+    places, which = np.unique(np.concatenate(rows_of), return_inverse=True)
+    return segment.numbers[places], np.bincount(which, np.concatenate(parts)).astype(np.float64, copy=False)
+
+
+@lru_cache(maxsize=256)
+def _terms(query: str) -> tuple[int, ...]:
+    return tuple(hashed(word) for word in weighed(query))
 
 
 def hashed(word: str) -> int:

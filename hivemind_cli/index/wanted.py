@@ -67,15 +67,22 @@ class Asked:
 
 
 def said(query: str) -> Wanted | None:
-    """What `query` wants; None if it has no word. Function words count only where there is nothing else."""
-    query = query[:_QUERY_CHARS_MAX].strip()
-    first, _, rest = query.partition("\n")
-    weights = dict.fromkeys(words(rest), 1.0) | dict.fromkeys(words(first), FIRST_LINE if rest else 1.0)
-    if not weights:
+    """What `query` wants; None if it has no word."""
+    terms = weighed(query)
+    if not terms:
         return None
-    telling = {word: weight for word, weight in weights.items() if _tells(word)}
+    query = query[:_QUERY_CHARS_MAX].strip()
     together = dict.fromkeys(tuple(parts) for parts in compounds(query))
-    return Wanted(telling or weights, tuple(together)[:COMPOUNDS_MAX], identifiers(query))
+    return Wanted(terms, tuple(together)[:COMPOUNDS_MAX], identifiers(query))
+
+
+def weighed(query: str) -> dict[str, float]:
+    """The words of `query`, each with what it counts. Function words count only where there is nothing else."""
+    first, _, rest = query[:_QUERY_CHARS_MAX].strip().partition("\n")
+    weights = (dict.fromkeys(words(rest), 1.0) if rest else {}) | dict.fromkeys(
+        words(first), FIRST_LINE if rest else 1.0
+    )
+    return {word: weight for word, weight in weights.items() if _tells(word)} or weights
 
 
 def head_of(text: Text) -> str:
