@@ -39,6 +39,8 @@ def test_this_machine_alone_needs_no_tls() -> None:
             port = listening.sockets[0].getsockname()[1]
             assert listening.loopback and listening.url == f"http://{host}:{port}"
             assert {one.getsockname()[1] for one in listening.sockets} == {port}
+            # asyncio sends at once on such sockets alone; on others each answer waits 40 ms for an acknowledgement
+            assert {one.proto for one in listening.sockets} == {socket.IPPROTO_TCP}
 
 
 def test_beyond_it_nothing_is_sent_in_the_open_unless_the_person_insists() -> None:

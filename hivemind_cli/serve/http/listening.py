@@ -135,7 +135,7 @@ def _bound(addresses: list[tuple[int, tuple[Any, ...]]], place: Place) -> list[s
     problem: OSError | None = None
     for family, address in addresses:
         port = made[0].getsockname()[1] if made else address[1]
-        one = socket.socket(family, socket.SOCK_STREAM)
+        one = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio looks for it: no Nagle
         try:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
