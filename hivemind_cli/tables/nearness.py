@@ -13,6 +13,7 @@ from typing import Any
 from sqlglot import exp
 
 from hivemind_cli.tables.catalog import ColumnInfo, TableInfo
+from hivemind_cli.tables.fetched import fetching
 from hivemind_cli.tables.layout import SEQ
 from hivemind_cli.tables.sql import bind, render
 from hivemind_cli.tables.sql.rewrite import Reading
@@ -69,6 +70,20 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
+class Few:
+    """The best rows by their numbers: a SELECT of a table's columns and the score, ordered by the score alone."""
+
+    names: tuple[str, ...]
+    """Of the answer's columns."""
+    places: tuple[int | None, ...]
+    """Of each of them in a row that was fetched; None: the score."""
+    rows: str
+    """For `Fetched.rows`."""
+    numbers: Said | None
+    """Of the rows that a WHERE lets through; None: there is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Top:
     """The best of one call are enough."""
 
@@ -79,6 +94,7 @@ class Top:
     offset: Amount
     narrowed: bool
     """By a WHERE: not each of the best may be among the rows."""
+    few: Few | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +136,8 @@ def _made(reading: Reading, dialect: str) -> Plan:
         nodes.setdefault(calls.index(call), []).append(node)
     by_sidecar = {place: of for place, of in nodes.items() if dialect == "duckdb" or calls[place].vector is None}
     top = _top(tree, calls, by_sidecar, reading)
+    if top is not None and dialect == "duckdb" and len(calls) == 1:
+        top = replace(top, few=_few(tree, nodes[0], reading, dialect))
     floors = _floors(tree, calls, by_sidecar)
     inner = {place for place, _ in floors}
     for place, of_call in nodes.items():
@@ -231,6 +249,37 @@ def _top(tree: exp.Query, calls: Sequence[Call], nodes: dict[int, list[exp.Anony
     if not inside:
         return None
     return Top(place, Said("", ()), amounts[0], amounts[1], tree.args.get("where") is not None)
+
+
+_OF_FEW = {"expressions", "from_", "where", "order", "limit", "offset"}
+
+
+def _few(tree: exp.Query, calls: Sequence[exp.Anonymous], reading: Reading, dialect: str) -> Few | None:
+    """Of a SELECT that `_top` knows; None: it says more than that."""
+    where, order = tree.args.get("where"), tree.args["order"]
+    if {name for name, said in tree.args.items() if said} - _OF_FEW or len(order.expressions) != 1:
+        return None
+    if where is not None and any(node.name in _SAID for node in where.find_all(exp.Anonymous)):
+        return None
+    source = tree.args["from_"].this
+    table = reading.sources[source.alias]
+    chosen: list[str] = []
+    places: list[int | None] = []
+    for one in tree.selects:
+        value = one.unalias()
+        if any(value is call for call in calls):
+            places.append(None)
+        elif isinstance(value, exp.Column) and value.table == source.alias and value.name in table.names:
+            chosen += [value.name] if value.name not in chosen else []
+            places.append(chosen.index(value.name))
+        else:
+            return None
+    numbers = None
+    if where is not None:
+        seen = exp.select(exp.column(SEQ, table=source.alias)).from_(source.copy()).where(where.this.copy())
+        numbers = _said(seen, dialect)
+    names = tuple(one.alias_or_name for one in tree.selects)
+    return Few(names, tuple(places), fetching(render(source.this, dialect), chosen), numbers)
 
 
 _NOT_PLAIN = ("with_", "joins", "laterals", "group", "having", "windows", "distinct")

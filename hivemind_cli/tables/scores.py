@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hivemind_cli.core.errors import WrongValue
+from hivemind_cli.index.quantized import among_best
 from hivemind_cli.tables.catalog import ColumnInfo
 from hivemind_cli.tables.nearness import Call
 from hivemind_cli.tables.sidecar import Sidecar
@@ -52,6 +53,13 @@ class Scored:
         at = np.flatnonzero(kept)
         return Scored(self.numbers[at], self.scores[at])
 
+    def among(self, numbers: NDArray[np.int64]) -> "Scored":
+        """Those with one of these numbers, which ascend."""
+        if not len(numbers):
+            return NONE
+        at = np.minimum(np.searchsorted(numbers, self.numbers), len(numbers) - 1)
+        return self.where(numbers[at] == self.numbers)
+
     def relation(self) -> dict[str, NDArray[np.generic]]:
         """To join with."""
         return {"seq": self.numbers, "score": self.scores}
@@ -73,6 +81,31 @@ def scored(call: Call, values: Sequence[Any], sidecar: Sidecar, *, words_only: b
     if words_only:
         return said
     return _both(_cosines(call.vector, given[0], sidecar), said, given[2], given[3])
+
+
+def best(
+    call: Call, values: Sequence[Any], sidecar: Sidecar, count: int, allowed: "NDArray[np.int64] | None" = None
+) -> Scored:
+    """The `count` best, and all that are as high as the last of them; of those `allowed` (ascending) alone."""
+    given = [values[number - 1] for number in call.values]
+    near = given[0] if call.vector is not None and call.vector.type.dim else None
+    rough = sidecar.vectors(call.vector).rough(near) if call.vector is not None and near is not None else None
+    if rough is None:
+        found = scored(call, values, sidecar)
+        return (found if allowed is None else found.among(allowed)).best(count)
+    said, weights = NONE, (1.0, 0.0)
+    if call.text is not None:
+        shares = sidecar.scores(call.text, given[1])
+        said, weights = Scored(shares.numbers, shares.shares()), (given[2], given[3])
+    found = _both(Scored(rough.numbers, rough.cosines.astype(np.float64)), said, *weights)
+    if allowed is not None:
+        found = found.among(allowed)
+    places = among_best(found.scores, count, abs(weights[0]) * rough.slack)
+    numbers = found.numbers if places is None else found.numbers[places]
+    at = np.minimum(np.searchsorted(rough.numbers, numbers), len(rough.numbers) - 1)
+    at = at[rough.numbers[at] == numbers]
+    exact = Scored(rough.numbers[at], rough.exactly(at).astype(np.float64))
+    return _both(exact, said.among(numbers), *weights).best(count)
 
 
 def vector(column: ColumnInfo, value: Any, embedding: Embedding) -> "NDArray[np.float32] | None":

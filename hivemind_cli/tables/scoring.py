@@ -9,13 +9,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from hivemind_cli.storage.tables import Kind as ValueKind
 from hivemind_cli.storage.tables import Relations, Result, Type
 from hivemind_cli.tables.catalog import ColumnInfo
 from hivemind_cli.tables.layout import MAIN_NUMBER
-from hivemind_cli.tables.nearness import RELATION, Amount, Call, Plan, Said, Top, planned
+from hivemind_cli.tables.nearness import RELATION, Amount, Call, Few, Plan, Said, Top, planned
 from hivemind_cli.tables.scene import Scene
-from hivemind_cli.tables.scores import Embedding, Scored, scored, vector
+from hivemind_cli.tables.scores import Embedding, Scored, best, scored, vector
 from hivemind_cli.tables.sidecar import Sidecar, Sidecars
 from hivemind_cli.tables.sql import Kind, Statement, reading
 
@@ -108,6 +110,10 @@ class _Asked:
         if wanted is None:
             return None
         limit, skipped = wanted
+        if top.few is not None and limit:
+            found = self._few(top.few, limit, skipped)
+            if found is not None:
+                return found
         place = top.call
         everything = self._floored(place, self._scored(place))
         if self.plan.calls[place].text is not None:  # rows without a score count 0, and may be better than these
@@ -123,6 +129,33 @@ class _Asked:
             if len(found.rows) == limit or (floored and len(best) == len(everything)):
                 return found
         return None
+
+    def _few(self, few: Few, limit: int, skipped: int) -> Result | None:
+        """The best rows by their numbers; None: they are not enough."""
+        call = self.plan.calls[0]
+        count = limit + skipped
+        allowed = None
+        if few.numbers is not None:
+            said = self.engine.arrays(few.numbers.sql, few.numbers.values(self.values))
+            allowed = np.sort(next(iter(said.values())))
+        found = best(call, self.values, self.sidecars.of(call.table), count + SPARE, allowed)
+        if call.text is not None:  # rows without a score count 0, and may be better than these
+            found = found.where(found.scores > 0)
+        order = np.argsort(-found.scores, kind="stable")[: count + SPARE]
+        scores = dict(zip(found.numbers[order].tolist(), found.scores[order].tolist(), strict=True))
+        types, rows = self.sidecars.fetched.rows(call.table, few.rows, list(scores))
+        seen = [number for number in scores if number in rows][skipped:count]
+        if len(seen) < limit:
+            return None
+        score = Type(ValueKind.DOUBLE)
+        return Result(
+            few.names,
+            tuple(score if place is None else types[place] for place in few.places),
+            [
+                tuple(scores[number] if place is None else rows[number][place] for place in few.places)
+                for number in seen
+            ],
+        )
 
     def _wanted(self, top: Top) -> tuple[int, int] | None:
         """LIMIT and OFFSET; None: what they say is for the engine to refuse."""

@@ -18,12 +18,13 @@ from hivemind_cli.index.columns import TextColumn, VectorColumn
 from hivemind_cli.index.inverted import Scores
 from hivemind_cli.storage.tables import Tables
 from hivemind_cli.tables.catalog import ColumnInfo, TableInfo
+from hivemind_cli.tables.fetched import Fetched
 from hivemind_cli.tables.layout import DELETED, SEQ, UNTIL, quoted
 
 FEW = 1_000
 """Rows that are fetched by the query that asks whether there are any."""
-PAGE = 20_000
-"""Rows fetched at a time: 30 MB of vectors of length 384."""
+PAGE, PAGE_BYTES = 20_000, 16_000_000
+"""Rows fetched at a time, at most, and as near as their lengths can be told beforehand."""
 SUPERSEDED_SHARE, SUPERSEDED_MIN = 0.3, 5_000
 """Versions that nobody can see any more, of those in an index, at which it is made anew without them."""
 GROWN = 1.25
@@ -40,6 +41,7 @@ class Sidecars:
         self.engine = engine
         database = hashlib.blake2b(engine.url.encode(), digest_size=6).hexdigest()
         self.folder = folder if engine.dialect == "duckdb" else folder / database
+        self.fetched = Fetched(engine)
         self._sidecars: dict[int, Sidecar] = {}
         self._lock = threading.Lock()
 
@@ -153,12 +155,15 @@ class _Followed:
         numbers = self._engine.arrays(
             f"SELECT {SEQ} FROM {self._physical} WHERE {SEQ} > $1 ORDER BY {SEQ}", [index.cursor]
         )[SEQ]
-        for start in range(0, len(numbers), PAGE):
-            page = numbers[start : start + PAGE]
+        rows = min(FEW, PAGE)
+        while len(numbers):
+            page, numbers = numbers[:rows], numbers[rows:]
             where, values = f"{SEQ} >= $1 AND {SEQ} <= $2", [int(page[0]), int(page[-1])]
             if horizon is not None:
                 where, values = f"{where} AND ({UNTIL} IS NULL OR {UNTIL} > $3)", [*values, horizon]
-            _add(index, self._fetched(where, values, PAGE), int(page[-1]))
+            found = self._fetched(where, values, len(page))
+            _add(index, found, int(page[-1]))
+            rows = _page(found, self.dim)
 
     def _fetched(self, where: str, values: list[int], limit: int = FEW) -> "dict[str, NDArray[Any]]":
         """Versions in the order of their numbers; tombstones have no value."""
@@ -195,6 +200,14 @@ class _Followed:
             f"SELECT count({self._name}) FROM {self._physical} WHERE {SEQ} <= $1 AND NOT {DELETED} AND {where}", values
         )
         return int(found.rows[0][0])
+
+
+def _page(found: "dict[str, NDArray[Any]]", dim: int) -> int:
+    """How many rows to fetch next, these being like them."""
+    values = found["value"]
+    held = values[~np.ma.getmaskarray(values)]
+    size = 4 * dim * len(held) if dim else sum(len(text) for text in held)
+    return max(1, min(PAGE, PAGE_BYTES * len(values) // max(size, 1)))
 
 
 def _add(index: TextColumn | VectorColumn, found: "dict[str, NDArray[Any]]", cursor: int) -> None:

@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hivemind_cli.core.errors import SQLError, TablesError, WrongValue
+from hivemind_cli.index import quantized
 from hivemind_cli.index.inverted import K1, B
 from hivemind_cli.index.tokens import words
 from hivemind_cli.index.wanted import said
 from hivemind_cli.storage.tables import Kind, Result, Tables, Type
-from hivemind_cli.tables import scoring, sql, writing
+from hivemind_cli.tables import fetched, scoring, sql, writing
 from hivemind_cli.tables.catalog import Catalog, ColumnInfo, TableInfo
 from hivemind_cli.tables.layout import MAIN_NUMBER, ON_MAIN, Level, Lineage, visible
 from hivemind_cli.tables.scene import Scene
@@ -366,3 +367,57 @@ def test_an_empty_table_and_one_without_vectors_have_no_scores(memory: Memory) -
     assert memory.ask(statement, [[1, 2, 3]]).rows == []
     memory.put(MAIN_NUMBER, [(1, None, "success", None)])
     assert memory.ask(statement, [[1, 2, 3]]).rows == [(1, None, 0.0)]
+
+
+def test_many_vectors_are_looked_at_roughly_and_answered_exactly(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantized, "ROWS_MIN", 1000)
+    some(memory, 3000)
+    memory.change(MAIN_NUMBER, range(0, 3000, 11), None)
+    near, query = [0.3, 1.0, -0.7], "csv retry"
+    params = {"near": near, "query": query}
+    for name, call in CALLS.items():
+        used = {key: value for key, value in params.items() if f":{key}" in call}
+        wanted = expected(memory, MAIN_NUMBER, name, near, query)
+        successes = {row[0] for row in memory.rows(MAIN_NUMBER) if row[2] == "success"}
+        for where, among in (("", wanted), ("WHERE outcome = 'success'", {one: wanted[one] for one in successes})):
+            found = memory.ask(f"SELECT id, {call} AS s FROM memory {where} ORDER BY s DESC LIMIT 9 OFFSET 1", used)
+            same(found.rows, among, 9, 1)
+
+
+def test_rows_that_were_fetched_before_are_those_of_now(memory: Memory) -> None:
+    some(memory, 60)
+    ask = "SELECT id, outcome, cosine_similarity(embedding, $1) AS s FROM memory ORDER BY s DESC LIMIT 3"
+    near = [[1.0, 0.2, 0.1]]
+    before = memory.ask(ask, near)
+    assert memory.ask(ask, near) == before
+    best = before.rows[0][0]
+    branch = memory.fork(MAIN_NUMBER)
+    memory.change(MAIN_NUMBER, [best], {"outcome": "'changed'"})
+    assert memory.ask(ask, near).rows[0][:2] == (best, "changed")
+    assert memory.ask(ask, near, branch) == before
+    memory.change(branch, [best], None)
+    assert memory.ask(ask, near, branch).rows[:2] == before.rows[1:]
+    assert memory.ask(ask, near).rows[0][:2] == (best, "changed")
+    memory.change(MAIN_NUMBER, [best], None)
+    assert memory.ask(ask, near).rows[:2] == before.rows[1:]
+
+
+def test_what_is_kept_of_rows_is_bounded(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    if memory.engine.commits is None:
+        return
+    some(memory, 60)
+    near = [[1.0, 0.2, 0.1]]
+    asked = [
+        f"SELECT {names}, cosine_similarity(embedding, $1) AS s FROM memory ORDER BY s DESC LIMIT 3"
+        for names in ("id", "task", "id, task", "id, embedding")
+    ]
+    first = [memory.ask(said, near).rows for said in asked[:3]]
+    assert len(memory.sidecars.fetched) == 3
+    memory.ask(asked[3], near)
+    assert len(memory.sidecars.fetched) == 3, "a vector is an array that whoever gets it could change"
+    monkeypatch.setattr(fetched, "CHARS_MAX", 1)
+    memory.put(MAIN_NUMBER, [(999, "csv", "success", None)])
+    assert [memory.ask(said, near).rows for said in asked[:3]] == first
+    assert len(memory.sidecars.fetched) == 0
