@@ -129,6 +129,14 @@ class Tables(Protocol):
         A column with a NULL among its values is a masked array.
         """
 
+    def nearest(
+        self, table: str, column: str, vector: Sequence[float], count: int
+    ) -> "tuple[NDArray[np.int64], NDArray[np.float64]] | None":
+        """_hm_seq and cosine similarity of nearly all of the `count` nearest versions, highest first; ties together.
+
+        By an index of the engine's own: `table` (its plain name) may not have one, or not yet; then None.
+        """
+
     def write(self, work: Callable[[Transaction], T]) -> T:
         """`work` in one transaction, durable when this returns.
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hivemind_cli.core.errors import ConfigError, StoreError, TablesError, WrongValue
@@ -22,6 +23,8 @@ from hivemind_cli.storage.tables import Kind, Tables, Transaction, Type
 from tests import postgres_server as postgres
 
 pytest.importorskip("psycopg")
+from hivemind_cli.storage.postgres import PostgresTables, nearest
+
 BIGINT, TEXT = Type(Kind.BIGINT), Type(Kind.TEXT)
 DEADLINE_S = 60
 
@@ -359,3 +362,43 @@ def _runs(pid: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def test_a_large_tables_vectors_have_an_index(postgres_engine: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nearest, "ROWS_MIN", 2000)
+    monkeypatch.setattr(nearest, "LOOKED_S", 0.0)
+    rows, dim, wanted = 3000, 32, 10
+    columns = '(_hm_seq BIGINT, _hm_branch BIGINT, _hm_until BIGINT, _hm_deleted BOOLEAN, "odd ""name" vector)'
+    table = postgres_engine.qualified("t_7")
+    postgres_engine.write(lambda tx: tx.run(f"CREATE TABLE {table} {columns}"))
+    middles = np.random.default_rng(1).normal(size=(30, dim))
+    vectors = (middles[np.arange(rows) % 30] + np.random.default_rng(2).normal(size=(rows, dim)) / 2).astype(np.float32)
+
+    def add(first: int, found: Any) -> None:
+        typed = {"_hm_seq": (BIGINT, range(first, first + len(found))), 'odd "name': (Type(Kind.VECTOR, dim), found)}
+        postgres_engine.write(lambda tx: tx.insert(table, typed))
+
+    assert postgres_engine.nearest("t_7", 'odd "name', vectors[0].tolist(), wanted) is None, "few rows"
+    add(0, vectors)
+    assert postgres_engine.nearest("t_7", 'odd "name', vectors[0].tolist(), wanted) is None, "not yet"
+    assert isinstance(postgres_engine, PostgresTables)
+    postgres_engine.settle()
+    unit = vectors / np.linalg.norm(vectors, axis=1)[:, None]
+    found = 0
+    for query in range(20):
+        exact = set(np.argsort(-(unit @ unit[query]))[:wanted].tolist())
+        answer = postgres_engine.nearest("t_7", 'odd "name', vectors[query], wanted)
+        assert answer is not None
+        numbers, scores = answer
+        assert numbers[0] == query and scores[0] == pytest.approx(1, abs=1e-5)
+        assert np.allclose(scores, unit[numbers] @ unit[query], atol=1e-5) and (np.diff(scores) <= 0).all()
+        found += len(exact & set(numbers.tolist()))
+    assert found / (20 * wanted) >= 0.95
+    add(rows, vectors[:3])  # seen at once; and as near as those that were there
+    answer = postgres_engine.nearest("t_7", 'odd "name', vectors[0], 1)
+    assert answer is not None and set(answer[0].tolist()) == {0, rows}
+    plan = postgres_engine.read(
+        "SELECT indexname FROM pg_indexes WHERE schemaname = 'hivemind' AND indexdef LIKE '%hnsw%'"
+    ).rows
+    assert len(plan) == 1
+    assert postgres_engine.nearest("t_7", 'odd "name', [0.5] * 3000, wanted) is None, "too many dimensions"

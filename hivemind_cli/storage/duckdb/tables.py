@@ -140,6 +140,9 @@ class DuckDBTables:
 
         return self._attempted(work)
 
+    def nearest(self, table: str, column: str, vector: Sequence[float], count: int) -> None:
+        return None
+
     def write(self, work: Callable[[Transaction], T]) -> T:
         mine = _Write(work)
         with self._queue_lock:

@@ -17,6 +17,8 @@ from hivemind_cli.storage.postgres.errors import not_a_url, unreachable
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 SCHEMA = "hivemind"
+LINE = 0x6869_7665
+"""Advisory lock: who holds it may write. Such locks are each database's own."""
 CONNECT_S = 10
 RECONNECT_S = 10.0
 """A server that restarts is waited for so long."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
+import numpy as np
 import psycopg
 from numpy.typing import NDArray
 from psycopg.pq.abc import PGresult
@@ -18,18 +19,25 @@ from hivemind_cli.core.clock import Clock, system_clock
 from hivemind_cli.core.errors import SQLError, StoreError
 from hivemind_cli.storage.migrate import migrate, migrations
 from hivemind_cli.storage.postgres import values as converting
-from hivemind_cli.storage.postgres.connections import LOCK_S, RECONNECT_S, SCHEMA, Address, Connection, Connections
+from hivemind_cli.storage.postgres.connections import (
+    LINE,
+    LOCK_S,
+    RECONNECT_S,
+    SCHEMA,
+    Address,
+    Connection,
+    Connections,
+)
 from hivemind_cli.storage.postgres.errors import may_be_repeated, translated, unreachable
+from hivemind_cli.storage.postgres.nearest import NearestIndexes
 from hivemind_cli.storage.shared_commits import SharedCommits
 from hivemind_cli.storage.tables import Kind, Relations, Result, Transaction, Type
 
 T = TypeVar("T")
 
-_LINE = 0x6869_7665
-"""Advisory lock: who holds it may write. Such locks are each database's own."""
 _BEGIN = f"""
     BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{LOCK_S:g}s';
-    SELECT pg_advisory_xact_lock({_LINE}), pg_current_xact_id()::text
+    SELECT pg_advisory_xact_lock({LINE}), pg_current_xact_id()::text
 """
 _ATTEMPTS = 5
 _FEW_VALUES = 64
@@ -55,6 +63,7 @@ class PostgresTables:
         address = Address(url)
         self.url = address.url
         self._connections = Connections(address)
+        self._nearest = NearestIndexes(self._connections)
         self._writer: Connection | None = None
         self._commits: SharedCommits[Callable[[Transaction], Any]] = SharedCommits(self._commit)
         self._closed = False
@@ -129,11 +138,22 @@ class PostgresTables:
             for name, type, column in zip(found.names, found.types, columns, strict=True)
         }
 
+    def nearest(
+        self, table: str, column: str, vector: Sequence[float], count: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+        with translated():
+            return self._nearest.search(self.qualified(table), _quoted(column), vector, count)
+
+    def settle(self) -> None:
+        """Wait for the index that is being made, if one is."""
+        self._nearest.wait()
+
     def write(self, work: Callable[[Transaction], T]) -> T:
         return self._commits.write(work)  # type: ignore[no-any-return]
 
     def close(self) -> None:
         self._closed = True
+        self._nearest.close()
         self._connections.close()
         writer, self._writer = self._writer, None
         if writer is not None:
@@ -296,7 +316,7 @@ class _MigratedDatabase:
 
 def _made_ready(connection: Connection, clock: Clock) -> tuple[str, int]:
     """Schema, extension and catalog are there: the search path to use, and the oid of type `vector`."""
-    connection.execute(f"SELECT pg_advisory_lock({_LINE})")  # ends with the connection
+    connection.execute(f"SELECT pg_advisory_lock({LINE})")  # ends with the connection
     if connection.execute(f"SELECT to_regnamespace('{SCHEMA}')").fetchall()[0][0] is None:
         connection.execute(f"CREATE SCHEMA {SCHEMA}")
     find = (
