@@ -115,7 +115,7 @@ class Debugging:
 
         vector_weight, text_weight  of meaning and of words in common
         """
-        if self._workspace.catalog.find(self._workspace.name, NAME) is None:
+        if self._workspace.own(NAME) is None:
             return []
         vector = self._workspace.embedding([query])[0]
         found = self._workspace.query(
@@ -128,7 +128,7 @@ class Debugging:
 
     def count(self, *, branch: str = MAIN) -> int:
         """How many there are."""
-        if self._workspace.catalog.find(self._workspace.name, NAME) is None:
+        if self._workspace.own(NAME) is None:
             return 0
         ((count,),) = self._workspace.query(f"SELECT count(*) FROM {NAME}", branch=branch).rows
         return int(count)

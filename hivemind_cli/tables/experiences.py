@@ -295,7 +295,7 @@ class Experiences:
         """None: nothing was ever kept here."""
         if create:
             return self._workspace.own_table(NAME, COLUMNS, ("id",))
-        return self._workspace.catalog.find(self._workspace.name, NAME)
+        return self._workspace.own(NAME)
 
     def _vector(self, task: str) -> Any:
         return self._workspace.embedding([_said("task", task)])[0]

@@ -164,15 +164,22 @@ class Workspace:
 
     def own_table(self, name: str, columns: Sequence[ColumnInfo], key: Sequence[str] = ()) -> TableInfo:
         """A table of hivemind's own, made on first use: SQL reads it, and only hivemind's own calls write it."""
-        found = self.catalog.find(self.name, name)
+        found = self.own(name)
         if found is not None:
-            return self._owned(found, own=True)
+            return found
 
         def make(tx: Any) -> TableInfo:
             there = self.catalog.inside(tx, self.name, name)
             return there or self.catalog.create(tx, self.name, name, self._embedded(columns), key, own=True)
 
         return self.engine.write(make)
+
+    def own(self, name: str) -> TableInfo | None:
+        """A table of hivemind's own, its vectors by the model that is set; None: it was never used. ModelError."""
+        from hivemind_cli.tables.reembedding import brought_up
+
+        found = self.catalog.find(self.name, name)
+        return None if found is None else brought_up(self, self._owned(found, own=True))
 
     def tables(self) -> list[TableInfo]:
         """By name."""

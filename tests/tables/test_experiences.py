@@ -1,11 +1,13 @@
 """The experience store and the debugging memory: kept, retrieved, judged, rendered; and replaced by their id."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from hivemind_cli.app.agent_memory import TableEmbedding
 from hivemind_cli.core.errors import Forbidden, ProviderError, ProviderUnavailable, WrongValue
@@ -218,3 +220,32 @@ def test_a_row_told_anew_replaces_the_old_one(workspace: Workspace) -> None:
     columns: dict[str, Any] = {name: [value] for name, value in {**row, "occurred_at": one.occurred_at}.items()}
     workspace.insert_own("experiences", columns, instead=("id", [one.id]))
     assert workspace.experiences.get(one.id).outcome == "failure" and workspace.experiences.count() == 4
+
+
+class Other:
+    """Another model's vectors, of another length."""
+
+    def __init__(self, model: str, dim: int) -> None:
+        self.model, self.dim = model, dim
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        made = TableEmbedding(None)(texts)[:, : self.dim][:, ::-1]
+        return np.ascontiguousarray(made / np.maximum(np.linalg.norm(made, axis=1, keepdims=True), 1e-6))
+
+
+@pytest.mark.parametrize("dim", [384, 256])
+def test_another_model_embeds_what_is_there_anew(engine: Tables, tmp_path: Path, dim: int) -> None:
+    before = workspace_in(engine, tmp_path)
+    told(before)
+    for n in range(205):  # more than one statement's worth
+        before.experiences.append(f"water plant {n} of the office", "by hand", "success", 0.85)
+    before.branches.create("try")
+    assert before.experiences.replay("deploy the billing service to staging")[0].score == 0.95
+    after = Workspace("team", engine, before.sidecars, Other("other-model", dim))
+    task = "deploy the billing service to staging"
+    for branch in ("main", "try"):
+        first = after.experiences.replay(task, branch=branch)[0]
+        assert first.task == task and first.similarity == pytest.approx(1.0, abs=1e-3)
+    after.experiences.append("feed the cat", "fish", "success", 0.9)
+    (column,) = [one for table in after.tables() for one in table.columns if one.embeds]
+    assert (column.model, column.type.dim) == ("other-model", dim)
