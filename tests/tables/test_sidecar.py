@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +179,35 @@ def test_versions_that_nobody_sees_are_left_out_when_they_are_many(
         expect(Sidecars(duckdb_engine, tmp_path), table, numbers[kept:], texts[kept:], vectors[kept:])
     said = json.loads((tmp_path / table.physical / "words-task" / "manifest.json").read_text())
     assert said["left_out"] == sum(text is not None for text in texts[:kept])
+
+
+@pytest.mark.usefixtures("small")
+def test_who_wrote_is_found_by_everybody_from_then_on(duckdb_engine: Tables, tmp_path: Path) -> None:
+    table, sidecars = a_table(duckdb_engine), Sidecars(duckdb_engine, tmp_path)
+    written: list[list[int]] = [[], [], []]
+    vector = np.ones(DIM, np.float32)
+
+    def write(mine: list[int]) -> None:
+        for _ in range(15):
+            numbers = put(duckdb_engine, table, ["csv", "retry", "csv OOM"], [vector] * 3)
+            mine += numbers
+
+    def ask() -> None:
+        done = False
+        while not done:
+            done = all(thread.done() for thread in writers)
+            known = {number for mine in written for number in list(mine)}
+            near, _ = sidecars.of(table).vectors(table.column("embedding")).cosines(vector)
+            said = sidecars.of(table).scores(table.column("task"), "csv retry").numbers
+            assert known <= set(near.tolist())
+            assert known <= set(said.tolist())
+
+    with ThreadPoolExecutor(5) as pool:
+        writers = [pool.submit(write, mine) for mine in written]
+        readers = [pool.submit(ask) for _ in range(2)]  # looks at `writers`, which are there by now
+        for one in [*writers, *readers]:
+            one.result(120)
+    everything = sorted(number for mine in written for number in mine)
+    assert sidecars.of(table).scores(table.column("task"), "csv retry").numbers.tolist() == everything
+    near, _ = Sidecars(duckdb_engine, tmp_path).of(table).vectors(table.column("embedding")).cosines(vector)
+    assert near.tolist() == everything
