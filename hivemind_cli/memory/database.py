@@ -39,9 +39,10 @@ class Database:
     changed then), and DaemonError where hivemind's daemon, which is started if absent, cannot be asked.
     """
 
-    def __init__(self, link: Link, place: Place, branch: str = MAIN) -> None:
-        """`connect` makes one."""
+    def __init__(self, link: Link, place: Place, branch: str = MAIN, *, view: bool = False) -> None:
+        """`connect` makes one; `on` makes a `view` of it, which has its connections."""
         self._link = link
+        self._view = view
         self._place = place
         self.branch_name = branch
         """The branch that everything here is read from and written to."""
@@ -160,7 +161,7 @@ class Database:
 
     def on(self, branch: str) -> "Database":
         """The same workspace as that branch sees it, by the same connections. BranchError comes with its first use."""
-        return Database(self._link, self._place, branch)
+        return Database(self._link, self._place, branch, view=True)
 
     def now(self) -> int:
         """The number of this moment: a `rollback` to it brings back what is there now."""
@@ -229,8 +230,9 @@ class Database:
     # -- the end
 
     def close(self) -> None:
-        """End its connections, and those of all that `on` and `branch` made of it. Idempotent."""
-        self._link.close()
+        """End its connections. What `on` or `branch` gave only views them: closing it closes nothing. Idempotent."""
+        if not self._view:
+            self._link.close()
 
     def __enter__(self) -> Self:
         return self

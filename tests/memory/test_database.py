@@ -349,13 +349,15 @@ def test_many_processes_write_at_once(db: memory.Database, daemon_home: Path) ->
     assert db.query("SELECT count(*) AS n FROM t") == [{"n": 31}]
 
 
-def test_a_closed_database_says_so(daemon_home: Path) -> None:
-    db = memory.connect("hivemind://x", home=daemon_home)
-    other = db.on("b")
+def test_a_closed_database_says_so_and_leaving_a_branch_closes_nothing(daemon_home: Path, workspace: str) -> None:
+    db = memory.connect(f"hivemind://{workspace}", home=daemon_home)
+    with db.branch("b") as branch:
+        branch.query("SELECT 1 AS a")
+    assert db.query("SELECT 1 AS a") == [{"a": 1}]
     db.close()
-    for one in (db, other):
+    for one in (db, branch):
         with pytest.raises(StoreError, match="closed"):
-            one.query("SELECT 1")
+            one.query("SELECT 1 AS a")
 
 
 @pytest.mark.thorough
