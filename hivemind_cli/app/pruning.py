@@ -11,6 +11,7 @@ from hivemind_cli.core.records import (
     DEFAULT_WORKSPACE,
     Correction,
     Event,
+    Experience,
     Notice,
     Recall,
     SkillLine,
@@ -34,6 +35,8 @@ class Lost:
     events: int
     corrections: int
     recalls: int
+    attempts: int = 0
+    """Experiences and fixes that it told."""
     lines: dict[str, list[str]] = field(default_factory=dict)
     """Skill's name -> its lines whose last evidence goes."""
 
@@ -51,6 +54,7 @@ def consequences(store: Store, host: str, session_id: str) -> Lost:
         events=store.count(Event, host=host, session_id=session_id),
         corrections=len(judged.called(store, host=host, session_id=session_id)),
         recalls=store.count(Recall, host=host, session_id=session_id),
+        attempts=len({row.record.event_id for row in store.find(Experience, host=host, session_id=session_id)}),
         lines=lines,
     )
 

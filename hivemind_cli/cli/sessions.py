@@ -110,9 +110,10 @@ def prune(
 ) -> None:
     """Forget a session for good.
 
-    With it go its events, corrections and recalls, the skill lines that rest on nothing else, and the versions of
-    skills that held its words: `skillify undo` cannot bring those back. The agent's own transcript stays,
-    and the files of the database and of the search index may hold freed bytes until later records take their place.
+    With it go its events, corrections, recalls and experiences (these from the workspace's tables, too), the skill
+    lines that rest on nothing else, and the versions of skills that held its words: `skillify undo` cannot bring those
+    back. The agent's own transcript stays, and the files of the database and of the search index may hold freed bytes
+    until later records take their place.
     """
     from hivemind_cli.app import reading
     from hivemind_cli.app.pruning import consequences, forget_names, prune_session
@@ -123,7 +124,7 @@ def prune(
     if not json:
         say(
             f"Session {quoted(whole)}: {counted(lost.events, 'event')}, {counted(lost.corrections, 'correction')}, "
-            f"{counted(lost.recalls, 'recall')}."
+            f"{counted(lost.recalls, 'recall')}, {counted(lost.attempts, 'experience')}."
         )
         for skill, lines in lost.lines.items():
             for line in lines:

@@ -12,6 +12,7 @@ from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import RECORD_TYPES
 from hivemind_cli.index.tantivy import TantivyIndex
 from hivemind_cli.storage import open_store
+from hivemind_cli.storage.duckdb.store import TABLES_FILE
 
 PIECE = 8
 PIECE_OF_FEW_SIGNS = 14
@@ -71,10 +72,12 @@ def kept(paths: Paths) -> Iterator[tuple[str, str]]:
                 yield f"store: {kind.__name__}", repr(row.record)
     finally:
         store.close()
-    with duckdb.connect(str(paths.database), read_only=True) as database:
-        for (table,) in database.execute("SELECT table_name FROM duckdb_tables()").fetchall():
-            for values in database.execute(f'SELECT * FROM "{table}"').fetchall():
-                yield f"table {table}", repr(values)
+    for file in (paths.database, paths.database.with_name(TABLES_FILE)):
+        if file.exists():
+            with duckdb.connect(str(file), read_only=True) as database:
+                for (table,) in database.execute("SELECT table_name FROM duckdb_tables()").fetchall():
+                    for values in database.execute(f'SELECT * FROM "{table}"').fetchall():
+                        yield f"{file.name}: {table}", repr(values)
     index = TantivyIndex(paths.index / "skills")
     try:
         for document in index.all():
