@@ -79,7 +79,7 @@ def test_it_says_what_the_saver_in_memory_says(db: memory.Database) -> None:
         graph.invoke({"said": ["b"], "tries": 5}, thread("other"))
         past = list(graph.get_state_history(thread()))
         forked = graph.invoke(None, past[-2].config)  # from the first step on, once more
-        graph.update_state(thread(), {"said": ["by hand"], "tries": 9})
+        graph.update_state(thread(), {"said": ["by hand"], "tries": 9}, as_node="act")
         history = [
             (one.values, one.next, one.metadata["step"], one.metadata["source"], len(one.tasks))
             for one in graph.get_state_history(thread())
