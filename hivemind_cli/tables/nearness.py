@@ -106,6 +106,8 @@ class Plan:
     top: Top | None = None
     floors: tuple[tuple[int, Amount], ...] = ()
     """(place of a call, what its score must exceed or equal): rows of lower score are in no answer."""
+    nearest: Top | None = None
+    """The one call compares vectors, and the engine itself may have an index for that (`Tables.nearest`)."""
 
     @property
     def by_sidecar(self) -> bool:
@@ -138,6 +140,7 @@ def _made(reading: Reading, dialect: str) -> Plan:
     top = _top(tree, calls, by_sidecar, reading)
     if top is not None and dialect == "duckdb" and len(calls) == 1:
         top = replace(top, few=_few(tree, nodes[0], reading, dialect))
+    nearest = _nearest(tree, calls, nodes, reading, dialect)
     floors = _floors(tree, calls, by_sidecar)
     inner = {place for place, _ in floors}
     for place, of_call in nodes.items():
@@ -148,7 +151,28 @@ def _made(reading: Reading, dialect: str) -> Plan:
     if top is not None:
         _join(tree, calls, reading, {*inner, top.call}, dialect)
         top = replace(top, said=_said(tree, dialect))
-    return Plan(tuple(calls), _said(every, dialect), top, tuple(floors))
+    return Plan(tuple(calls), _said(every, dialect), top, tuple(floors), nearest)
+
+
+def _nearest(
+    tree: exp.Query,
+    calls: Sequence[Call],
+    nodes: dict[int, list[exp.Anonymous]],
+    reading: Reading,
+    dialect: str,
+) -> Top | None:
+    """`tree` as if its one call's best scores came from elsewhere; None: it is of another shape."""
+    vector = calls[0].vector if len(calls) == 1 and calls[0].name == COSINE else None
+    if dialect == "duckdb" or vector is None or not vector.type.dim:
+        return None
+    top = _top(tree, calls, nodes, reading)
+    if top is None:
+        return None
+    copied = tree.copy()
+    for node in [one for one in copied.find_all(exp.Anonymous) if one.name in _SAID]:
+        node.replace(exp.column("hm_score_1", table=calls[0].alias))
+    _join(copied, calls, reading, {0}, "duckdb")
+    return replace(top, said=_said(copied, dialect))
 
 
 def _call(node: exp.Anonymous, reading: Reading) -> Call:

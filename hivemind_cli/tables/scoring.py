@@ -86,6 +86,8 @@ class _Asked:
 
     def _once(self) -> Result:
         found = self._top(self.plan.top) if self.plan.top is not None else None
+        if self.plan.nearest is not None:
+            found = self._nearest(self.plan.nearest)
         return self._read(*self.every()) if found is None else found
 
     def every(self) -> tuple[Said, Relations | None]:
@@ -95,6 +97,14 @@ class _Asked:
     def explained(self) -> str:
         """One line a call, then the engine's."""
         top, lines = self.plan.top, []
+        nearest = None if self.plan.nearest is None else self._engine_nearest(self._count(self.plan.nearest))
+        if self.plan.nearest is not None and nearest is not None:
+            said = self.plan.nearest.said
+            found = self.engine.read(
+                f"EXPLAIN {said.sql}", said.values(self.values), relations={f"{RELATION}1": nearest.relation()}
+            )
+            lines = [f"{self.plan.calls[0]}: the {len(nearest)} nearest by the database's own index"]
+            return "\n".join([*lines, "  joined by row version", *(str(row[-1]) for row in found.rows)])
         for place, call in enumerate(self.plan.calls):
             best = top is not None and top.call == place
             lines += self._told(call, self._count(top) if best and top is not None else None)
@@ -156,6 +166,29 @@ class _Asked:
                 for number in seen
             ],
         )
+
+    def _nearest(self, top: Top) -> Result | None:
+        """By an index of the engine's; None: it has none, or not enough of what it found is seen."""
+        wanted = self._wanted(top)
+        if wanted is None:
+            return None
+        few = self._count(top)
+        for count in (few, WIDER * few):
+            found = self._engine_nearest(count)
+            if found is None or not len(found) or found.scores[-1] <= 0:  # rows without a direction count 0
+                return None
+            rows = self._read(top.said, {f"{RELATION}1": found.relation()})
+            if len(rows.rows) == wanted[0]:
+                return rows
+        return None
+
+    def _engine_nearest(self, count: int) -> Scored | None:
+        call = self.plan.calls[0]
+        given = self.values[call.values[0] - 1]
+        if call.vector is None or given is None:
+            return None
+        found = self.engine.nearest(call.table.physical, call.vector.name, given, count)
+        return None if found is None else Scored(*found)
 
     def _wanted(self, top: Top) -> tuple[int, int] | None:
         """LIMIT and OFFSET; None: what they say is for the engine to refuse."""
