@@ -3,26 +3,27 @@
 Both are to answer alike: times are UTC without a zone in DuckDB, whole numbers divide to whole numbers.
 """
 
-from collections.abc import Callable, Mapping
+import json
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlglot import exp
 from sqlglot.expressions import DType
 
-from hivemind_cli.core.errors import SQLError
+from hivemind_cli.core.errors import SQLError, WrongValue
 from hivemind_cli.storage.tables import Kind
-from hivemind_cli.tables.catalog import TableInfo
 from hivemind_cli.tables.sql.safety import NAMED
+from hivemind_cli.tables.sql.scores import Place
 
-Sources = Mapping[str, TableInfo]
 
-
-def suited(tree: exp.Expr, sources: Sources, dialect: str) -> exp.Expr:
-    """`tree`, its names resolved, as `dialect` has to say it. SQLError: it cannot."""
-    changes = _DUCKDB if dialect == "duckdb" else _POSTGRES
+def suited(tree: exp.Expr, place: Place) -> exp.Expr:
+    """`tree`, its names resolved, as its engine has to say it. SQLError: it cannot."""
+    changes = _DUCKDB if place.dialect == "duckdb" else _POSTGRES
     for node in list(tree.walk(bfs=False))[::-1]:  # from the leaves up: what stands within is suited already
         change = changes.get(type(node))
-        made = change(node, sources) if change is not None else node
+        made = change(node, place) if change is not None else node
         if made is not node:
             if node is tree:
                 return made
@@ -30,21 +31,25 @@ def suited(tree: exp.Expr, sources: Sources, dialect: str) -> exp.Expr:
     return tree
 
 
-def kind_of(node: exp.Expr, sources: Sources) -> Kind | None:
-    """Of a column of a table, what is taken out of JSON, and a cast; None: not known."""
+def kind_of(node: exp.Expr, place: Place) -> Kind | None:
+    """Of a column of a table, what is taken out of JSON, text made of text, and a cast; None: not known."""
     if isinstance(node, exp.Column):
-        table = sources.get(node.table)
-        return table.column(node.name).type.kind if table and node.name in table.names else None
+        return place.kind(node)
     if isinstance(node, exp.Paren):
-        return kind_of(node.this, sources)
+        return kind_of(node.this, place)
     if isinstance(node, exp.JSONExtract | exp.JSONBExtract):
         return Kind.JSON
+    if isinstance(node, _TEXTS):
+        return Kind.TEXT
     if isinstance(node, exp.Cast):
         return _CASTS.get(node.to.this)
-    return Kind.INT if _whole(node, sources) else None
+    return Kind.INT if _whole(node, place) else None
 
 
+_TEXTS = (exp.JSONExtractScalar, exp.JSONBExtractScalar, exp.Upper, exp.Lower, exp.Trim, exp.Concat, exp.DPipe)
 _CASTS = {
+    DType.TEXT: Kind.TEXT,
+    DType.VARCHAR: Kind.TEXT,
     DType.JSON: Kind.JSON,
     DType.JSONB: Kind.JSON,
     DType.INT: Kind.INT,
@@ -53,17 +58,17 @@ _CASTS = {
 }
 
 
-def _whole(node: exp.Expr, sources: Sources) -> bool:
+def _whole(node: exp.Expr, place: Place) -> bool:
     if isinstance(node, exp.Literal):
         return not node.is_string and node.this.isdigit()
     if isinstance(node, exp.Count | exp.Length | exp.RowNumber | exp.IntDiv):
         return True
     if isinstance(node, exp.Add | exp.Sub | exp.Mul | exp.Mod):
-        return _whole(node.this, sources) and _whole(node.expression, sources)
+        return _whole(node.this, place) and _whole(node.expression, place)
     if isinstance(node, exp.Neg | exp.Window | exp.Sum | exp.Min | exp.Max | exp.Abs):
-        return isinstance(node.this, exp.Expr) and _whole(node.this, sources)
+        return isinstance(node.this, exp.Expr) and _whole(node.this, place)
     if isinstance(node, exp.Column | exp.Cast | exp.Paren):
-        return kind_of(node, sources) in (Kind.INT, Kind.BIGINT)
+        return kind_of(node, place) in (Kind.INT, Kind.BIGINT)
     return False
 
 
@@ -71,20 +76,20 @@ def _function(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     return exp.Anonymous(this=name, expressions=[one.copy() for one in arguments])
 
 
-def _now(_: exp.Expr, __: Sources) -> exp.Expr:
+def _now(_: exp.Expr, __: Place) -> exp.Expr:
     return _function("make_timestamp", _function("epoch_us", exp.Anonymous(this="now", expressions=[])))
 
 
-def _today(_: exp.Expr, __: Sources) -> exp.Expr:
+def _today(_: exp.Expr, __: Place) -> exp.Expr:
     return exp.cast(_now(_, __), DType.DATE)
 
 
-def _from_unix(node: exp.Expr, _: Sources) -> exp.Expr:
+def _from_unix(node: exp.Expr, _: Place) -> exp.Expr:
     micros = exp.Mul(this=exp.paren(node.this.copy()), expression=exp.Literal.number(1_000_000))
     return _function("make_timestamp", exp.cast(micros, DType.BIGINT))
 
 
-def _cast(node: exp.Expr, _: Sources) -> exp.Expr:
+def _cast(node: exp.Expr, _: Place) -> exp.Expr:
     """Times without a zone; `{1,2}` as `[1,2]`; text for a uuid."""
     assert isinstance(node, exp.Cast)
     kind, said = node.to.this, node.this
@@ -107,28 +112,28 @@ def _utc(written: str) -> str:
     return (found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found).isoformat(" ")
 
 
-def _divided(node: exp.Expr, sources: Sources) -> exp.Expr:
-    if _whole(node.this, sources) and _whole(node.args["expression"], sources):
+def _divided(node: exp.Expr, place: Place) -> exp.Expr:
+    if _whole(node.this, place) and _whole(node.args["expression"], place):
         return exp.IntDiv(this=node.this.copy(), expression=node.args["expression"].copy())
     return node
 
 
-def _contains(node: exp.Expr, sources: Sources) -> exp.Expr:
+def _contains(node: exp.Expr, place: Place) -> exp.Expr:
     left, right = node.this, node.args["expression"]
     written = right.this.lstrip() if isinstance(right, exp.Literal) and right.is_string else ""
-    if Kind.JSON in (kind_of(left, sources), kind_of(right, sources)) or written[:1] in ("{", "["):
+    if Kind.JSON in (kind_of(left, place), kind_of(right, place)) or written[:1] in ("{", "["):
         return _function("json_contains", left, exp.cast(right.copy(), DType.JSON))
     return node
 
 
-def _has_key(node: exp.Expr, _: Sources) -> exp.Expr:
+def _has_key(node: exp.Expr, _: Place) -> exp.Expr:
     key = node.args["expression"]
     if not isinstance(key, exp.Literal):
         raise SQLError("The key to the right of ? is written out.")
     return _function("json_exists", node.this, exp.Literal.string(_pointer([key.this])))
 
 
-def _at_path(node: exp.Expr, _: Sources) -> exp.Expr:
+def _at_path(node: exp.Expr, _: Place) -> exp.Expr:
     path = node.args["expression"]
     if not isinstance(path, exp.Literal) or not (path.this.startswith("{") and path.this.endswith("}")):
         raise SQLError("The path to the right of #> is written out: '{a,0}'.")
@@ -142,17 +147,17 @@ def _pointer(keys: list[str]) -> str:
     return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
 
 
-def _json_list(node: exp.Expr, _: Sources) -> exp.Expr:
+def _json_list(node: exp.Expr, _: Place) -> exp.Expr:
     order = node.args.get("order")
     said = node.this if isinstance(node, exp.JSONArrayAgg) else node.expressions[0]
     inner = exp.Order(this=said.copy(), expressions=[one.copy() for one in order.expressions]) if order else said
     return _function("to_json", exp.ArrayAgg(this=inner.copy()))
 
 
-def _named(node: exp.Expr, sources: Sources) -> exp.Expr:
+def _named(node: exp.Expr, place: Place) -> exp.Expr:
     name = node.name.lower()
     if name == "jsonb_agg":
-        return _json_list(node, sources)
+        return _json_list(node, place)
     if name in ("json_typeof", "jsonb_typeof"):
         return _type_of_json(node.expressions[0])
     return _function(NAMED[name], *node.expressions) if NAMED.get(name) else node
@@ -166,7 +171,7 @@ def _type_of_json(said: exp.Expr) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=exp.Not(this=exp.Is(this=said.copy(), expression=exp.Null())), true=case)])
 
 
-def _rounded(node: exp.Expr, _: Sources) -> exp.Expr:
+def _rounded(node: exp.Expr, _: Place) -> exp.Expr:
     """PostgreSQL rounds numeric alone to a number of digits."""
     if not node.args.get("decimals"):
         return node
@@ -174,7 +179,46 @@ def _rounded(node: exp.Expr, _: Sources) -> exp.Expr:
     return exp.cast(exact, DType.DOUBLE)
 
 
-_Change = Callable[[exp.Expr, Sources], exp.Expr]
+def _any_duckdb(node: exp.Expr, place: Place) -> exp.Expr:
+    """= ANY($1): a list of texts is bound as JSON, a list of numbers as it is."""
+    number = _list_parameter(node)
+    compared = node.parent.this if node.parent is not None else None
+    if not number or not isinstance(compared, exp.Expr) or kind_of(compared, place) is not Kind.TEXT:
+        return node
+    texts = _function("from_json", place.values.converted(number, _json_of_list), exp.Literal.string('["VARCHAR"]'))
+    return type(node)(this=exp.paren(texts))
+
+
+def _any_postgres(node: exp.Expr, place: Place) -> exp.Expr:
+    """= ANY($1): a list is bound as text of an array, which takes the type of what it is compared with."""
+    number = _list_parameter(node)
+    return type(node)(this=exp.paren(place.values.converted(number, _array_of_list))) if number else node
+
+
+def _list_parameter(node: exp.Expr) -> int:
+    said = node.this.unnest() if isinstance(node.this, exp.Expr) else None
+    return int(said.this.name) if isinstance(said, exp.Parameter) else 0
+
+
+def _list(value: Any) -> list[Any]:
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if not isinstance(value, list):
+        raise WrongValue("ANY takes a list.", why=f"This is a {type(value).__name__}.")
+    return value
+
+
+def _json_of_list(value: Any) -> str:
+    return json.dumps(_list(value), ensure_ascii=False)
+
+
+def _array_of_list(value: Any) -> str:
+    """PostgreSQL's text of an array, https://www.postgresql.org/docs/16/arrays.html#ARRAYS-IO."""
+    said = ['"' + re.sub(r'(["\\])', r"\\\1", one) + '"' if isinstance(one, str) else str(one) for one in _list(value)]
+    return "{" + ",".join(said) + "}"
+
+
+_Change = Callable[[exp.Expr, Place], exp.Expr]
 _DUCKDB: dict[type[exp.Expr], _Change] = {
     exp.CurrentTimestamp: _now,
     exp.Localtimestamp: _now,
@@ -188,5 +232,7 @@ _DUCKDB: dict[type[exp.Expr], _Change] = {
     exp.JSONBExtractScalar: _at_path,
     exp.JSONArrayAgg: _json_list,
     exp.Anonymous: _named,
+    exp.Any: _any_duckdb,
+    exp.All: _any_duckdb,
 }
-_POSTGRES: dict[type[exp.Expr], _Change] = {exp.Round: _rounded}
+_POSTGRES: dict[type[exp.Expr], _Change] = {exp.Round: _rounded, exp.Any: _any_postgres, exp.All: _any_postgres}

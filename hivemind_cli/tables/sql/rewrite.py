@@ -136,7 +136,7 @@ def _plan(tree: exp.Expr, ground: _Ground, given: int) -> _Plan:
         known = places.get(table.name)
         if known is not None:
             table.replace(_relation(known, table, ground, values))
-    suited(tree, sources, ground.dialect)
+    suited(tree, scores.Place(sources, values, ground.dialect))
     if not isinstance(tree, exp.Query):
         raise SQLError(f"{tree.key.upper()} is no SELECT.")
     return _Plan(tree, values, sources)

@@ -5,6 +5,7 @@ reach files, settings, other databases, sequences, SQL in a text, locks and slee
 would never be whole. Tables are no matter of this module: rewrite.py lets only known ones through.
 """
 
+import re
 from difflib import get_close_matches
 
 from sqlglot import exp
@@ -77,6 +78,19 @@ TYPES = {
 """Of casts and columns."""
 
 
+WORDS = {
+    "microsecond", "microseconds", "us", "millisecond", "milliseconds", "ms", "second", "seconds", "sec", "secs", "s",
+    "minute", "minutes", "min", "mins", "m", "hour", "hours", "hr", "hrs", "h", "day", "days", "d", "week", "weeks",
+    "w", "month", "months", "mon", "mons", "quarter", "quarters", "year", "years", "yr", "yrs", "y", "decade",
+    "decades", "century", "centuries", "millennium", "millennia", "epoch", "dow", "isodow", "doy", "isoyear",
+    "julian", "default", "all",
+}  # fmt: skip
+"""What may stand unquoted in an engine's SQL as a person wrote it: units of time, DEFAULT, LIMIT ALL."""
+_SAID = re.compile(r"[A-Za-z0-9_ ]*")
+"""Keywords that sqlglot keeps as text: LEFT, UNBOUNDED, DO NOTHING."""
+_NUMBER = re.compile(r"[0-9_]*\.?[0-9_]*([eE][+-]?[0-9]+)?")
+
+
 def check(tree: exp.Expr) -> None:
     """SQLError or Forbidden: something in it has no place in a statement here."""
     for count, node in enumerate(tree.walk()):
@@ -87,12 +101,29 @@ def check(tree: exp.Expr) -> None:
         name = type(node).__name__
         if name not in _ALLOWED:
             raise refused(node)
+        _text(node)
         special = _CHECKS.get(name)
         if special is not None:
             special(node)
 
 
 _WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Create, exp.Drop, exp.Alter)
+
+
+def _text(node: exp.Expr) -> None:
+    """SQLError: it holds text that an engine's SQL would have as it stands, neither quoted nor escaped."""
+    if isinstance(node, exp.Identifier | exp.JSONPathKey) or (isinstance(node, exp.Literal) and node.is_string):
+        return
+    said = [one for one in node.args.values() if isinstance(one, str)]
+    allowed = _NUMBER if isinstance(node, exp.Literal) else _SAID
+    if any(not allowed.fullmatch(one) for one in said):
+        raise SQLError(f"{said[0][:50]!r} cannot stand here.")
+    if isinstance(node, exp.Var) and node.name.lower() not in WORDS and not isinstance(node.parent, _NAMING):
+        raise SQLError(f"{node.name[:50]!r} is no unit of time.", fix="Say second, minute, hour, day, month or year.")
+
+
+_NAMING = (exp.OnConflict, exp.FileFormatProperty)
+"""Whose words are read here, and never said to an engine."""
 
 
 def refused(node: exp.Expr) -> SQLError:
@@ -164,6 +195,16 @@ def _column(node: exp.Expr) -> None:
         raise SQLError(f"{node.sql('postgres')[:100]} is no column.")
 
 
+def _extract(node: exp.Expr) -> None:
+    if not isinstance(node.this, exp.Var):
+        raise SQLError("The field to extract is written out.", fix="Say year, month, day, hour, epoch ...")
+
+
+def _path_key(node: exp.Expr) -> None:
+    if not isinstance(node.this, str) or not node.this:
+        raise SQLError("A key of JSON is a text that is not empty.")
+
+
 def _ordered(node: exp.Expr) -> None:
     if isinstance(node.this, exp.Parameter):
         raise SQLError("ORDER BY takes a column or an expression.", why="A parameter is a value, the same in all rows.")
@@ -181,6 +222,8 @@ _CHECKS = {
     "Table": _table,
     "Select": _select,
     "Join": _join,
+    "Extract": _extract,
+    "JSONPathKey": _path_key,
     "Column": _column,
     "Ordered": _ordered,
 }

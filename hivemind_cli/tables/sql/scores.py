@@ -63,7 +63,7 @@ def canonical(tree: exp.Expr, sources: Mapping[str, TableInfo], values: Values, 
     for node in reversed(calls):
         name = SCORES.get(node.name.lower(), "")
         if name:
-            made = _MAKERS[name](node.expressions, _Place(sources, values, dialect))
+            made = _MAKERS[name](node.expressions, Place(sources, values, dialect))
             node.replace(made)
     if any(node.name.lower() == RECORD for node in tree.find_all(exp.Anonymous)):
         raise SQLError(f"{RECORD} stands to the right of <#> alone.")
@@ -75,7 +75,9 @@ def canonical(tree: exp.Expr, sources: Mapping[str, TableInfo], values: Values, 
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
+    """A tree's tables, values and engine."""
+
     sources: Mapping[str, TableInfo]
     values: Values
     dialect: str
@@ -91,7 +93,7 @@ def _call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
-def _cosine(arguments: list[exp.Expr], place: _Place) -> exp.Expr:
+def _cosine(arguments: list[exp.Expr], place: Place) -> exp.Expr:
     left, right = _two("cosine_similarity", arguments)
     if place.kind(left) is not Kind.VECTOR and place.kind(right) is Kind.VECTOR:
         left, right = right, left
@@ -102,7 +104,7 @@ def _cosine(arguments: list[exp.Expr], place: _Place) -> exp.Expr:
     return _call(COSINE, left, _value(right, place.values, params.vector))
 
 
-def _by_engine(left: exp.Expr, right: exp.Expr, place: _Place) -> exp.Expr:
+def _by_engine(left: exp.Expr, right: exp.Expr, place: Place) -> exp.Expr:
     """Two vectors of which neither is a table's column beside a value: what the engine itself computes."""
     if _constant(right):
         right = _value(right, place.values, _vector_alone)
@@ -113,7 +115,7 @@ def _by_engine(left: exp.Expr, right: exp.Expr, place: _Place) -> exp.Expr:
     return exp.paren(exp.Sub(this=exp.Literal.number(1), expression=distance))
 
 
-def _bm25(arguments: list[exp.Expr], place: _Place) -> exp.Expr:
+def _bm25(arguments: list[exp.Expr], place: Place) -> exp.Expr:
     left, right = _two("bm25", arguments)
     if place.kind(left) is not Kind.TEXT and place.kind(right) is Kind.TEXT:
         left, right = right, left
@@ -122,7 +124,7 @@ def _bm25(arguments: list[exp.Expr], place: _Place) -> exp.Expr:
     return _call(BM25, left, _value(right, place.values, _text))
 
 
-def _hybrid(arguments: list[exp.Expr], place: _Place) -> exp.Expr:
+def _hybrid(arguments: list[exp.Expr], place: Place) -> exp.Expr:
     if len(arguments) not in (4, 6):
         raise SQLError("hybrid takes a vector column, a text column, a vector, a text and two weights.")
     vector, text, near, words, *weights = (_bare(one) for one in arguments)
@@ -139,7 +141,7 @@ def _hybrid(arguments: list[exp.Expr], place: _Place) -> exp.Expr:
     return _call(HYBRID, vector, text, near_value, words_value, *(one.copy() for one in said))
 
 
-def _nearness(arguments: list[exp.Expr], place: _Place) -> exp.Expr:
+def _nearness(arguments: list[exp.Expr], place: Place) -> exp.Expr:
     left, right = _two("<#>", arguments)
     if isinstance(left, exp.Anonymous):
         left, right = right, left
@@ -152,11 +154,11 @@ def _nearness(arguments: list[exp.Expr], place: _Place) -> exp.Expr:
     return _cosine([left, right], place)
 
 
-def _distance(arguments: list[exp.Expr], place: _Place) -> exp.Expr:
+def _distance(arguments: list[exp.Expr], place: Place) -> exp.Expr:
     return exp.paren(exp.Sub(this=exp.Literal.number(1), expression=_cosine(arguments, place)))
 
 
-_MAKERS: dict[str, Callable[[list[exp.Expr], _Place], exp.Expr]] = {
+_MAKERS: dict[str, Callable[[list[exp.Expr], Place], exp.Expr]] = {
     COSINE: _cosine,
     BM25: _bm25,
     HYBRID: _hybrid,

@@ -1,5 +1,6 @@
 """One statement, read: what kind it is, what it names, its parameters as $1 .. $n and their values."""
 
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
@@ -113,7 +114,7 @@ _STRINGS = {TokenType.BYTE_STRING, TokenType.HEREDOC_STRING, TokenType.RAW_STRIN
 
 def _tokens(sql: str) -> tuple[list[Token], bool]:
     """Every way to write a text made the plain one; and whether the first word was EXPLAIN, which is taken off."""
-    tokens = People().tokenize(sql)
+    tokens = People().tokenize(_APART.sub(_apart, sql) if _TIGHT.search(sql) else sql)
     first = tokens[0].text.upper() if tokens else ""
     if first not in _FIRST:
         raise SQLError(
@@ -126,6 +127,20 @@ def _tokens(sql: str) -> tuple[list[Token], bool]:
                 raise WrongValue("Text with a NUL character.", why="A database keeps none.")
             tokens[at] = Token(TokenType.STRING, one.text, one.line, one.col, one.start, one.end)
     return (tokens[1:], True) if first == "EXPLAIN" else (tokens, False)
+
+
+_TIGHT = re.compile(r"\$[0-9]+[^\s$]+\$")
+"""`$1,$2`: the tokenizer takes `1,` for the tag of a text in dollars."""
+_APART = re.compile(
+    r"""[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/
+    | \$([^\W\d]\w*)?\$.*?\$\1\$ | (?P<parameter>\$[0-9]+)""",
+    re.X | re.S,
+)
+
+
+def _apart(found: re.Match[str]) -> str:
+    """A parameter with a blank after it; texts, names and comments as they are."""
+    return f"{found[0]} " if found["parameter"] else found[0]
 
 
 def _kind(tree: exp.Expr, *, explained: bool) -> Kind:
