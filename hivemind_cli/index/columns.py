@@ -22,7 +22,7 @@ from hivemind_cli.index.matrix import Matrix, Part, Rough, cosines
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 WAITING_MAX = 4096
 """Rows in memory; more are written."""
 

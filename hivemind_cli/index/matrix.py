@@ -2,6 +2,8 @@
 
     vectors     float32 [rows, dim], rows of unit length or zero
     numbers     int64 [rows], ascending
+    bytes       int8 [rows, dim], the vectors once more (index/quantized.py)
+    scales      float32 [rows]
 
 What counts of them, and their CRC-32, stands in a manifest.
 """
@@ -21,7 +23,7 @@ from hivemind_cli.core.paths import FILE_MODE
 from hivemind_cli.index.arrays import Damaged, as_bytes
 from hivemind_cli.index.quantized import Quantized
 
-KINDS = ("vectors", "numbers")
+KINDS = ("vectors", "numbers", "bytes", "scales")
 _CHUNK = 1 << 20
 
 
@@ -31,6 +33,8 @@ class Part:
 
     vectors: NDArray[np.float32]
     numbers: NDArray[np.int64]
+    quantized: Quantized | None = None
+    """Of those in files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,9 @@ class Matrix:
     _tail: Part | None = None
     """Longer than `_tail_rows`, perhaps."""
     _tail_rows: int = 0
+    lost: float = 0.0
+    """Length of what the bytes lose of a vector, at most."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _quantized: Quantized = field(init=False)
-    """Of the first rows: those of the first part."""
-
-    def __post_init__(self) -> None:
-        self._quantized = Quantized(self.dim)
 
     def __len__(self) -> int:
         return self.stored + self._tail_rows
@@ -88,7 +89,8 @@ class Matrix:
     def rough(self, vector: NDArray[np.float32]) -> Rough | None:
         """None: there are so few that they are counted as quickly."""
         wanted, parts = unit(vector), self.parts()
-        found = self._quantized.cosines(parts[0].vectors, wanted) if parts else None
+        quantized = parts[0].quantized if parts else None
+        found = quantized.cosines(wanted) if quantized is not None else None
         if found is None:
             return None
         cosines, slack = found
@@ -126,41 +128,51 @@ class Matrix:
         tail, rows = self._tail, self._tail_rows
         if tail is None or not rows:
             return
-        crcs, sizes = dict(self.crcs), {"vectors": 4 * self.dim, "numbers": 8}
-        for kind in KINDS:
-            data = as_bytes(getattr(tail, kind)[:rows])
+        quantized = Quantized.of(tail.vectors[:rows])
+        columns: Sequence[NDArray[Any]] = (tail.vectors[:rows], tail.numbers[:rows], quantized.bytes, quantized.scales)
+        crcs, lost = dict(self.crcs), max(self.lost, quantized.lost)
+        for kind, column in zip(KINDS, columns, strict=True):
+            data, at = as_bytes(column), self.stored * self._size(kind)
+            crcs[kind] = zlib.crc32(data, crcs[kind])
             fd = os.open(self.folder / kind, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
             try:
-                at = self.stored * sizes[kind]
-                crcs[kind] = zlib.crc32(data, crcs[kind])
                 while data:
                     written = os.pwrite(fd, data, at)
                     data, at = data[written:], at + written
             finally:
                 os.close(fd)
-        mapped = self._map(self.stored + rows)
+        mapped = self._map(self.stored + rows, lost)
         with self._lock:
-            self._mapped, self.stored, self.crcs = mapped, self.stored + rows, crcs
+            self._mapped, self.stored, self.crcs, self.lost = mapped, self.stored + rows, crcs, lost
             self._tail, self._tail_rows = None, 0
 
     def said(self) -> dict[str, Any]:
         """For the manifest."""
-        return {"dim": self.dim, "stored": self.stored, "crcs": self.crcs}
+        return {"dim": self.dim, "stored": self.stored, "crcs": self.crcs, "lost": self.lost}
 
     @classmethod
     def opened(cls, folder: Path, said: dict[str, Any]) -> "Matrix":
         """What a manifest speaks of. OSError, Damaged."""
-        matrix = cls(folder, int(said["dim"]), int(said["stored"]), {kind: int(said["crcs"][kind]) for kind in KINDS})
+        crcs = {kind: int(said["crcs"][kind]) for kind in KINDS}
+        matrix = cls(folder, int(said["dim"]), int(said["stored"]), crcs, lost=float(said["lost"]))
         if matrix.stored:
-            for kind, size in (("vectors", 4 * matrix.dim), ("numbers", 8)):
-                if _crc_of(folder / kind, matrix.stored * size) != matrix.crcs[kind]:
+            for kind in KINDS:
+                if _crc_of(folder / kind, matrix.stored * matrix._size(kind)) != crcs[kind]:
                     raise Damaged(kind)
-            matrix._mapped = matrix._map(matrix.stored)
+            matrix._mapped = matrix._map(matrix.stored, matrix.lost)
         return matrix
 
-    def _map(self, rows: int) -> Part:
-        vectors = np.memmap(self.folder / "vectors", np.float32, "r", shape=(rows, self.dim))
-        return Part(np.asarray(vectors), np.fromfile(self.folder / "numbers", np.int64, rows))
+    def _size(self, kind: str) -> int:
+        """Bytes of a row."""
+        return {"vectors": 4 * self.dim, "numbers": 8, "bytes": self.dim, "scales": 4}[kind]
+
+    def _map(self, rows: int, lost: float) -> Part:
+        def mapped(kind: str, type: Any, *shape: int) -> NDArray[Any]:
+            return np.asarray(np.memmap(self.folder / kind, type, "r", shape=(rows, *shape)))
+
+        bytes, scales = mapped("bytes", np.int8, self.dim), mapped("scales", np.float32)
+        vectors, numbers = mapped("vectors", np.float32, self.dim), mapped("numbers", np.int64)
+        return Part(vectors, numbers, Quantized(bytes, scales, lost))
 
 
 def cosines(parts: Sequence[Part], vector: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

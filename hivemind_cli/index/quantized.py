@@ -5,7 +5,7 @@ bytes say. Whatever could by these bounds be among the best is counted again in 
 read, which is what a scan costs. Works for any numpy; numkong (usearch brings it) has the instructions for int8.
 """
 
-import threading
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,56 +23,43 @@ _SLACK = 1e-5
 """For what float32 itself loses."""
 
 
+@dataclass(frozen=True, slots=True)
 class Quantized:
-    """The first rows of a matrix of unit vectors, which only grows. Any thread."""
+    """Rows of unit length, or zeros."""
 
-    def __init__(self, dim: int) -> None:
-        self.dim = dim
-        self._lock = threading.Lock()
-        self._rows = 0
-        self._bytes: NDArray[np.int8] = np.empty((0, dim), np.int8)
-        self._scales: NDArray[np.float32] = np.empty(0, np.float32)
-        self._lost = 0.0
-        """Length of the longest error."""
+    bytes: NDArray[np.int8]
+    """[rows, dim]."""
+    scales: NDArray[np.float32]
+    """[rows]."""
+    lost: float
+    """Length of the longest error."""
 
-    def cosines(
-        self, vectors: NDArray[np.float32], unit: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], float] | None:
-        """[rows]: the cosine of each row of `vectors` with `unit`, and by how much none is off at most.
+    @classmethod
+    def of(cls, vectors: NDArray[np.float32]) -> "Quantized":
+        """Of float32 [rows, dim]."""
+        bytes = np.empty(vectors.shape, np.int8)
+        scales = np.abs(vectors).max(axis=1, initial=0.0) / np.float32(_BYTE)
+        lost = 0.0
+        for start in range(0, len(vectors), _CHUNK_ROWS):
+            part = vectors[start : start + _CHUNK_ROWS]
+            steps = scales[start : start + _CHUNK_ROWS, None]
+            rounded = np.rint(part / np.where(steps > 0, steps, 1))
+            lost = max(lost, float(np.linalg.norm(part - rounded * steps, axis=1).max()))
+            bytes[start : start + _CHUNK_ROWS] = rounded
+        return cls(bytes, scales, lost)
+
+    def cosines(self, unit: NDArray[np.float32]) -> tuple[NDArray[np.float32], float] | None:
+        """[rows]: the cosine of each row with `unit`, and by how much none is off at most.
 
         None: few rows, or a vector of zeros: count them.
         """
-        rows = len(vectors)
-        step = float(np.abs(unit).max()) / _BYTE
-        if rows < ROWS_MIN or not step:
+        step = float(np.abs(unit).max(initial=0.0)) / _BYTE
+        if len(self.scales) < ROWS_MIN or not step:
             return None
-        quantized, scales, lost = self._up_to(vectors)
         rounded = np.rint(unit / step).astype(np.int8)
         missing = float(np.linalg.norm(unit - step * rounded))
-        said = _products(quantized[:rows], rounded) * (scales[:rows] * np.float32(step))
-        return said, lost + missing * (1 + lost) + _SLACK
-
-    def _up_to(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32], float]:
-        """Of at least all rows of `vectors`."""
-        with self._lock:
-            rows = len(vectors)
-            if rows > self._rows:
-                if rows > len(self._bytes):
-                    room = rows + rows // 4
-                    self._bytes = _longer(self._bytes, self._rows, room)
-                    self._scales = _longer(self._scales, self._rows, room)
-                for start in range(self._rows, rows, _CHUNK_ROWS):
-                    self._take(vectors[start : start + _CHUNK_ROWS], start)
-                self._rows = rows
-            return self._bytes, self._scales, self._lost
-
-    def _take(self, vectors: NDArray[np.float32], start: int) -> None:
-        scales = np.abs(vectors).max(axis=1) / np.float32(_BYTE)
-        steps = np.where(scales > 0, scales, 1)[:, None]
-        rounded = np.rint(vectors / steps)
-        self._lost = max(self._lost, float(np.linalg.norm(vectors - rounded * steps, axis=1).max()))
-        self._bytes[start : start + len(vectors)] = rounded
-        self._scales[start : start + len(vectors)] = scales
+        said = _products(self.bytes, rounded) * (self.scales * np.float32(step))
+        return said, self.lost + missing * (1 + self.lost) + _SLACK
 
 
 def among_best(scores: NDArray[Any], count: int, slack: float) -> NDArray[np.int64] | None:
@@ -98,9 +85,3 @@ def _products(rows: NDArray[np.int8], vector: NDArray[np.int8]) -> NDArray[np.fl
         return np.concatenate(parts)
     found: NDArray[np.float32] = np.asarray(cdist(vector[None], rows, metric="dot"))[0].astype(np.float32)
     return found
-
-
-def _longer(array: NDArray[Any], rows: int, room: int) -> NDArray[Any]:
-    longer = np.empty((room, *array.shape[1:]), array.dtype)
-    longer[:rows] = array[:rows]
-    return longer

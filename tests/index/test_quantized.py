@@ -31,12 +31,12 @@ def made(rows: int, spread: float) -> tuple[NDArray[np.float32], NDArray[np.floa
 def test_the_best_are_among_those_to_look_at(monkeypatch: pytest.MonkeyPatch, spread: float) -> None:
     monkeypatch.setattr(quantized, "ROWS_MIN", 1000)
     vectors, questions = made(3000, spread)
-    known = Quantized(DIM)
     narrowed = 0
-    for rows in (2000, 3000):  # it grows with the matrix
+    for rows in (2000, 3000):
+        known = Quantized.of(vectors[:rows])
         for asked in questions:
             exact = vectors[:rows] @ asked
-            found = known.cosines(vectors[:rows], asked)
+            found = known.cosines(asked)
             assert found is not None
             cosines, slack = found
             assert float(np.abs(cosines - exact).max()) <= slack < 0.1
@@ -49,11 +49,11 @@ def test_the_best_are_among_those_to_look_at(monkeypatch: pytest.MonkeyPatch, sp
 
 def test_few_rows_are_not_worth_it_and_equal_ones_cannot_be_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors, questions = made(2000, 1.0)
-    assert Quantized(DIM).cosines(vectors, questions[0]) is None
+    assert Quantized.of(vectors).cosines(questions[0]) is None
     monkeypatch.setattr(quantized, "ROWS_MIN", 1000)
-    assert Quantized(DIM).cosines(vectors, np.zeros(DIM, np.float32)) is None
+    assert Quantized.of(vectors).cosines(np.zeros(DIM, np.float32)) is None
     same = np.repeat(questions[:1], 2000, axis=0)
-    found = Quantized(DIM).cosines(same, questions[0])
+    found = Quantized.of(same).cosines(questions[0])
     assert found is not None
     assert among_best(found[0], COUNT, found[1]) is None
 
@@ -61,9 +61,9 @@ def test_few_rows_are_not_worth_it_and_equal_ones_cannot_be_told_apart(monkeypat
 def test_without_numkong_the_answer_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quantized, "ROWS_MIN", 1000)
     vectors, questions = made(3000, 1.0)
-    with_it = Quantized(DIM).cosines(vectors, questions[0])
+    with_it = Quantized.of(vectors).cosines(questions[0])
     monkeypatch.setitem(sys.modules, "numkong", None)
-    without = Quantized(DIM).cosines(vectors, questions[0])
+    without = Quantized.of(vectors).cosines(questions[0])
     assert with_it is not None and without is not None
     assert np.allclose(with_it[0], without[0], atol=1e-6)
 
