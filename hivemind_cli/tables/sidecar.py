@@ -207,7 +207,7 @@ def _page(found: "dict[str, NDArray[Any]]", dim: int) -> int:
     values = found["value"]
     held = values[~np.ma.getmaskarray(values)]
     size = 4 * dim * len(held) if dim else sum(len(text) for text in held)
-    return max(1, min(PAGE, PAGE_BYTES * len(values) // max(size, 1)))
+    return max(1, min(PAGE, PAGE_BYTES * len(values) // size)) if size else PAGE
 
 
 def _add(index: TextColumn | VectorColumn, found: "dict[str, NDArray[Any]]", cursor: int) -> None:
