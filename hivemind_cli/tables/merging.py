@@ -104,11 +104,16 @@ class Comparison:
 
     def contested(self, rows: Rows, bases: Sequence[View]) -> list[Contested]:
         """Rows that both changed and that are not equal, oldest first; their `bases` in the order given."""
+        if not self._met(rows):
+            return []
+        sides = [f"SELECT {self._ident} FROM {self._physical} WHERE {one}" for one in (self._by_source, self._by_into)]
+        if not rows(f"SELECT 1 FROM ({sides[0]}) AS hm_s JOIN ({sides[1]}) AS hm_t USING ({self._ident}) LIMIT 1"):
+            return []
         parts = [*self._joined(), f"hm_c AS ({self._unequal(f'{_BOTH} IS NOT NULL')})"]
         sources = [
             "hm_c",
-            f"LEFT JOIN {self._physical} AS hm_vs ON hm_vs.{SEQ} = {_S}",
-            f"LEFT JOIN {self._physical} AS hm_vt ON hm_vt.{SEQ} = {_T}",
+            self._versions("hm_vs", "hm_c", _S),
+            self._versions("hm_vt", "hm_c", _T),
         ]
         columns = [_S, _S_ROW, _T, _T_ROW]
         for name, view in (("hm_es", self._source), ("hm_et", self._into)):
@@ -120,11 +125,17 @@ class Comparison:
             parts.append(f"{seen} AS ({self._seen(base.lineage, 'hm_c', 'hm_at', 'hm_at_row')})")
             parts.append(f"{event} AS ({self._events(base.lineage)})")
             sources += [f"LEFT JOIN {name} ON {self._same_ident('hm_c', name)}" for name in (seen, event)]
-            sources.append(f"LEFT JOIN {self._physical} AS {version} ON {version}.{SEQ} = {seen}.hm_at")
+            sources.append(self._versions(version, seen, "hm_at"))
             columns += [f"{version}.{SEQ}", f"{event}.hm_event"]
             columns += [self._same("hm_vs", version), self._same("hm_vt", version)]
         found = rows(f"WITH {', '.join(parts)} SELECT {', '.join(columns)} FROM {' '.join(sources)}")
         return sorted(map(_contested, found), key=lambda one: (one.source_event, one.into_event))
+
+    def _met(self, rows: Rows) -> bool:
+        """Both changed the same row. Mostly not, and to plan the query for what follows takes 20 ms (measured)."""
+        theirs = f"SELECT {self._ident} FROM {self._physical} WHERE {self._by_into}"
+        where = f"{self._by_source} AND ({self._ident}) IN ({theirs})"
+        return self._by_into != "FALSE" and bool(rows(f"SELECT 1 FROM {self._physical} WHERE {where} LIMIT 1"))
 
     def differences(self, rows: Rows) -> list[Difference]:
         """Rows that are not the same, oldest version first."""
@@ -176,7 +187,8 @@ class Comparison:
         copied = ", ".join([*(f"hm_v.{name}" for name in names), *hidden.values()])
         tx.run(
             f"INSERT INTO {self._physical} ({', '.join([*names, *hidden])}) {wanted}"
-            f" SELECT {copied} FROM hm_w JOIN {self._physical} AS hm_v ON hm_v.{SEQ} = hm_w.hm_copy"
+            f" SELECT {copied} FROM hm_w JOIN (SELECT * FROM {self._physical}"
+            f" WHERE {SEQ} IN (SELECT hm_copy FROM hm_w)) AS hm_v ON hm_v.{SEQ} = hm_w.hm_copy"
         )
 
     def _joined(self) -> list[str]:
@@ -224,10 +236,14 @@ class Comparison:
     def _unequal(self, condition: str, columns: str = "hm_j.*") -> str:
         """The rows of hm_j whose two versions do not say the same."""
         return (
-            f"SELECT {columns} FROM hm_j LEFT JOIN {self._physical} AS hm_vs ON hm_vs.{SEQ} = {_S}"
-            f" LEFT JOIN {self._physical} AS hm_vt ON hm_vt.{SEQ} = {_T}"
+            f"SELECT {columns} FROM hm_j {self._versions('hm_vs', 'hm_j', _S)} {self._versions('hm_vt', 'hm_j', _T)}"
             f" WHERE {condition} AND NOT {self._same('hm_vs', 'hm_vt')}"
         )
+
+    def _versions(self, name: str, of: str, number: str) -> str:
+        """JOIN of the versions that `of`.`number` names: chosen first, or the database may hash the whole table."""
+        chosen = f"SELECT * FROM {self._physical} WHERE {SEQ} IN (SELECT {number} FROM {of})"
+        return f"LEFT JOIN ({chosen}) AS {name} ON {name}.{SEQ} = {of}.{number}"
 
     def _same(self, left: str, right: str) -> str:
         equal = [f"({left}.{SEQ} IS NULL) = ({right}.{SEQ} IS NULL)"]
