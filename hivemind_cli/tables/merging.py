@@ -106,9 +106,6 @@ class Comparison:
         """Rows that both changed and that are not equal, oldest first; their `bases` in the order given."""
         if not self._met(rows):
             return []
-        sides = [f"SELECT {self._ident} FROM {self._physical} WHERE {one}" for one in (self._by_source, self._by_into)]
-        if not rows(f"SELECT 1 FROM ({sides[0]}) AS hm_s JOIN ({sides[1]}) AS hm_t USING ({self._ident}) LIMIT 1"):
-            return []
         parts = [*self._joined(), f"hm_c AS ({self._unequal(f'{_BOTH} IS NOT NULL')})"]
         sources = [
             "hm_c",
