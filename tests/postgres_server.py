@@ -42,13 +42,17 @@ class PostgresServer:
 
     def __init__(self, installed: Path) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="hivemind-test-postgres-", dir=_open_folder()))
-        self._watcher = subprocess.Popen(
-            [sys.executable, "-I", "-S", __file__, str(installed), str(self.folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        try:
+            self._watcher = subprocess.Popen(
+                [sys.executable, "-I", "-S", __file__, str(installed), str(self.folder)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+        except OSError:
+            self.folder.rmdir()
+            raise
         self._answered("ready")
 
     def url(self, database: str) -> str:
@@ -108,7 +112,7 @@ def _watch(installed: Path, folder: Path) -> None:
     try:
         as_user = _user(folder)
         if as_user and not _everybody_may_enter(installed / "bin"):
-            installed = Path(shutil.copytree(installed, folder / "installed", symlinks=True))
+            installed = _copied(installed, folder / "installed")
         _make(installed, folder, as_user)
         process = _started(installed, folder, as_user)
         print("ready", flush=True)
@@ -125,6 +129,15 @@ def _watch(installed: Path, folder: Path) -> None:
         if process is not None:
             _end(process)
         shutil.rmtree(folder)
+
+
+def _copied(installed: Path, to: Path) -> Path:
+    """With the libraries that it looks for beside the package."""
+    package = installed.parent
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, to / libraries.name, symlinks=True)
+    return Path(shutil.copytree(installed, to / package.name / installed.name, symlinks=True))
 
 
 def _user(folder: Path) -> dict[str, Any]:
