@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from hivemind_cli.app.agent_memory import AgentMemory
 from hivemind_cli.core.clock import Clock
-from hivemind_cli.core.errors import CursorMoved, HivemindError, TablesError
+from hivemind_cli.core.errors import ConfigError, CursorMoved, HivemindError, TablesError
 from hivemind_cli.core.records import Experience, ExperienceKind
 from hivemind_cli.pipeline.detect import Detect
-from hivemind_cli.pipeline.experience import NAME, Remember
+from hivemind_cli.pipeline.experience import NAME, Reconsider, Remember
 from hivemind_cli.pipeline.runner import run_once
 from hivemind_cli.storage.base import Store
 
@@ -44,7 +44,7 @@ class Remembering:
         """`pause` returns once no hook asks."""
         self._store, self._memory = store, memory
         self._clock, self._pause = clock, pause
-        self._stage = Remember()
+        self._stage, self._again = Remember(), Reconsider()
         self._remembering, self._feeding = threading.Lock(), threading.Lock()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="remember")
         self._under_way: Future[None] | None = None
@@ -96,7 +96,7 @@ class Remembering:
     def _remember(self) -> int:
         ahead = self._store.cursor(Detect.name) - self._store.cursor(NAME)
         if ahead <= 0:
-            return 0
+            return run_once(self._again, self._store, clock=self._clock)
         self._pause()
         return run_once(self._stage, self._store, clock=self._clock, limit=min(ahead, self._stage.batch_size))
 
@@ -127,6 +127,8 @@ class Remembering:
             self._store.commit(STAGE, [], cursor_from=start, cursor_to=rows[-1].seq)
         except CursorMoved:
             return True
+        except ConfigError:  # this store has no tables beside it
+            return False
         except HivemindError as exc:
             logger.warning("experiences wait for %.0f s: %s", AGAIN_S, exc)
             self._retry_at = time.monotonic() + AGAIN_S

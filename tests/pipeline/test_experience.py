@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from hivemind_cli.core.acts import SHELL, Act
-from hivemind_cli.core.records import EventKind, Experience, ExperienceKind, TaskOutcome
+from hivemind_cli.core.records import EventKind, Experience, ExperienceKind, SaidKind, TaskOutcome
 from hivemind_cli.pipeline.detect import Detect
-from hivemind_cli.pipeline.experience import Remember
+from hivemind_cli.pipeline.experience import Reconsider, Remember
 from hivemind_cli.pipeline.runner import run_once
 from hivemind_cli.storage.inmemory import InMemoryStore
+from tests.pipeline.judging_loop import judgement_
 from tests.pipeline.session import Session
 
 
@@ -22,7 +23,7 @@ def remembered(session: Session, kind: ExperienceKind = ExperienceKind.ATTEMPT) 
     """What counts by now: the newest of each event, in the order they were begun."""
     while run_once(Detect(), session.store):
         pass
-    while run_once(Remember(), session.store):
+    while run_once(Remember(), session.store) or run_once(Reconsider(), session.store):
         pass
     newest = {row.record.event_id: row.record for row in session.store.find(Experience, kind=kind)}
     return sorted(newest.values(), key=lambda one: one.occurred_at)
@@ -94,6 +95,21 @@ def test_what_a_person_put_right_is_the_lesson_and_the_next_turn_goes_on_with_th
     assert right.outcome is TaskOutcome.SUCCESS
     assert "use pnpm instead" in wrong.lessons and "use pnpm instead" in right.lessons
     assert len(wrong.metadata["correction_ids"]) == 1 and not right.metadata["correction_ids"]
+
+
+def test_what_somebody_judges_counts_and_so_does_taking_it_back(session: Session) -> None:
+    session.says("install the charting library for the dashboard")
+    session.runs("npm install chartlib")
+    session.replies()
+    session.says("no, never use npm here, use pnpm instead")
+    (wrong,) = remembered(session)
+    (correction,) = session.corrections()
+    session.store.append([judgement_(correction, SaidKind.NEW_REQUEST)])
+    (right,) = remembered(session)
+    assert right.score > wrong.score and right.outcome is TaskOutcome.SUCCESS and not right.lessons
+    session.store.append([judgement_(correction, SaidKind.CORRECTION, 2)])
+    (again,) = remembered(session)
+    assert (again.score, again.lessons) == (wrong.score, wrong.lessons)
 
 
 def test_a_refused_call_is_a_failure_that_names_what_was_tried(session: Session) -> None:

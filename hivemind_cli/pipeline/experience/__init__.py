@@ -4,8 +4,9 @@ turn.py    what happened between two prompts
 weigh.py   outcome, score and lessons, from tests, corrections and whether the lines stayed
 mended.py  errors that were there and went
 
-A turn is looked at when it ends, when the person speaks again (only then it is known whether the work will do), and
-when something of the two turns before is put right. The newest Experience of a prompt counts. No model is asked.
+A turn is looked at when it ends, when the person speaks again (only then it is known whether the work will do), when
+something of the two turns before is put right, and when somebody judges that it was, or was not. The newest Experience
+of a prompt counts. No model is asked.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from hivemind_cli.core.records import (
     EventKind,
     Experience,
     ExperienceKind,
+    Judgement,
     Record,
     TaskOutcome,
 )
@@ -58,6 +60,23 @@ class Remember:
         return found
 
 
+class Reconsider:
+    """The stage that looks again at turns about whose corrections somebody said what they are. Stateless."""
+
+    name = "experience_judged"
+    reads = Judgement
+    batch_size = 50
+
+    def step(self, batch: Sequence[Row[Judgement]], store: Store) -> list[Record]:
+        """Experiences of the turns that end with what was judged."""
+        sessions: dict[tuple[str, str], set[int]] = {}
+        for row in store.find(Event, id=sorted({row.record.event_id for row in batch})):
+            event = row.record
+            ended = {turn for turn in (event.turn - 1, event.turn) if turn > 0}
+            sessions.setdefault((event.host, event.session_id), set()).update(ended)
+        return [one for key, ended in sessions.items() if ended for one in experiences_of(store, *key, ended)]
+
+
 def experiences_of(store: Store, host: str, session_id: str, ended: set[int]) -> list[Experience]:
     """Of the turns `ended` of one session (numbers from 1), and of those before them that were put right since."""
     first, last = max(min(ended) - TURNS_BEFORE, 1), max(ended) + 1
@@ -76,6 +95,7 @@ class _Session:
         found = store.find(Correction, host=host, session_id=session_id)
         noticed = [row.record for row in found]
         self._corrections = [one for one in judged.effective(store, noticed) if judged.is_called(one)]
+        self._said = sum(map(len, judged.of_turns(store, [one.reaction_event_id for one in noticed]).values()))
         self._prompts = {one.turn: one for one in events if one.kind is EventKind.PROMPT}
         if first > 1:
             turns = list(range(max(first - ROOT_TURNS, 1), first))
@@ -110,7 +130,7 @@ class _Session:
             root=self._root(prompt),
             put_right=self._by(prompt),
         )
-        return _experience(turn) if turn.ended and turn.steps and turn.task else None
+        return _experience(turn, self._said) if turn.ended and turn.steps and turn.task else None
 
     def _root(self, prompt: Event) -> Event | None:
         """The prompt whose task this one goes on with: it put the work right, or says next to nothing by itself."""
@@ -130,7 +150,8 @@ class _Session:
         ]
 
 
-def _experience(turn: Turn) -> Experience:
+def _experience(turn: Turn, judgements: int) -> Experience:
+    """`judgements`: so many were made in the session; what is said and taken back gives a new record again."""
     prompt, weighed = turn.prompt, weigh(turn)
     checks = {check.name: check.passed for check in turn.checks}
     told = {
@@ -142,7 +163,7 @@ def _experience(turn: Turn) -> Experience:
         "lines_changed": turn.lines_changed,
         "correction_ids": [one.id for one in turn.corrected],
     }
-    facts = (turn.task, turn.approach, weighed.lessons, str(weighed.score), str(told), turn.error)
+    facts = (turn.task, turn.approach, weighed.lessons, str(weighed.score), str(told), turn.error, str(judgements))
     digest = hashlib.sha256("\x1f".join(facts).encode("utf-8", "surrogatepass")).hexdigest()
     return Experience(
         id=derived_id(prompt.occurred_at, NAME, prompt.id, digest),
