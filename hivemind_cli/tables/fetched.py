@@ -1,7 +1,8 @@
 """Rows by the numbers of their versions, as a SELECT of ours gives them; kept while nothing is written to their table.
 
-An agent asks the same memory again and again between two writes, and a database takes 2 ms to look up ten rows. What is
-kept are answers of the engine, for as long as it would give the same ones: `Tables.changes` says so.
+An agent asks the same memory again and again between two writes, and a database takes 2 ms to look up ten rows. A small
+table is fetched whole; of a large one what was asked for. A version never changes: after a write the engine is asked
+which are seen now, and for the rows of new ones. `Tables.changes` says whether there was a write.
 """
 
 import threading
@@ -14,23 +15,58 @@ from hivemind_cli.storage.tables import Kind, Tables, Type
 from hivemind_cli.tables.catalog import TableInfo
 from hivemind_cli.tables.layout import SEQ, quoted
 
+WHOLE_MAX = 20_000
+"""Rows of a table that is fetched whole: in 20 ms, and which of them are seen after a write in 1 ms."""
 CHARS_MAX = 8_000_000
-"""Of all rows that are kept, each counting as ROW_CHARS more than its texts."""
+"""Of all rows that are kept, each counting as ROW_CHARS more than its texts; half of it may be one table's."""
 ROW_CHARS = 200
 _CHANGING = {Kind.JSON, Kind.VECTOR}
 """Values that whoever gets them could change: never kept."""
 
 Row = tuple[Any, ...]
+Rows = dict[int, Row | None]
+"""None: no such version is seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """SQL of the rows that a branch sees, each with its number before it."""
+
+    every: str
+    some: str
+    """Of those whose numbers are in the array $1."""
+    numbers: str
+    """The numbers alone."""
+    size: str
+    """How many rows, and how much text."""
+    kept: bool
+    """May its rows be kept?"""
+
+    @classmethod
+    def of(cls, table: TableInfo, visible: str, names: Sequence[str]) -> "Fetching":
+        """Of some columns of a SELECT in DuckDB's SQL."""
+        rows = f"FROM ({visible}) AS hm_rows"
+        every = f"SELECT {', '.join([SEQ, *map(quoted, names)])} {rows}"
+        kinds = {name: table.column(name).type.kind for name in names}
+        texts = [f"coalesce(sum(strlen({quoted(name)})), 0)" for name, kind in kinds.items() if kind is Kind.TEXT]
+        return cls(
+            every,
+            f"{every} WHERE {SEQ} IN (SELECT unnest($1::BIGINT[]))",
+            f"SELECT {SEQ} {rows}",
+            f"SELECT count(*), {' + '.join(texts) or '0'} {rows}",
+            not _CHANGING.intersection(kinds.values()),
+        )
 
 
 @dataclass(slots=True)
 class _Kept:
-    """Of one SELECT."""
+    """Of one SELECT. Never changed once others can see it, but for more rows."""
 
-    changes: int
+    changes: int | None
     types: tuple[Type, ...] = ()
-    rows: dict[int, Row | None] = field(default_factory=dict)
-    """None: the branch does not see that version."""
+    rows: Rows = field(default_factory=dict)
+    seen: set[int] | None = None
+    """All numbers that are seen; None: there are many."""
     chars: int = 0
 
 
@@ -49,48 +85,65 @@ class Fetched:
         """SELECTs of which rows are kept."""
         return len(self._kept)
 
-    def rows(self, table: TableInfo, sql: str, numbers: Sequence[int]) -> tuple[tuple[Type, ...], dict[int, Row]]:
-        """Types of the columns, and those of the rows that are seen.
-
-        sql     SELECT of _hm_seq and the columns, of rows whose numbers are in the array $1
-        """
+    def rows(self, table: TableInfo, sql: Fetching, numbers: Sequence[int]) -> tuple[tuple[Type, ...], dict[int, Row]]:
+        """Types of the columns, and those of the rows that are seen."""
         changes = self._engine.changes(table.physical)
+        if changes is None or not sql.kept:
+            return self._read(sql.some, numbers)
         with self._lock:
-            kept = self._kept.get(sql)
-            if kept is None or kept.changes != changes:
-                kept = _Kept(-1 if changes is None else changes)
-            found = {number: kept.rows[number] for number in numbers if number in kept.rows}
+            kept = self._kept.get(sql.some)
+        if kept is None or kept.changes != changes:
+            kept = self._followed(sql, kept, changes)
+        found = self._known(kept, numbers)
         missing = [number for number in numbers if number not in found]
-        types = kept.types
-        if missing:
-            types, rows = self._read(sql, missing)
-            if changes != self._engine.changes(table.physical):  # of one moment, all of them
-                found, (types, rows) = {}, self._read(sql, numbers)
-            elif changes is not None and not any(type.kind in _CHANGING for type in types):
-                self._keep(sql, kept, types, rows)
-            found |= rows
-        return types, {number: row for number, row in found.items() if row is not None}
+        if missing or not kept.types:
+            types, rows = self._read(sql.some, missing)
+            new = {number: rows.get(number) for number in missing}
+            self._keep(sql, kept, types, new)
+            found |= new
+        if changes != self._engine.changes(table.physical):  # all are of one moment
+            return self._read(sql.some, numbers)
+        return kept.types, {number: row for number, row in found.items() if row is not None}
 
-    def _read(self, sql: str, numbers: Sequence[int]) -> tuple[tuple[Type, ...], dict[int, Row | None]]:
-        result = self._engine.read(sql, [list(numbers)])
-        there = {row[0]: row[1:] for row in result.rows}
-        return result.types[1:], {number: there.get(number) for number in numbers}
+    def _known(self, kept: _Kept, numbers: Sequence[int]) -> Rows:
+        with self._lock:
+            found = {number: kept.rows[number] for number in numbers if number in kept.rows}
+        if kept.seen is not None:
+            found |= {number: None for number in numbers if number not in kept.seen}
+        return found
 
-    def _keep(self, sql: str, kept: _Kept, types: tuple[Type, ...], rows: dict[int, Row | None]) -> None:
+    def _followed(self, sql: Fetching, old: _Kept | None, changes: int) -> _Kept:
+        """What is known now that the table was written, or is asked for the first time."""
+        kept = _Kept(changes)
+        if old is None:
+            count, chars = self._engine.read(sql.size).rows[0]
+            small = count <= WHOLE_MAX and count * ROW_CHARS + chars <= CHARS_MAX // 2
+            types, rows = self._read(sql.every, None) if small else ((), {})
+            kept.seen = set(rows) if small else None
+            self._keep(sql, kept, types, rows)
+        elif old.seen is not None:
+            seen = set(self._engine.arrays(sql.numbers)[SEQ].tolist())
+            with self._lock:
+                left = {number: row for number, row in old.rows.items() if number in seen}
+            kept.seen = seen if len(seen) <= WHOLE_MAX else None
+            self._keep(sql, kept, old.types, left)
+        else:
+            self._keep(sql, kept, old.types, {})
+        return kept
+
+    def _read(self, sql: str, numbers: Sequence[int] | None) -> tuple[tuple[Type, ...], dict[int, Row]]:
+        result = self._engine.read(sql, () if numbers is None else [list(numbers)])
+        return result.types[1:], {row[0]: row[1:] for row in result.rows}
+
+    def _keep(self, sql: Fetching, kept: _Kept, types: tuple[Type, ...], rows: "Rows | dict[int, Row]") -> None:
         with self._lock:
             kept.types = types
             kept.rows |= rows
             kept.chars += sum(ROW_CHARS + sum(map(_chars, row or ())) for row in rows.values())
-            self._kept[sql] = kept
-            self._kept.move_to_end(sql)
+            self._kept[sql.some] = kept
+            self._kept.move_to_end(sql.some)
             while self._kept and sum(one.chars for one in self._kept.values()) > CHARS_MAX:
                 self._kept.popitem(last=False)
-
-
-def fetching(visible: str, names: Sequence[str]) -> str:
-    """The SQL for `Fetched.rows`, of rows that a SELECT in DuckDB's SQL gives."""
-    chosen = ", ".join([SEQ, *(quoted(name) for name in names)])
-    return f"SELECT {chosen} FROM ({visible}) AS hm_rows WHERE {SEQ} IN (SELECT unnest($1::BIGINT[]))"
 
 
 def _chars(value: Any) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlglot import exp
 
 from hivemind_cli.tables.catalog import ColumnInfo, TableInfo
-from hivemind_cli.tables.fetched import fetching
+from hivemind_cli.tables.fetched import Fetching
 from hivemind_cli.tables.layout import SEQ
 from hivemind_cli.tables.sql import bind, render
 from hivemind_cli.tables.sql.rewrite import Reading
@@ -77,8 +77,7 @@ class Few:
     """Of the answer's columns."""
     places: tuple[int | None, ...]
     """Of each of them in a row that was fetched; None: the score."""
-    rows: str
-    """For `Fetched.rows`."""
+    rows: Fetching
     numbers: Said | None
     """Of the rows that a WHERE lets through; None: there is none."""
 
@@ -303,7 +302,7 @@ def _few(tree: exp.Query, calls: Sequence[exp.Anonymous], reading: Reading, dial
         seen = exp.select(exp.column(SEQ, table=source.alias)).from_(source.copy()).where(where.this.copy())
         numbers = _said(seen, dialect)
     names = tuple(one.alias_or_name for one in tree.selects)
-    return Few(names, tuple(places), fetching(render(source.this, dialect), chosen), numbers)
+    return Few(names, tuple(places), Fetching.of(table, render(source.this, dialect), chosen), numbers)
 
 
 _NOT_PLAIN = ("with_", "joins", "laterals", "group", "having", "windows", "distinct")

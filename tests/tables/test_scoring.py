@@ -386,7 +386,11 @@ def test_many_vectors_are_looked_at_roughly_and_answered_exactly(
             same(found.rows, among, 9, 1)
 
 
-def test_rows_that_were_fetched_before_are_those_of_now(memory: Memory) -> None:
+@pytest.mark.parametrize("whole_max", [fetched.WHOLE_MAX, 10])
+def test_rows_that_were_fetched_before_are_those_of_now(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch, whole_max: int
+) -> None:
+    monkeypatch.setattr(fetched, "WHOLE_MAX", whole_max)
     some(memory, 60)
     ask = "SELECT id, outcome, cosine_similarity(embedding, $1) AS s FROM memory ORDER BY s DESC LIMIT 3"
     near = [[1.0, 0.2, 0.1]]
