@@ -59,11 +59,7 @@ class Door:
         """The daemon, started when first asked."""
         from hivemind_cli.daemon.client import Client
 
-        if not self.config.llm.allow:
-            return Client(self.paths, env=self.env)
-        from hivemind_cli.llm import ENVIRONMENT
-
-        return Client(self.paths, env=self.env, key_names=(self.config.llm.key_env, *ENVIRONMENT))
+        return Client.of(self.paths, self.env, self.config.llm)
 
     @cached_property
     def store(self) -> "Store":

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hivemind_cli import __version__
+from hivemind_cli.core.config import LLMConfig
 from hivemind_cli.core.errors import DaemonError
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.daemon import lock, spawn
@@ -38,6 +39,15 @@ class Client:
         self._paths = paths
         self._env = os.environ if env is None else env
         self._key_names = tuple(key_names)
+
+    @classmethod
+    def of(cls, paths: Paths, env: Mapping[str, str], llm: LLMConfig) -> "Client":
+        """A daemon that this one starts has the provider's keys, if the person allows one."""
+        if not llm.allow:
+            return cls(paths, env=env)
+        from hivemind_cli.llm import ENVIRONMENT
+
+        return cls(paths, env=env, key_names=(llm.key_env, *ENVIRONMENT))
 
     def call(self, verb: str, args: dict[str, Any] | None = None, *, timeout_s: float = CALL_WAIT_S) -> Any:
         """What the daemon answers, starting it if absent. The daemon's own HivemindError, or DaemonError."""

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from hivemind_cli.core.errors import ConfigError, WrongValue
+from hivemind_cli.core.errors import ConfigError, HivemindError, WrongValue
 from hivemind_cli.memory.link import WAIT_S, Link
 from hivemind_cli.memory.places import Place, paths_of, place_of
 from hivemind_cli.memory.rows import Cursor, Rows, Stream
@@ -293,7 +294,8 @@ class Database:
                     yield wire.result_from_json(answer["page"])
         finally:
             if not done:
-                self._ask("stream.close", {"stream": stream})
+                with suppress(HivemindError):  # it ended with its daemon, or this database is closed
+                    self._ask("stream.close", {"stream": stream})
 
 
 def connect(

@@ -33,7 +33,6 @@ class Link:
     def __init__(self, paths: Paths, *, wait_s: float = WAIT_S) -> None:
         self.paths = paths
         self._wait_s = wait_s
-        self._client = Client(paths)
         self._idle: deque[socket.socket] = deque()
         self._pid = os.getpid()
         self._closed = False
@@ -120,7 +119,7 @@ class Link:
                 connection.close()
                 if time.monotonic() > deadline:
                     raise DaemonError("The daemon takes no requests.", fix="Look with `hivemind doctor`.") from None
-                self._client.ensure(_AGAIN_S)
+                self._start()
             except BaseException:
                 connection.close()
                 raise
@@ -128,6 +127,12 @@ class Link:
                 return connection
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _PAUSE_MAX_S)
+
+    def _start(self) -> None:
+        """The daemon runs. ConfigError, DaemonError: it cannot."""
+        from hivemind_cli.core.settings import load
+
+        Client.of(self.paths, os.environ, load(self.paths, os.environ).config.llm).ensure(_AGAIN_S)
 
 
 class _NotHeardError(Exception):

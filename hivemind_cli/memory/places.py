@@ -16,6 +16,7 @@ from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.settings import WORKSPACE_NAME
 
 OWN = "hivemind"
+_NAMED = "Connect to hivemind://<name>."
 POSTGRES = ("postgresql", "postgres")
 
 
@@ -52,13 +53,19 @@ def place_of(url: str, paths: Paths) -> Place:
 
 
 def current_workspace(paths: Paths) -> str:
-    """HIVEMIND_WORKSPACE_ID, else what this folder's project says, else what install kept for it, else `default`."""
+    """HIVEMIND_WORKSPACE_ID, else what this folder's project says, else what install kept for it, else `default`.
+
+    ConfigError: the first that speaks says no name. Better none than to mix two workspaces.
+    """
     from hivemind_cli.core.project import identify, kept_workspaces, workspace_for
     from hivemind_cli.core.settings import load
 
     project = identify(str(Path.cwd()), paths.home)
     default = load(paths, os.environ).config.workspace
-    return workspace_for(os.environ.get("HIVEMIND_WORKSPACE_ID", ""), project, kept_workspaces(paths), default).id
+    found = workspace_for(os.environ.get("HIVEMIND_WORKSPACE_ID", ""), project, kept_workspaces(paths), default)
+    if found.reason:
+        raise ConfigError("This folder's workspace is not known.", why=found.reason, fix=_NAMED)
+    return found.id
 
 
 def _checked(workspace: str) -> str:
@@ -67,7 +74,7 @@ def _checked(workspace: str) -> str:
         raise ConfigError(
             f"{workspace[:70]!r} is no workspace name.",
             why="A name has lower case letters, digits, `.`, `_`, `-`, at most 64, and begins with a letter or digit.",
-            fix="Connect to hivemind://<name>.",
+            fix=_NAMED,
         )
     return workspace
 

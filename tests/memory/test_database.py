@@ -301,6 +301,12 @@ def test_a_dataset_is_made_by_its_columns_and_rows(daemon_home: Path, workspace:
         assert data.query("SELECT task FROM agent_exp WHERE e IS NOT NULL") == [{"task": "x"}]
 
 
+def test_the_loops_views_join_with_the_agents_tables(db: memory.Database) -> None:
+    db.append("notes", {"session": "s1", "note": "x"})
+    found = db.query("SELECT n.note, s.session_id FROM notes n LEFT JOIN sessions s ON s.session_id = n.session")
+    assert found == [{"note": "x", "session_id": None}]
+
+
 def test_workspaces_do_not_see_each_other(db: memory.Database, daemon_home: Path) -> None:
     db.append("t", {"a": 1})
     with memory.connect("hivemind://somebody-else", home=daemon_home) as other:

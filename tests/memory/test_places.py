@@ -55,6 +55,9 @@ def test_the_workspace_is_the_folders_own(tmp_path: Path, monkeypatch: pytest.Mo
         assert client.workspace == "from-env"
     with memory.Client("named") as client:
         assert client.workspace == "named"
+    monkeypatch.setenv("HIVEMIND_WORKSPACE_ID", "No Name")
+    with pytest.raises(ConfigError, match="No Name"):
+        memory.Client()
 
 
 def test_a_password_is_not_shown() -> None:

@@ -1,6 +1,5 @@
 """pydantic-ai's toolset on hivemind: a real agent with a model that is played by the test."""
 
-import os
 from typing import Any
 
 import pytest
@@ -13,8 +12,6 @@ from pydantic_ai.models.function import AgentInfo, FunctionModel
 
 from hivemind_cli import memory
 from hivemind_cli.memory.pydantic_ai import memory_toolset
-
-os.environ.setdefault("PYDANTIC_AI_TELEMETRY", "0")
 
 
 def played(calls: list[tuple[str, dict[str, Any]]], heard: list[Any], tools: set[str]) -> FunctionModel:
