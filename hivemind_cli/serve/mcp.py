@@ -13,6 +13,7 @@ from hivemind_cli import __version__
 from hivemind_cli.app.tokens import Token
 from hivemind_cli.core.errors import ConfigError, Forbidden, HivemindError
 from hivemind_cli.serve.http import guard
+from hivemind_cli.serve.http.problems import Refused
 from hivemind_cli.serve.known import Known
 from hivemind_cli.serve.tried import LIMIT, Tried
 
@@ -67,6 +68,8 @@ def over_http(known: Known, tried: Tried, workspace: str) -> guard.App:
                 "This token is not for the workspace that is served here.",
                 fix="Ask with a token that is: `hivemind token create NAME --workspace WORKSPACE`.",
             )
+        if scope["method"] != "POST":  # a stream that nothing would ever come on, or the end of no session
+            raise Refused(405, "Only POST is answered here.", headers={"Allow": "POST"})
         await apps[token.may_write](scope, receive, send)
 
     return app

@@ -145,6 +145,7 @@ def test_over_http_a_token_decides_what_may_be_done(door: Door, known: Known) ->
         for token, status in (("", 401), (reads[:-1], 401), (asking.token("payments"), 403)):
             refused = asking.ask("POST", PATH, body, token=token, **accept)
             assert (refused.status, refused.headers["content-type"]) == (status, "application/problem+json")
+        assert asking.ask("GET", PATH, token=reads, **accept).headers["allow"] == "POST"
         for headers, status in (({"Host": "evil.example"}, 421), ({"Origin": "http://evil.example"}, 403)):
             assert asking.ask("POST", PATH, body, token=reads, **accept, **headers).status == status
 
