@@ -22,6 +22,7 @@ from hivemind_cli.storage.duckdb import values as converting
 from hivemind_cli.storage.duckdb.errors import Told, translated
 from hivemind_cli.storage.duckdb.migrated import MigratedDatabase, committed
 from hivemind_cli.storage.migrate import migrate, migrations
+from hivemind_cli.storage.shared_commits import SharedCommits
 from hivemind_cli.storage.tables import LOOP_VIEWS, Relations, Result, Transaction, Type
 
 T = TypeVar("T")
@@ -30,8 +31,6 @@ Connection = duckdb.DuckDBPyConnection
 CATALOG = "memory"
 READ_S = 60.0
 """A query that takes longer is broken off."""
-SHARED_MAX = 64
-"""Works that share one commit, at most."""
 _NAMED = re.compile(r'"(t_\d+|hm_\w+)"')
 _FEW_ROWS = 4
 """So few are bound as values; more as arrays, which take 2 ms to set up and 5 us a row."""
@@ -42,16 +41,6 @@ class Attempt(Protocol):
 
     def __call__(self, work: Callable[[Connection], T], told: Told = ...) -> T:
         """As DuckDBStore.attempt."""
-
-
-class _Write:
-    """One caller's work, and what came of it."""
-
-    def __init__(self, work: Callable[[Transaction], Any]) -> None:
-        self.work = work
-        self.done = False
-        self.result: Any = None
-        self.error: BaseException | None = None
 
 
 class DuckDBTables:
@@ -65,9 +54,7 @@ class DuckDBTables:
         self.url = "hivemind:"
         self._attempt = attempt
         self._clock = clock
-        self._waiting: list[_Write] = []
-        self._queue_lock = threading.Lock()
-        self._write_lock = threading.Lock()
+        self._shared: SharedCommits[Callable[[Transaction], Any]] = SharedCommits(self._commit)
         self._watch = _Watch()
         self._commits = 0
         self._changes: dict[str, int] = {}
@@ -144,40 +131,18 @@ class DuckDBTables:
         return None
 
     def write(self, work: Callable[[Transaction], T]) -> T:
-        mine = _Write(work)
-        with self._queue_lock:
-            self._waiting.append(mine)
-        with self._write_lock:
-            while not mine.done:
-                with self._queue_lock:
-                    together, self._waiting = self._waiting[:SHARED_MAX], self._waiting[SHARED_MAX:]
-                self._commit(together)
-        if mine.error is not None:
-            raise mine.error
-        return mine.result  # type: ignore[no-any-return]
+        return self._shared.write(work)  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """The store closes the instance."""
         self._watch.close()
 
-    def _commit(self, together: Sequence[_Write]) -> None:
-        """All in one transaction; each in its own where one of several fails."""
-        try:
-            results, named = self._attempted(lambda connection: _transacted(connection, [one.work for one in together]))
-        except BaseException as exc:
-            if len(together) > 1 and isinstance(exc, Exception):
-                for one in together:
-                    self._commit([one])
-                return
-            for one in together:
-                one.error, one.done = exc, True
-            if not isinstance(exc, Exception):
-                raise
-            return
+    def _commit(self, works: Sequence[Callable[[Transaction], Any]]) -> Sequence[Any]:
+        """All in one transaction."""
+        results, named = self._attempted(lambda connection: _transacted(connection, works))
         self._commits += 1
         self._changes |= dict.fromkeys(named, self._commits)
-        for one, result in zip(together, results, strict=True):
-            one.result, one.done = result, True
+        return results
 
     def _attempted(self, work: Callable[[Connection], T]) -> T:
         with _python_errors():
