@@ -93,6 +93,7 @@ class Guard:
         if length.isascii() and length.isdigit() and int(length) > self._limits.body_bytes:
             raise self._too_large()
         body = await self._body(receive)
+        answer.heard = True
         sent = False
 
         async def replay() -> Message:
@@ -166,8 +167,8 @@ class Guard:
     async def _refuse(self, scope: Scope, receive: Receive, answer: "_Answer", error: HivemindError) -> None:
         if answer.status:
             raise error  # what was sent cannot be taken back: the connection ends
-        with contextlib.suppress(Exception):
-            if not any(name == b"expect" for name, _ in scope["headers"]):
+        if not answer.heard and not any(name == b"expect" for name, _ in scope["headers"]):
+            with contextlib.suppress(Exception):
                 await self._drain(receive)
         extra = error.headers if isinstance(error, Refused) else {}
         body = problems.encoded(error)
@@ -200,6 +201,8 @@ class _Answer:
     def __init__(self, send: Send) -> None:
         self._send = send
         self.status = 0
+        self.heard = False
+        """The whole request was."""
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
