@@ -7,9 +7,9 @@ postgresql://user@host/database?workspace=payments-service&table=experience
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from hivemind_cli.core.errors import ConfigError
 from hivemind_cli.core.paths import Paths
@@ -24,7 +24,7 @@ POSTGRES = ("postgresql", "postgres")
 class Place:
     """Where a person's tables are."""
 
-    url: str
+    url: str = field(repr=False)
     """Of the database; "": this machine's own. With the password, where the person gave one: never shown."""
     workspace: str
     table: str = ""
@@ -48,7 +48,8 @@ def place_of(url: str, paths: Paths) -> Place:
         raise _no_place(url)
     said = dict(parse_qsl(parts.query, keep_blank_values=True))
     workspace, table = said.pop("workspace", ""), said.pop("table", "")
-    database = urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(said), ""))
+    netloc = _with_password(parts.netloc, os.environ.get("PGPASSWORD", ""))
+    database = urlunsplit(("postgresql", netloc, parts.path, urlencode(said), ""))
     return Place(database, _checked(workspace) or current_workspace(paths), table)
 
 
@@ -66,6 +67,12 @@ def current_workspace(paths: Paths) -> str:
     if found.reason:
         raise ConfigError("This folder's workspace is not known.", why=found.reason, fix=_NAMED)
     return found.id
+
+
+def _with_password(netloc: str, password: str) -> str:
+    """As PostgreSQL's own programs do: PGPASSWORD counts where the URL says none. The daemon does not have it."""
+    user, at, host = netloc.rpartition("@")
+    return f"{user}:{quote(password, safe='')}@{host}" if password and ":" not in user else f"{user}{at}{host}"
 
 
 def _checked(workspace: str) -> str:

@@ -355,6 +355,28 @@ def test_many_processes_write_at_once(db: memory.Database, daemon_home: Path) ->
     assert db.query("SELECT count(*) AS n FROM t") == [{"n": 31}]
 
 
+LEAN = """
+import sys
+from hivemind_cli import memory
+home, workspace = sys.argv[1:]
+with memory.connect(f"hivemind://{workspace}", home=home) as db:
+    db.append("t", {"a": 1, "e": [0.5] * 20, "j": {"k": [1]}})
+    assert db.query("SELECT a, j FROM t WHERE a = $1", [1]) == [{"a": 1, "j": {"k": [1]}}]
+heavy = {"numpy", "duckdb", "sqlglot", "pandas", "pyarrow", "psycopg", "re2", "typer", "rich", "tantivy", "anthropic"}
+print(sorted(heavy & set(sys.modules)))
+"""
+
+
+def test_rows_are_written_and_read_without_loading_anything_heavy(daemon_home: Path, workspace: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", LEAN, str(daemon_home), workspace],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
 def test_a_closed_database_says_so_and_leaving_a_branch_closes_nothing(daemon_home: Path, workspace: str) -> None:
     db = memory.connect(f"hivemind://{workspace}", home=daemon_home)
     with db.branch("b") as branch:

@@ -63,6 +63,22 @@ def test_the_workspace_is_the_folders_own(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_password_is_not_shown() -> None:
     with memory.connect("postgresql://u:secret@h/d?workspace=w") as db:
         assert "secret" not in repr(db)
+    assert "secret" not in repr(place_of("postgresql://u:secret@h/d", Paths.from_env(os.environ)))
+
+
+@pytest.mark.parametrize(
+    ("url", "database"),
+    [
+        ("postgresql://u@h:5/d", "postgresql://u:p%2Fw@h:5/d"),
+        ("postgresql://h/d", "postgresql://:p%2Fw@h/d"),
+        ("postgresql:///d?host=/run", "postgresql://:p%2Fw@/d?host=%2Frun"),
+        ("postgresql://u:own@h/d", "postgresql://u:own@h/d"),
+        ("postgresql://u:own@/d", "postgresql://u:own@/d"),
+    ],
+)
+def test_pgpassword_counts_where_the_url_says_none(url: str, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPASSWORD", "p/w")
+    assert place_of(url, Paths.from_env(os.environ)).url == database
 
 
 def test_public_names_are_there_and_listed() -> None:
