@@ -193,6 +193,20 @@ def test_crosswise_decisions_meet_as_a_conflict(world: World) -> None:
         world.branches.merge("c", "d")
 
 
+def test_a_decision_to_keep_is_a_change_that_others_hear_of(world: World) -> None:
+    notes = world.table()
+    world.put(notes, a=1, b=1)
+    for name in ("t", "s", "u"):
+        world.branches.create(name)
+    world.change(notes, "t", a=2, b=None)
+    world.branches.merge("t", "u")
+    world.change(notes, "s", a=3, b=3)
+    world.branches.merge("s", "u", "theirs")
+    world.branches.merge("s", "t", "ours")
+    assert world.said(notes, "t") == {"a": 2} and world.said(notes, "u") == {"a": 3, "b": 3}
+    assert len(world.branches.conflicts("t", "u")) == 2  # t was asked and kept its own; u took the other
+
+
 def test_diff_says_what_and_where(world: World) -> None:
     notes, empty = world.table(), world.table("empty")
     world.put(notes, a=1, b=2, c=3, d=4)

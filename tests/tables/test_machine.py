@@ -226,7 +226,7 @@ def _run(engine: Tables, reopen: Callable[[], Tables], examples: int, steps: int
 
 
 def test_branches_do_what_the_model_says(opened: tuple[Tables, Callable[[], Tables]]) -> None:
-    _run(*opened, examples=3, steps=12)
+    _run(*opened, examples=6, steps=15)
 
 
 @pytest.mark.thorough
