@@ -1,14 +1,19 @@
 """Coding sessions feed their workspace's experiences and debugging memory, once; pruned, they leave both."""
 
+import time
+from pathlib import Path
+
 import pytest
 
 from hivemind_cli.app import OwnedHivemind
 from hivemind_cli.app.remembering import STAGE
 from hivemind_cli.core.acts import Act
+from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import EventKind, Experience
 from hivemind_cli.pipeline.experience import NAME
 from hivemind_cli.storage import wire
 from hivemind_cli.tables.workspace import Workspace
+from tests.app.talk import Talk
 from tests.pipeline.session import Session
 from tests.storage.samples import experience, tombstone
 
@@ -50,6 +55,29 @@ def test_a_session_stands_in_both_tables_once_however_often_it_is_looked_at(owne
     assert owner.settle()
     assert [one.id for one in team(owner).experiences.newest()] == [tried.id]
     assert team(owner).debugging.count() == 1
+
+
+def test_what_hooks_deliver_becomes_a_row_with_the_lines_that_a_hand_changed(
+    owner: OwnedHivemind, paths: Paths, tree: Path
+) -> None:
+    (tree / ".hivemind.toml").write_text('workspace = "payments"\n')
+    talk = Talk(paths, tree)
+    talk.starts()
+    talk.says("write the retry helper of the http client")
+    talk.writes(tree / "retry.py", "import time\n\ndef again(call):\n    time.sleep(1)\n    return call()\n")
+    talk.runs("pytest -q", "4 passed in 0.11s")
+    talk.replies()
+    assert owner.settle()
+    (first,) = team(owner, "payments").experiences.newest()
+    assert (first.outcome, first.approach) == ("success", "edit retry.py\npytest -q")
+    time.sleep(0.15)  # a file system's clock: the hand comes after the agent
+    (tree / "retry.py").write_text("import time\n\ndef again(call):\n    time.sleep(2**0)\n    return call()\n")
+    talk.says("now use it in the importer of the shop")
+    assert owner.settle()
+    (one,) = team(owner, "payments").experiences.newest()
+    assert one.id == first.id and (one.metadata["lines_written"], one.metadata["lines_changed"]) == (4, 1)
+    assert one.score < 0.95 and "time.sleep(2**0)" in one.lessons
+    assert team(owner).experiences.count() == 0
 
 
 def test_workspaces_are_kept_apart(owner: OwnedHivemind) -> None:

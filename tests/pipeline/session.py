@@ -21,6 +21,7 @@ class Session:
         self.store = store
         self.id = session_id
         self.project = project
+        self.workspace = "default"
         self.at = at
         self.turn = 0
         self.calls = 0
@@ -30,7 +31,7 @@ class Session:
         self.turn += kind is EventKind.PROMPT
         event = Event(
             id=new_id(self.at),
-            workspace_id="default",
+            workspace_id=self.workspace,
             project_id=self.project,
             machine_id="m",
             author="ada",

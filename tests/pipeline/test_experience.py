@@ -226,3 +226,19 @@ def test_every_session_keeps_its_own_workspace_and_turns(session: Session) -> No
         ("s1", "p1", "edit src/retry.py"),
         ("s2", "p2", "edit src/pages.py"),
     ]
+
+
+def test_a_session_in_two_workspaces_tells_neither_of_the_other(session: Session) -> None:
+    session.says("rotate the vault keys of the bank")
+    session.runs("vault rotate", error="Error: permission denied for vault://bank")
+    session.replies("Shall I go on?")
+    session.workspace = "shop"
+    session.says("go on")
+    session.writes("src/shop.py")
+    session.runs("vault rotate --force")
+    session.replies()
+    session.says("now write the release notes of the shop")
+    told = {one.workspace_id: one for one in remembered(session)}
+    assert told["default"].task == "rotate the vault keys of the bank" and "shop" not in told["default"].approach
+    assert told["shop"].task == "go on" and "bank" not in repr(told["shop"])
+    assert remembered(session, ExperienceKind.FIX) == []

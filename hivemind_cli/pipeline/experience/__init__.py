@@ -84,11 +84,11 @@ def experiences_of(store: Store, host: str, session_id: str, ended: set[int]) ->
     session = _Session(store, host, session_id, [row.record for row in rows], first)
     wanted = set(ended) | session.put_right_by(ended)
     attempts = [one for turn in sorted(wanted) if (one := session.attempt(turn))]
-    return [*attempts, *fixes(session.events, session.tasks())]
+    return [*attempts, *(fix for events in session.by_workspace() for fix in fixes(events, session.tasks(events)))]
 
 
 class _Session:
-    """Some turns of a session."""
+    """Some turns of a session. A turn knows of its own workspace's events only, if its folders belong to several."""
 
     def __init__(self, store: Store, host: str, session_id: str, events: Sequence[Event], first: int) -> None:
         self.events = events
@@ -112,9 +112,16 @@ class _Session:
             if one.act_event_id in turns and turns.get(one.reaction_event_id) in later and turns[one.act_event_id] > 0
         }
 
-    def tasks(self) -> list[tuple[int, str]]:
-        """(place among the events, task) of each prompt."""
-        prompts = ((n, event) for n, event in enumerate(self.events) if event.kind is EventKind.PROMPT)
+    def by_workspace(self) -> list[list[Event]]:
+        """The events of each workspace, in order."""
+        found: dict[str, list[Event]] = {}
+        for event in self.events:
+            found.setdefault(event.workspace_id, []).append(event)
+        return list(found.values())
+
+    def tasks(self, events: Sequence[Event]) -> list[tuple[int, str]]:
+        """(place among these events, task) of each prompt."""
+        prompts = ((n, event) for n, event in enumerate(events) if event.kind is EventKind.PROMPT)
         return [(n, Turn(prompt, (), root=self._root(prompt)).task) for n, prompt in prompts]
 
     def attempt(self, number: int) -> Experience | None:
@@ -122,11 +129,12 @@ class _Session:
         prompt = self._prompts.get(number)
         if prompt is None:
             return None
+        here = [one for one in self.events if one.workspace_id == prompt.workspace_id]
         turn = Turn(
             prompt,
-            [one for one in self.events if one.turn == number and one is not prompt],
-            later=[one for one in self.events if one.turn > number],
-            corrections=self._corrections,
+            [one for one in here if one.turn == number and one is not prompt],
+            later=[one for one in here if one.turn > number],
+            corrections=[one for one in self._corrections if one.workspace_id == prompt.workspace_id],
             root=self._root(prompt),
             put_right=self._by(prompt),
         )
@@ -137,7 +145,7 @@ class _Session:
         at = prompt
         for _ in range(ROOT_TURNS):
             before = self._prompts.get(at.turn - 1)
-            if before is None or not (self._by(at) or says_little(at)):
+            if before is None or before.workspace_id != prompt.workspace_id or not (self._by(at) or says_little(at)):
                 break
             at = before
         return None if at is prompt else at
@@ -146,7 +154,10 @@ class _Session:
         return [
             one
             for one in self._corrections
-            if one.reaction_event_id == prompt.id and one.quote and one.kind is not CorrectionKind.REDO
+            if one.reaction_event_id == prompt.id
+            and one.quote
+            and one.kind is not CorrectionKind.REDO
+            and one.workspace_id == prompt.workspace_id
         ]
 
 
