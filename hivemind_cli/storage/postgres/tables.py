@@ -21,7 +21,6 @@ from hivemind_cli.storage.migrate import migrate, migrations
 from hivemind_cli.storage.postgres import values as converting
 from hivemind_cli.storage.postgres.connections import (
     LINE,
-    LOCK_S,
     RECONNECT_S,
     SCHEMA,
     Address,
@@ -35,8 +34,12 @@ from hivemind_cli.storage.tables import Kind, Relations, Result, Transaction, Ty
 
 T = TypeVar("T")
 
+WRITE_S = 600.0
+"""A statement that writes, a batch of rows say, may take so long; others wait for LOCK_S, then say so."""
+IDLE_S = 120.0
+"""A machine that hangs amid its transaction loses its turn."""
 _BEGIN = f"""
-    BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{LOCK_S:g}s';
+    BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{IDLE_S:g}s'; SET LOCAL statement_timeout = '{WRITE_S:g}s';
     SELECT pg_advisory_xact_lock({LINE}), pg_current_xact_id()::text
 """
 _ATTEMPTS = 5
