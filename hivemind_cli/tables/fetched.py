@@ -17,7 +17,7 @@ from hivemind_cli.tables.layout import SEQ, quoted
 
 WHOLE_MAX = 20_000
 """Rows of a table that is fetched whole: in 20 ms, and which of them are seen after a write in 1 ms."""
-CHARS_MAX = 8_000_000
+CHARS_MAX = 16_000_000
 """Of all rows that are kept, each counting as ROW_CHARS more than its texts; half of it may be one table's."""
 ROW_CHARS = 200
 _CHANGING = {Kind.JSON, Kind.VECTOR}
