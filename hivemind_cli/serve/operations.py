@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from hivemind_cli.app import reading
 from hivemind_cli.app.tokens import Token
-from hivemind_cli.core.errors import SQLError
+from hivemind_cli.core.errors import ConfigError, SQLError
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import SkillRevision, SkillState
 from hivemind_cli.serve import bodies
@@ -275,9 +275,12 @@ def search(request: Request) -> Any:
         "until": body.until.isoformat() if body.until else None,
         "limit": body.limit,
     }
-    if body.error:
-        return request.doors.ask("search.error", **where, error=body.query)
-    return request.doors.ask("search", **where, query=body.query, kinds=body.kinds)
+    try:
+        if body.error:
+            return request.doors.ask("search.error", **where, error=body.query)
+        return request.doors.ask("search", **where, query=body.query, kinds=body.kinds)
+    except ConfigError as exc:  # no word in the query
+        raise Refused(400, exc.what, why=exc.why) from exc
 
 
 def skills(request: Request) -> list[dict[str, Any]]:

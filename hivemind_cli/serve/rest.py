@@ -56,7 +56,9 @@ def rest(doors: Doors, url: str) -> Starlette:
         Route("/health", _always(b'{"status":"ok"}'), methods=["GET"]),
         Route("/openapi.json", _always(told), methods=["GET"]),
     ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _not_routed, HivemindError: _refused})
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _not_routed, HivemindError: _refused})
+    app.router.redirect_slashes = False
+    return app
 
 
 def _always(body: bytes) -> Endpoint:

@@ -170,10 +170,14 @@ STATUS: list[tuple[HivemindError, int]] = [
     (errors.DuplicateKey("no"), 409),
     (errors.BranchError("no"), 422),
     (errors.MergeConflict("no"), 409),
+]
+INSIDE: list[tuple[HivemindError, int]] = [
+    (HivemindError("no"), 500),
     (errors.StoreLocked("no"), 503),
+    (errors.StoreError("no"), 500),
     (errors.DaemonError("no"), 503),
     (errors.ProviderUnavailable("no"), 503),
-    (HivemindError("no"), 400),
+    (errors.ConfigError("no"), 500),
 ]
 
 
@@ -186,6 +190,22 @@ def test_each_error_is_a_problem_with_its_status(asking: Asking, told: Told) -> 
         assert refused.json["detail"] == "no because do this"
         assert (refused.json["title"], refused.json["why"], refused.json["fix"]) == ("no", "because", "do this")
         assert re.fullmatch(r"urn:hivemind:problem:[a-z-]+", refused.json["type"])
+
+
+def test_what_is_wrong_with_the_server_is_told_to_its_log_alone(
+    asking: Asking, told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    for error, status in INSIDE:
+        error.why, error.fix = "/home/ada/.hivemind is full", "its last words: postgres://ada:hunter2secret@db/x"
+        told.answers["execute"] = error
+        refused = sql(asking, {"query": "SELECT 1"})
+        assert refused.status == status and refused.headers["content-type"] == "application/problem+json"
+        assert "ada" not in refused.body.decode() and "hunter" not in refused.body.decode()
+    assert caplog.text.count("/home/ada/.hivemind is full") == len(INSIDE) and "hunter2secret" not in caplog.text
+    asking.tokens.create("another", ["shop"], Access.READ)
+    asking.tokens._path.write_text("{")
+    refused = sql(asking, {"query": "SELECT 1"})
+    assert refused.status == 500 and str(asking.tokens._path) not in refused.body.decode()
 
 
 def test_a_bug_is_reported_here_and_not_there(asking: Asking, told: Told) -> None:

@@ -4,17 +4,21 @@ https://www.rfc-editor.org/rfc/rfc9457
 """
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 
 from hivemind_cli.core import errors
 
+logger = logging.getLogger(__name__)
+
 MEDIA_TYPE = "application/problem+json"
+_LOGGED_CHARS_MAX = 2000
 TYPE = "urn:hivemind:problem:"
 """Before an error's name, in small letters with dashes: urn:hivemind:problem:wrong-value."""
 STATUS: Mapping[type[errors.HivemindError], int] = {
-    errors.HivemindError: 400,
-    errors.ConfigError: 400,
+    errors.HivemindError: 500,
+    errors.ConfigError: 500,
     errors.HostError: 500,
     errors.StoreError: 500,
     errors.StoreLocked: 503,
@@ -69,9 +73,17 @@ def status_of(error: errors.HivemindError) -> int:
 
 
 def problem(error: errors.HivemindError) -> dict[str, object]:
-    """The body: `detail` holds all there is to say, `why` and `fix` say it apart."""
+    """The body: `detail` holds all there is to say, `why` and `fix` say it apart.
+
+    What is wrong with the server itself (from 500 on) is told to its log alone: paths, settings, a daemon's last words.
+    """
     status = status_of(error)
     name = _TITLES.get(status, "refused") if isinstance(error, Refused) else _dashed(type(error).__name__)
+    if status >= 500 and not isinstance(error, Refused):
+        from hivemind_cli.core import redact
+
+        logger.warning("%s: %s", type(error).__name__, redact.cut(str(error), _LOGGED_CHARS_MAX))
+        error = type(error)("The server cannot do that now.", fix="Try again later; the server's log says why.")
     said: dict[str, object] = {"type": TYPE + name, "title": error.what, "status": status, "detail": str(error)}
     return said | {key: value for key, value in (("why", error.why), ("fix", error.fix)) if value}
 
