@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import socket
+import threading
 import time
 import weakref
 from collections import deque
@@ -34,6 +35,7 @@ class Link:
         self.paths = paths
         self._wait_s = wait_s
         self._idle: deque[socket.socket] = deque()
+        self._starting = threading.Lock()
         self._pid = os.getpid()
         self._closed = False
         self._finalizer = weakref.finalize(self, _close_all, self._idle)
@@ -90,7 +92,7 @@ class Link:
     def _taken(self) -> socket.socket:
         """An idle connection, else a new one. DaemonError."""
         if os.getpid() != self._pid:  # the parent's connections: not for two to speak on
-            self._idle, self._pid = deque(), os.getpid()
+            self._idle, self._starting, self._pid = deque(), threading.Lock(), os.getpid()
             self._finalizer = weakref.finalize(self, _close_all, self._idle)
         try:
             return self._idle.pop()
@@ -119,7 +121,8 @@ class Link:
                 connection.close()
                 if time.monotonic() > deadline:
                     raise DaemonError("The daemon takes no requests.", fix="Look with `hivemind doctor`.") from None
-                self._start()
+                with self._starting:  # hundreds of threads would start as many processes, all but one in vain
+                    self._start()
             except BaseException:
                 connection.close()
                 raise
