@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from hivemind_cli.core.errors import Forbidden, StoreError
+from hivemind_cli.core.errors import Forbidden, StoreError, UnknownTable
 from hivemind_cli.embedding.hashing import Hashing
 from hivemind_cli.storage.duckdb import DuckDBStore
+from hivemind_cli.storage.tables import Tables
 from hivemind_cli.tables.sidecar import Sidecars
 from hivemind_cli.tables.workspace import Workspace
 from tests.storage.samples import event
@@ -73,3 +74,14 @@ def test_nothing_but_the_databases_own_files_can_be_reached(store: DuckDBStore, 
     with pytest.raises(StoreError):
         store.tables().write(lambda tx: tx.run(f"COPY (SELECT 1) TO '{tmp_path / 'out.csv'}'"))
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_another_database_has_no_views_of_the_loop_and_says_where_they_are(
+    postgres_engine: Tables, tmp_path: Path
+) -> None:
+    sidecars = Sidecars(postgres_engine, tmp_path / "index")
+    shop = Workspace("shop", postgres_engine, sidecars, Hashed())  # type: ignore[arg-type]
+    shop.ingest("notes", {"note": ["ours"]})
+    with pytest.raises(UnknownTable, match="hivemind://<workspace>"):
+        shop.query("SELECT * FROM sessions")
+    assert shop.query("SELECT note FROM notes").rows == [("ours",)]
