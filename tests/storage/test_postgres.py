@@ -29,6 +29,13 @@ BIGINT, TEXT = Type(Kind.BIGINT), Type(Kind.TEXT)
 DEADLINE_S = 60
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow machine's server takes long to start."""
+    for module in ("connections", "tables"):
+        monkeypatch.setattr(f"hivemind_cli.storage.postgres.{module}.RECONNECT_S", float(DEADLINE_S))
+
+
 def table_of(engine: Tables) -> str:
     table = engine.qualified("t")
     engine.write(lambda tx: tx.run(f"CREATE TABLE IF NOT EXISTS {table} (n BIGINT, a TEXT, v vector(2), j jsonb)"))

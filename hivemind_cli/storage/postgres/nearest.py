@@ -124,7 +124,6 @@ class NearestIndexes:
     def _make(self, connection: Connection, table: str, column: str, dim: int) -> None:
         """Whatever goes wrong, the rows are compared one by one as before."""
         name = _name(table, column, dim)
-        schema = table.partition(".")[0]
         try:
             with connection:
                 connection.execute(
@@ -132,18 +131,27 @@ class NearestIndexes:
                 )
                 if not connection.execute(f"SELECT pg_try_advisory_lock({LINE + 1})").fetchall()[0][0]:
                     return  # another machine makes one
-                ready, _ = self._state(connection, table, name)
-                if ready is False:
-                    connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {schema}.{name}")
-                connection.execute(
-                    f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {table}"
-                    f" USING hnsw (({column}::vector({dim})) vector_cosine_ops)"
-                )
+                try:
+                    self._create(connection, table, column, dim)
+                except psycopg.OperationalError:  # several processes need more shared memory than a container may have
+                    connection.execute("SET max_parallel_maintenance_workers = 0")
+                    self._create(connection, table, column, dim)
             with self._lock:
                 self._looked.pop(name, None)
         except psycopg.Error as exc:
             if not self._closed:
                 logger.warning("no index for the vectors of %s: %s", table, exc)
+
+    def _create(self, connection: Connection, table: str, column: str, dim: int) -> None:
+        """Writers are not in its way, nor it in theirs; one that was broken off is made anew."""
+        name = _name(table, column, dim)
+        ready, _ = self._state(connection, table, name)
+        if ready is False:
+            connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {table.partition('.')[0]}.{name}")
+        connection.execute(
+            f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {table}"
+            f" USING hnsw (({column}::vector({dim})) vector_cosine_ops)"
+        )
 
 
 def _name(table: str, column: str, dim: int) -> str:
