@@ -3,13 +3,20 @@
 import json
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hivemind_cli.app.tokens import Access
+from hivemind_cli.core.paths import Paths
+from hivemind_cli.core.records import SkillState
+from hivemind_cli.daemon.client import Client
 from hivemind_cli.serve import operations
 from hivemind_cli.serve.openapi import NDJSON
+from hivemind_cli.storage.daemon import DaemonStore
+from tests.pipeline.past import skill_of
+from tests.pipeline.session import Session
 from tests.serve.http_server import Answer, Asking
 
 
@@ -235,3 +242,27 @@ def test_experiences_are_kept_and_found(shop: Shop) -> None:
     assert failed["approach"] == "load it all"
     best = shop.ask("POST", "/experiences/strategies", {**like, "similarity_min": 0.3}, access=Access.READ).json
     assert [one["approach"] for one in best] == ["stream it", "load it all"]
+
+
+def test_what_sessions_told_is_found_in_their_workspace_alone(shop: Shop, daemon_home: Path) -> None:
+    store = DaemonStore(Client(Paths(root=daemon_home, home=daemon_home.parent), env={}).call)
+    session = Session(store, f"s-{shop.name}")
+    session.workspace = shop.name
+    session.says("deploy the kestrel with npm")
+    session.runs("npm install kestrel", error="Error: EKESTREL 4711, no such registry in /srv/kestrel")
+    session.says("No, use pnpm here, never npm.")
+    skill = skill_of(*session.corrections(), state=SkillState.LIVE, workspace_id=shop.name, name=f"pnpm-{shop.name}")
+    store.append([skill])
+    other = Shop(shop.asking, f"{shop.name}-b")
+    for error, query in ((False, "kestrel"), (True, "Error: EKESTREL 4711, no such registry in /srv/kestrel")):
+        asked = {"query": query, "error": error}
+        mine, theirs = (one.ask("POST", "/search", asked, access=Access.READ) for one in (shop, other))
+        assert "kestrel" in mine.body.decode() and theirs.status == 200, mine.body
+        assert theirs.json.get("hits", theirs.json.get("known")) == []
+    assert [one["name"] for one in shop.ask("GET", "/skills").json] == [skill.name]
+    assert shop.ask("GET", f"/skills/{skill.name}").json["lines"] and other.ask("GET", "/skills").json == []
+    assert other.ask("GET", f"/skills/{skill.name}").status == 404
+    assert shop.ask("POST", "/search", {"query": "???"}).status == 400
+    (row,) = shop.sql("SELECT count(*) AS c FROM corrections")
+    assert row["c"] == len(session.corrections())
+    assert other.sql("SELECT count(*) AS c FROM corrections") == [{"c": 0}]
