@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from hivemind_cli.app.evaluations import Evaluations
 from hivemind_cli.core.errors import ConfigError
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.storage.base import Store
@@ -27,9 +28,16 @@ class AgentMemory:
     """Holds a Memory once there is one. Any thread."""
 
     def __init__(
-        self, paths: Paths, store: Store, embedder: "WhenLoaded | None", provider: "Provider | None" = None
+        self,
+        paths: Paths,
+        store: Store,
+        embedder: "WhenLoaded | None",
+        provider: "Provider | None" = None,
+        evaluations_day_max: int = 0,
     ) -> None:
-        self._paths, self._store, self._provider = paths, store, provider
+        """`provider` judges what agents store, so often a day."""
+        self._paths, self._store = paths, store
+        self._provider = Evaluations(provider, store, evaluations_day_max) if provider else None
         self._embedding = TableEmbedding(embedder)
         self._lock = threading.Lock()
         self._memory: Memory | None = None

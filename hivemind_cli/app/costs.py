@@ -15,7 +15,7 @@ DAYS = 7
 BY = ("day", "purpose", "skill", "provider")
 NO_SKILL = "no one skill"
 """What calls were about that named none: a skill that did not exist yet, or turns to be judged."""
-JUDGE = "judge"
+JUDGE, EVALUATE = "judge", "evaluate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,12 +116,13 @@ def clock_time(moment: datetime, now: datetime) -> str:
 
 def _caps(store: Store, config: LLMConfig, now: datetime) -> tuple[Cap, ...]:
     spent = spent_today(store, now)
-    judged = store.count(LLMCall, purpose=JUDGE, since=_midnight(now))
+    judged, evaluated = (store.count(LLMCall, purpose=one, since=_midnight(now)) for one in (JUDGE, EVALUATE))
     caps = (
         ("llm.usd_per_day", spent.usd, config.usd_per_day),
         ("llm.tokens_per_day", spent.tokens, config.tokens_per_day),
         ("llm.calls_day_max", spent.calls, config.calls_day_max),
         ("llm.judge_calls_day_max", judged, config.judge_calls_day_max),
+        ("llm.evaluate_calls_day_max", evaluated, config.evaluate_calls_day_max),
     )
     return tuple(Cap(setting=setting, used=used, most=most) for setting, used, most in caps)
 

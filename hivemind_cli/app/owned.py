@@ -122,7 +122,7 @@ class OwnedHivemind:
             self._spool, self._intake, self._turning, detect=self._detect, flooded=lambda: self._flooded
         )
         self._answering = self._answerer(person, kept)
-        self.memory = AgentMemory(paths, store, embedder, provider)
+        self.memory = AgentMemory(paths, store, embedder, provider, config.llm.evaluate_calls_day_max)
         self.remembering = Remembering(store, self.memory, clock=clock, pause=self._precedence.give_way)
         self._verbs = Verbs(self, self._answering)
         self._codifying: Future[None] | None = None

@@ -87,6 +87,8 @@ class LLMConfig:
     """Calls a day, at most; with an agent's own program, times it is started."""
     judge_calls_day_max: int = 20
     """Of these, calls that decide what the detector is unsure of (up to 20 turns each). 0: it decides alone."""
+    evaluate_calls_day_max: int = 20
+    """Of these, calls that judge what agents store with `evaluate_and_store`. 0: what the agent itself says counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ _FROM_ZERO = frozenset(
         "llm.tokens_per_day",
         "llm.calls_day_max",
         "llm.judge_calls_day_max",
+        "llm.evaluate_calls_day_max",
         "recall.limit",
     }
 )

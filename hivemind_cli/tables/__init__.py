@@ -9,5 +9,8 @@ scoring.py      cosine_similarity, bm25 and hybrid inside a SELECT, answered by 
 sidecar.py      the indexes of one table: words (tantivy) and vectors (usearch)
 workspace.py    the face of all of it: what a door calls
 runs.py         durable steps of agent loops
-experiences.py  what was tried, and how it went
+experiences.py  what was tried, and how it went; evaluating.py: who says how
+debugging.py    errors, and what helped
+reembedding.py  another embedding model
+forgetting.py   a pruned session
 """

@@ -1,15 +1,17 @@
 """Coding sessions feed their workspace's experiences and debugging memory, once; pruned, they leave both."""
 
+import json
 import time
 from pathlib import Path
 
 import pytest
 
-from hivemind_cli.app import OwnedHivemind
+from hivemind_cli.app import Hivemind, OwnedHivemind
 from hivemind_cli.app.remembering import STAGE
 from hivemind_cli.core.acts import Act
+from hivemind_cli.core.config import Config, LLMConfig
 from hivemind_cli.core.paths import Paths
-from hivemind_cli.core.records import EventKind, Experience
+from hivemind_cli.core.records import EventKind, Experience, LLMCall
 from hivemind_cli.pipeline.experience import NAME
 from hivemind_cli.storage import wire
 from hivemind_cli.tables.workspace import Workspace
@@ -146,3 +148,23 @@ def test_a_daemon_without_sessions_opens_no_tables(owner: OwnedHivemind) -> None
     assert owner.settle()
     prune(owner, "s1")
     assert not list(owner.paths.root.rglob("memory.duckdb*"))
+
+
+def test_a_judgement_asked_for_has_its_receipt_and_stops_at_the_days_cap(paths: Paths) -> None:
+    script = paths.root / "script.jsonl"
+    answer = {"outcome": "partial", "score": 0.4, "lessons": "Check the quota first."}
+    script.write_text(json.dumps({"purpose": "evaluate", "answer": answer, "times": 2}))
+    llm = LLMConfig(allow=True, provider="scripted", script=str(script), evaluate_calls_day_max=1)
+    owner = Hivemind.own(paths, Config(llm=llm), env={})
+    try:
+        experiences = team(owner).experiences
+        result = {"outcome": "success", "output": "4 of 9 nodes"}
+        kept = experiences.evaluate_and_store("resize the cluster", "scale up", result)
+        assert (kept.outcome, kept.metadata["evaluated_by"]) == ("partial", "scripted/script")
+        (receipt,) = [row.record for row in owner.store.find(LLMCall)]
+        assert (receipt.purpose, receipt.result) == ("evaluate", "ok")
+        capped = experiences.evaluate_and_store("resize the cluster", "scale up", result)
+        assert (capped.outcome, capped.metadata["evaluated_by"]) == ("success", "caller")
+        assert capped.metadata["evaluation_failed"]
+    finally:
+        owner.close()
