@@ -32,6 +32,8 @@ CATALOG = "memory"
 READ_S = 60.0
 """A query that takes longer is broken off."""
 _NAMED = re.compile(r'"(t_\d+|hm_\w+)"')
+NUMBERS_AT_ONCE = 256
+"""Taken from the sequence; those that were not given are lost when the daemon ends."""
 _FEW_ROWS = 4
 """So few are bound as values; more as arrays, which take 2 ms to set up and 5 us a row."""
 
@@ -58,6 +60,7 @@ class DuckDBTables:
         self._watch = _Watch()
         self._commits = 0
         self._changes: dict[str, int] = {}
+        self._numbers = _Numbers()
         attempt(self.attach)
 
     def __repr__(self) -> str:
@@ -65,6 +68,7 @@ class DuckDBTables:
 
     def attach(self, connection: Connection) -> None:
         """Make `memory` known to an instance, creating and migrating the file."""
+        self._numbers.drop()
         with translated(self.path):
             connection.execute(f"ATTACH {_literal(str(self.path))} AS {CATALOG}")
             with connection.cursor() as cursor:
@@ -139,7 +143,7 @@ class DuckDBTables:
 
     def _commit(self, works: Sequence[Callable[[Transaction], Any]]) -> Sequence[Any]:
         """All in one transaction."""
-        results, named = self._attempted(lambda connection: _transacted(connection, works))
+        results, named = self._attempted(lambda connection: _transacted(connection, works, self._numbers))
         self._commits += 1
         self._changes |= dict.fromkeys(named, self._commits)
         return results
@@ -177,14 +181,17 @@ class DuckDBTables:
 class _Transaction:
     """See Transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, numbers: "_Numbers") -> None:
         self._connection = connection
+        self._numbers = numbers
         self.named: set[str] = set()
         """Tables that statements which may write have named."""
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         if not sql.startswith("SELECT"):
             self.named.update(_NAMED.findall(sql))
+        if DuckDBTables.next_number in sql:
+            self._numbers.drop()
         self._connection.execute(sql, [converting.bound(value) for value in values])
         kinds = converting.Kinds.of(self._connection.description)
         return kinds.rows(self._connection.fetchall())
@@ -212,8 +219,12 @@ class _Transaction:
                 self._connection.unregister("hm_rows")
 
     def numbers(self, count: int) -> int:
-        numbers = f"SELECT min(n) FROM (SELECT nextval('{CATALOG}.hm_numbers') AS n FROM range($1))"
-        return int(self._connection.execute(numbers, [count]).fetchall()[0][0])
+        if self._numbers.left < count:
+            taken = f"SELECT min(n) FROM (SELECT {DuckDBTables.next_number} AS n FROM range($1))"
+            more = max(count, NUMBERS_AT_ONCE)
+            first = int(self._connection.execute(taken, [more]).fetchall()[0][0])
+            self._numbers.first, self._numbers.left = first, more
+        return self._numbers.take(count)
 
     def _insert_values(self, insert: str, columns: Mapping[str, tuple[Type, Sequence[Any]]], rows: int) -> None:
         bound: list[Any] = []
@@ -225,6 +236,27 @@ class _Transaction:
                 places.append(f"${len(bound)}::{converting.SQL_TYPES[type.kind]}")
             tuples.append(f"({', '.join(places)})")
         self._connection.execute(f"{insert} VALUES {', '.join(tuples)}", bound).fetchall()
+
+
+class _Numbers:
+    """Numbers taken from the database's sequence and not given yet: asking it takes longer than a row.
+
+    Dropped where a transaction fails, for what that took is not durable; and where a statement asks the sequence
+    itself, for those that come later must be larger.
+    """
+
+    def __init__(self) -> None:
+        self.first = self.left = 0
+
+    def take(self, count: int) -> int:
+        """The first of `count`, of which there are enough."""
+        given = self.first
+        self.first, self.left = given + count, self.left - count
+        return given
+
+    def drop(self) -> None:
+        """Whoever needs one asks the sequence."""
+        self.left = 0
 
 
 class _Watch:
@@ -291,11 +323,17 @@ def _on_cursor(connection: Connection, work: Callable[[Connection], T]) -> T:
         return work(cursor)
 
 
-def _transacted(cursor: Connection, works: Sequence[Callable[[Transaction], Any]]) -> tuple[list[Any], set[str]]:
+def _transacted(
+    cursor: Connection, works: Sequence[Callable[[Transaction], Any]], numbers: _Numbers
+) -> tuple[list[Any], set[str]]:
     """Their results, and the tables they may have written to."""
-    with committed(cursor):
-        tx = _Transaction(cursor)
-        return [work(tx) for work in works], tx.named
+    try:
+        with committed(cursor):
+            tx = _Transaction(cursor, numbers)
+            return [work(tx) for work in works], tx.named
+    except BaseException:
+        numbers.drop()
+        raise
 
 
 @contextmanager
