@@ -1,6 +1,7 @@
 """A real daemon for the tests that need one, as tests/memory has it, and the REST door before it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,16 @@ __all__ = ["daemon_home", "workspace"]
 @pytest.fixture
 def served(daemon_home: Path) -> Iterator[Asking]:
     """`hivemind serve` over that daemon, in this process."""
+    with serving_tables(daemon_home) as asking:
+        yield asking
+
+
+@contextmanager
+def serving_tables(daemon_home: Path, url: str = "") -> Iterator[Asking]:
+    """As `hivemind serve --url URL`."""
     paths = Paths(root=daemon_home, home=daemon_home.parent)
     client, link = Client(paths, env={}), Link(paths)
-    doors = Doors(paths, lambda verb, **args: client.call(verb, args), link.ask, DaemonStore(client.call))
+    doors = Doors(paths, lambda verb, **args: client.call(verb, args), link.ask, DaemonStore(client.call), url)
     with serving(rest(doors, "http://localhost"), paths, open_paths=OPEN_PATHS) as asking:
         yield asking
     link.close()

@@ -17,6 +17,7 @@ from hivemind_cli.serve.openapi import NDJSON
 from hivemind_cli.storage.daemon import DaemonStore
 from tests.pipeline.past import skill_of
 from tests.pipeline.session import Session
+from tests.serve.conftest import serving_tables
 from tests.serve.http_server import Answer, Asking
 
 
@@ -266,3 +267,17 @@ def test_what_sessions_told_is_found_in_their_workspace_alone(shop: Shop, daemon
     (row,) = shop.sql("SELECT count(*) AS c FROM corrections")
     assert row["c"] == len(session.corrections())
     assert other.sql("SELECT count(*) AS c FROM corrections") == [{"c": 0}]
+
+
+def test_the_tables_may_be_in_postgresql(daemon_home: Path, postgres_url: str, workspace: str) -> None:
+    with serving_tables(daemon_home, postgres_url) as asking:
+        shop = Shop(asking, workspace)
+        shop.sql("CREATE TABLE things (id BIGSERIAL PRIMARY KEY, word TEXT, vector VECTOR(2))")
+        for word, vector in (("out of memory", "{1,0}"), ("login button", "{0,1}")):
+            shop.sql("INSERT INTO things (word, vector) VALUES ($1, $2)", [word, vector])
+        nearest = "SELECT word FROM things ORDER BY hybrid(vector, word, $1, $2, 0.5, 0.5) LIMIT 1"
+        assert shop.sql(nearest, [[0.9, 0.1], "memory"], access=Access.READ) == [{"word": "out of memory"}]
+        assert shop.ask("POST", "/runs/r/steps", {"action": "begin", "state": {"n": 1}}).json["step"] == 1
+        refused = shop.ask("POST", "/tables/query", {"query": "DELETE FROM things"}, access=Access.READ)
+        assert refused.status == 403 and len(shop.sql("SELECT * FROM things")) == 2
+        assert Shop(asking, f"{workspace}-b").ask("GET", "/tables").json == []
