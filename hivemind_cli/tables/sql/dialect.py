@@ -34,8 +34,17 @@ def _operator(name: str) -> Any:
     return parse
 
 
+TOKENS_MAX = 50_000
+"""Of one statement: read in a second or so, while others wait for the interpreter."""
+_STEPS_BACK_MAX = 2 * TOKENS_MAX
+"""Reading tries one meaning, goes back and tries another. Nested ARRAY[ARRAY[.. doubles that with each level (measured:
+14 levels took .6 s, 30 would take a day)."""
+
+
 class _Parser(PostgresParser):
     """PostgreSQL's, and the two operators."""
+
+    _stepped_back = 0
 
     # PostgreSQL gives operators it does not know one rank: below + and -, above comparisons.
     RANGE_PARSERS: ClassVar = {
@@ -50,6 +59,12 @@ class _Parser(PostgresParser):
 
     # f(a -> 'b') takes something out of JSON: PostgreSQL has no lambdas.
     LAMBDAS: ClassVar = {kind: made for kind, made in PostgresParser.LAMBDAS.items() if kind is not TokenType.ARROW}
+
+    def _retreat(self, index: int) -> None:
+        self._stepped_back += abs(int(self._index) - int(index))
+        if self._stepped_back > _STEPS_BACK_MAX:
+            raise SQLError("The statement is nested too deeply.")
+        super()._retreat(index)
 
     def _parse_ordered(self, parse_method: Any = None) -> exp.Ordered | None:
         ordered = super()._parse_ordered(parse_method)

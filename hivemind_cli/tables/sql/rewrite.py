@@ -142,9 +142,36 @@ def _plan(tree: exp.Expr, ground: _Ground, given: int) -> _Plan:
     return _Plan(tree, values, sources)
 
 
+COLUMNS_MAX, WITHINS_MAX = 1600, 2000
+"""Of a SELECT's result (PostgreSQL has 1664); SELECTs to be run when each WITH is written out where it is named."""
+
+
+def _bounded(tree: exp.Expr, schema: Mapping[str, Any]) -> None:
+    """SQLError: queries of a WITH name one another so that columns, or what is to be run, double again and again."""
+    columns: dict[int, int] = {}
+    withins: dict[int, int] = {}
+    for scope in traverse_scope(tree):
+        sources = [source for _, source in scope.selected_sources.values()]
+        inner = [one.expression for one in sources if isinstance(one, Scope)]
+        offered = sum(len(schema.get(_name(one), "1")) for one in sources if isinstance(one, exp.Table))
+        offered += sum(columns.get(id(one), 1) for one in inner)
+        parts = [one.expression for one in scope.set_operation_scopes]
+        within = [*inner, *parts, *(one.expression for one in scope.subquery_scopes)]
+        here = sum(offered if one.is_star else 1 for one in _projections(scope.expression))
+        columns[id(scope.expression)] = columns.get(id(parts[0]), 1) if parts else here
+        withins[id(scope.expression)] = 1 + sum(withins.get(id(one), 0) for one in within)
+        if here > COLUMNS_MAX or withins[id(scope.expression)] > WITHINS_MAX:
+            raise SQLError("The queries of this statement name one another too often.", fix="Say it in several.")
+
+
+def _projections(query: exp.Expr) -> list[exp.Expr]:
+    return list(query.selects) if isinstance(query, exp.Query) else []
+
+
 def _qualified(tree: exp.Expr, schema: dict[str, Any]) -> exp.Expr:
     """Every column with its table, every star written out. UnknownTable."""
     try:
+        _bounded(tree, schema)
         tree = qualify(tree, schema=schema, dialect=People, validate_qualify_columns=True)
         for scope in traverse_scope(tree):
             _ordered_by_inputs(scope, schema)

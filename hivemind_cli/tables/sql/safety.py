@@ -15,8 +15,8 @@ from hivemind_cli.core.errors import Forbidden, SQLError
 from hivemind_cli.tables.layout import HIDDEN_PREFIX
 from hivemind_cli.tables.sql.dialect import DISTANCE, NEARNESS
 
-NODES_MAX = 100_000
-"""Of one statement; some 10,000 rows of literals."""
+SELECTS_MAX, TABLES_MAX = 200, 100
+"""Of one statement: what resolves names and plans joins takes the square of them."""
 
 COSINE, BM25, HYBRID = "hm_cosine", "hm_bm25", "hm_hybrid"
 SCORES = {
@@ -93,11 +93,12 @@ _NUMBER = re.compile(r"[0-9_]*\.?[0-9_]*([eE][+-]?[0-9]+)?")
 
 def check(tree: exp.Expr) -> None:
     """SQLError or Forbidden: something in it has no place in a statement here."""
-    for count, node in enumerate(tree.walk()):
-        if count and isinstance(node, _WRITES):
+    selects = tables = 0
+    for node in tree.walk():
+        if node is not tree and isinstance(node, _WRITES):
             raise SQLError(f"{node.key.upper()} cannot stand within another statement.")
-        if count > NODES_MAX:
-            raise SQLError("The statement is too long.", fix="Bind values, or use ingest for many rows.")
+        selects += isinstance(node, exp.Select)
+        tables += isinstance(node, exp.Table)
         name = type(node).__name__
         if name not in _ALLOWED:
             raise refused(node)
@@ -105,6 +106,8 @@ def check(tree: exp.Expr) -> None:
         special = _CHECKS.get(name)
         if special is not None:
             special(node)
+    if selects > SELECTS_MAX or tables > TABLES_MAX:
+        raise SQLError(f"A statement has {SELECTS_MAX} SELECTs and {TABLES_MAX} tables at most.")
 
 
 _WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Create, exp.Drop, exp.Alter)

@@ -13,7 +13,7 @@ from hivemind_cli.core.errors import SQLError, TablesError, WrongValue
 from hivemind_cli.tables.catalog import plain
 from hivemind_cli.tables.sql import params as parameters
 from hivemind_cli.tables.sql import safety
-from hivemind_cli.tables.sql.dialect import People
+from hivemind_cli.tables.sql.dialect import TOKENS_MAX, People
 from hivemind_cli.tables.sql.names import cte_of, distinct_ctes
 
 CHARS_MAX = 1_000_000
@@ -95,6 +95,8 @@ def _parsed(sql: str, given: parameters.Given) -> tuple[exp.Expr, tuple[str, ...
         trees = [tree for tree in People().parser().parse(tokens, sql) if tree is not None]
     except TablesError:
         raise
+    except RecursionError as exc:
+        raise SQLError("The statement is nested too deeply.") from exc
     except Exception as exc:
         # sqlglot raises ParseError and TokenError, but also whatever odd text makes it run into
         raise SQLError("The statement cannot be read.", why=_said(exc)) from exc
@@ -115,6 +117,8 @@ _STRINGS = {TokenType.BYTE_STRING, TokenType.HEREDOC_STRING, TokenType.RAW_STRIN
 def _tokens(sql: str) -> tuple[list[Token], bool]:
     """Every way to write a text made the plain one; and whether the first word was EXPLAIN, which is taken off."""
     tokens = People().tokenize(_APART.sub(_apart, sql) if _TIGHT.search(sql) else sql)
+    if len(tokens) > TOKENS_MAX:
+        raise SQLError("The statement is too long.", fix="Bind values, or use ingest for many rows.")
     first = tokens[0].text.upper() if tokens else ""
     if first not in _FIRST:
         raise SQLError(
