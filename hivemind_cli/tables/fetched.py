@@ -20,12 +20,14 @@ WHOLE_MAX = 20_000
 CHARS_MAX = 16_000_000
 """Of all rows that are kept, each counting as ROW_CHARS more than its texts; half of it may be one table's."""
 ROW_CHARS = 200
+GROWN = 1.5
+"""With so many times as many rows as are seen, those that are not are forgotten."""
 _CHANGING = {Kind.JSON, Kind.VECTOR}
 """Values that whoever gets them could change: never kept."""
 
 Row = tuple[Any, ...]
 Rows = dict[int, Row | None]
-"""None: no such version is seen."""
+"""None: that version is not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,9 @@ class _Kept:
     changes: int | None
     types: tuple[Type, ...] = ()
     rows: Rows = field(default_factory=dict)
+    """Where `seen` is known: of any moment, shared with what was kept before."""
     seen: set[int] | None = None
-    """All numbers that are seen; None: there are many."""
+    """All numbers that are seen; None: there are many, and `rows` says which are not."""
     chars: int = 0
 
 
@@ -98,9 +101,9 @@ class Fetched:
         missing = [number for number in numbers if number not in found]
         if missing or not kept.types:
             types, rows = self._read(sql.some, missing)
-            new = {number: rows.get(number) for number in missing}
-            self._keep(sql, kept, types, new)
-            found |= new
+            gone: Rows = {} if kept.seen is not None else dict.fromkeys(missing)
+            self._keep(sql, kept, types, gone | rows)
+            found |= rows
         if changes != self._engine.changes(table.physical):  # all are of one moment
             return self._read(sql.some, numbers)
         return kept.types, {number: row for number, row in found.items() if row is not None}
@@ -108,9 +111,8 @@ class Fetched:
     def _known(self, kept: _Kept, numbers: Sequence[int]) -> Rows:
         with self._lock:
             found = {number: kept.rows[number] for number in numbers if number in kept.rows}
-        if kept.seen is not None:
-            found |= {number: None for number in numbers if number not in kept.seen}
-        return found
+        hidden = [] if kept.seen is None else [number for number in numbers if number not in kept.seen]
+        return found | dict.fromkeys(hidden)
 
     def _followed(self, sql: Fetching, old: _Kept | None, changes: int) -> _Kept:
         """What is known now that the table was written, or is asked for the first time."""
@@ -121,14 +123,17 @@ class Fetched:
             types, rows = self._read(sql.every, None) if small else ((), {})
             kept.seen = set(rows) if small else None
             self._keep(sql, kept, types, rows)
-        elif old.seen is not None:
+            return kept
+        left: Rows = {}
+        if old.seen is not None:
             seen = set(self._engine.arrays(sql.numbers)[SEQ].tolist())
-            with self._lock:
-                left = {number: row for number, row in old.rows.items() if number in seen}
             kept.seen = seen if len(seen) <= WHOLE_MAX else None
-            self._keep(sql, kept, old.types, left)
-        else:
-            self._keep(sql, kept, old.types, {})
+            with self._lock:
+                if kept.seen is None or len(old.rows) > GROWN * len(seen) + 100:
+                    left = {number: row for number, row in old.rows.items() if number in seen}
+                else:
+                    kept.rows, kept.chars = old.rows, old.chars
+        self._keep(sql, kept, old.types, left)
         return kept
 
     def _read(self, sql: str, numbers: Sequence[int] | None) -> tuple[tuple[Type, ...], dict[int, Row]]:
