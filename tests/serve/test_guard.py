@@ -101,7 +101,7 @@ def test_a_valid_token_alone_comes_through(asking: Asking, seen: list[int]) -> N
 def test_another_name_or_another_sites_page_is_refused(asking: Asking, seen: list[int]) -> None:
     for host in ("evil.example", f"evil.example:{asking.port}", "127.0.0.1.evil.example", "localhost.evil.example", ""):
         assert asking.ask("POST", "/x", b"", Host=host).status == 421, host
-    for origin in ("https://evil.example", "null", "http://localhost.evil.example"):
+    for origin in ("https://evil.example", "null", "http://localhost.evil.example", "http://127.0.0.1:3000"):
         assert asking.ask("POST", "/x", b"", Origin=origin).status == 403, origin
     assert seen == []
     for host in ("localhost", f"LOCALHOST:{asking.port}", "[::1]:8765", "127.0.0.1"):
@@ -130,7 +130,10 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_all_there(asking: Aski
     assert b" 413 " in never_ending
     announced = raw(asking, head(asking, "Content-Length: 99999999999", "Expect: 100-continue"))
     assert b" 413 " in announced and b"100 Continue" not in announced
-    assert seen == [100_000]
+    for sent in (b"x", b"x" * 1000):
+        assert asking.ask("POST", "/open", sent, token="").status == 413
+    assert asking.ask("POST", "/open", b"", token="").status == 200
+    assert seen == [100_000, 0]
 
 
 def test_a_slow_body_and_a_slow_head_end_in_time(

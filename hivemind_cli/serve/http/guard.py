@@ -87,12 +87,14 @@ class Guard:
     async def _serve(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         headers = _headers(scope)
         self._check_place(headers)
+        bytes_max = 0  # of whoever comes without a token
         if scope["path"] not in self._open:
             scope[TOKEN] = self._token(headers)
+            bytes_max = self._limits.body_bytes
         length = headers.get("content-length", ["0"])[0][:20]
-        if length.isascii() and length.isdigit() and int(length) > self._limits.body_bytes:
-            raise self._too_large()
-        body = await self._body(receive)
+        if length.isascii() and length.isdigit() and int(length) > bytes_max:
+            raise _too_large(bytes_max)
+        body = await self._body(receive, bytes_max)
         answer.heard = True
         sent = False
 
@@ -117,7 +119,7 @@ class Guard:
                 fix="Ask it by the address it printed; `--name` lets it know another.",
             )
         for origin in headers.get("origin", []):
-            if _name(origin.partition("://")[2]) != host:
+            if origin.partition("://")[2].lower() != hosts[0].strip().lower():
                 raise Refused(
                     403, "Pages of other sites may not ask this server.", why="The Origin header names another."
                 )
@@ -136,7 +138,7 @@ class Guard:
             )
         return token
 
-    async def _body(self, receive: Receive) -> bytes:
+    async def _body(self, receive: Receive, bytes_max: int) -> bytes:
         parts: list[bytes] = []
         size = 0
         try:
@@ -147,22 +149,14 @@ class Guard:
                         raise _Left
                     parts.append(message.get("body", b""))
                     size += len(parts[-1])
-                    if size > self._limits.body_bytes:
-                        raise self._too_large()
+                    if size > bytes_max:
+                        raise _too_large(bytes_max)
                     if not message.get("more_body"):
                         return b"".join(parts)
         except TimeoutError:
             raise Refused(
                 408, "The body came too slowly.", why=f"It has {self._limits.body_s:g} s.", fix="Send less at once."
             ) from None
-
-    def _too_large(self) -> Refused:
-        return Refused(
-            413,
-            "The body is too large.",
-            why=f"A request takes {self._limits.body_bytes:,} bytes at most.",
-            fix="Send the rows in several requests.",
-        )
 
     async def _refuse(self, scope: Scope, receive: Receive, answer: "_Answer", error: HivemindError) -> None:
         if answer.status:
@@ -211,6 +205,15 @@ class _Answer:
             ours = [header for header in _HEADERS if header[0] not in names]
             message = {**message, "headers": [*message.get("headers", ()), *ours]}
         await self._send(message)
+
+
+def _too_large(bytes_max: int) -> Refused:
+    return Refused(
+        413,
+        "The body is too large.",
+        why=f"This request takes {bytes_max:,} bytes at most.",
+        fix="Send the rows in several requests.",
+    )
 
 
 def names_for(hosts: list[str], *, loopback: bool) -> frozenset[str] | None:
