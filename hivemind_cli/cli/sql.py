@@ -49,8 +49,9 @@ def _read(db: "Database", statement: str, limit: int, *, json: bool, csv: bool) 
     with db.stream(statement) as stream:
         batches = stream.batches()
         first = next(batches, None)
-        names = list(first.names) if first is not None else []
-        rows = (list(row.values()) for batch in chain([first] if first is not None else [], batches) for row in batch)
+        names = list(first.names if first is not None else db.query(statement).names)  # no batch has no columns
+        found = chain([first] if first is not None else [], batches)
+        rows = (list(row.values()) for batch in found for row in batch)
         if csv:
             _write_csv(names, rows)
         elif json:

@@ -99,6 +99,7 @@ def test_sql_reads_tables_and_views_as_a_table_json_and_csv(db: Database) -> Non
     read = list(csv.DictReader(io.StringIO(hivemind("sql", "SELECT * FROM notes ORDER BY name", "--csv").stdout)))
     assert read[0]["text"] == text and json.loads(read[0]["v"]) == [0.5, 1.0] and read[1]["text"] == ""
     assert told("sql", "SELECT * FROM sessions") == []
+    assert hivemind("sql", "SELECT name, n FROM notes WHERE false", "--csv").stdout == "name,n\n"
     assert "The first 1 rows" in hivemind("sql", "SELECT * FROM notes", "--limit", "1").stderr
 
 
