@@ -42,7 +42,7 @@ _BEGIN = f"""
     BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{IDLE_S:g}s'; SET LOCAL statement_timeout = '{WRITE_S:g}s';
     SELECT pg_advisory_xact_lock({LINE}), pg_current_xact_id()::text
 """
-_ATTEMPTS = 5
+_ATTEMPTS = 3
 _FEW_VALUES = 64
 """So many at most are sent as an INSERT's values: one round trip, where COPY takes three."""
 _MANY_ROWS = 1000
@@ -55,6 +55,9 @@ _BEGINNING = re.compile(
 
 class PostgresTables:
     """See Tables. The database is made ready when it is first opened: schema, extension, catalog.
+
+    Between it and the database may stand a pooler that gives each session a connection of its own (PgBouncer's
+    session mode), not one that gives each transaction another.
 
     ConfigError: the URL names no database. StoreError: it does not answer, or lacks pgvector.
     """
