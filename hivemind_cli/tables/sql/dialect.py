@@ -36,9 +36,9 @@ def _operator(name: str) -> Any:
 
 TOKENS_MAX = 50_000
 """Of one statement: read in a second or so, while others wait for the interpreter."""
-_STEPS_BACK_MAX = 2 * TOKENS_MAX
-"""Reading tries one meaning, goes back and tries another. Nested ARRAY[ARRAY[.. doubles that with each level (measured:
-14 levels took .6 s, 30 would take a day)."""
+_STEPS_BACK_MAX = 20
+"""A token. Reading tries one meaning, goes back and tries another, twice a token at most in what people write; nested
+ARRAY[ARRAY[.. doubles it with each level (measured: 14 levels took .6 s, 30 would take a day)."""
 
 
 class _Parser(PostgresParser):
@@ -62,7 +62,7 @@ class _Parser(PostgresParser):
 
     def _retreat(self, index: int) -> None:
         self._stepped_back += abs(int(self._index) - int(index))
-        if self._stepped_back > _STEPS_BACK_MAX:
+        if self._stepped_back > _STEPS_BACK_MAX * (len(self._tokens) + 50):
             raise SQLError("The statement is nested too deeply.")
         super()._retreat(index)
 

@@ -6,6 +6,7 @@ and a whole row as a value is refused.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -16,7 +17,7 @@ from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from hivemind_cli.core.errors import Forbidden, SQLError, TablesError, UnknownTable
+from hivemind_cli.core.errors import Forbidden, SQLError, UnknownTable
 from hivemind_cli.storage.tables import Tables
 from hivemind_cli.tables.catalog import TableInfo, plain
 from hivemind_cli.tables.layout import Level, quoted, visible
@@ -146,12 +147,13 @@ COLUMNS_MAX, WITHINS_MAX = 1600, 2000
 """Of a SELECT's result (PostgreSQL has 1664); SELECTs to be run when each WITH is written out where it is named."""
 
 
-def _bounded(tree: exp.Expr, schema: Mapping[str, Any]) -> None:
+def _bounded(scopes: Sequence[Scope], schema: Mapping[str, Any]) -> None:
     """SQLError: queries of a WITH name one another so that columns, or what is to be run, double again and again."""
     columns: dict[int, int] = {}
     withins: dict[int, int] = {}
-    for scope in traverse_scope(tree):
-        sources = [source for _, source in scope.selected_sources.values()]
+    for scope in scopes:
+        with _odd():
+            sources = [source for _, source in scope.selected_sources.values()]
         inner = [one.expression for one in sources if isinstance(one, Scope)]
         offered = sum(len(schema.get(_name(one), "1")) for one in sources if isinstance(one, exp.Table))
         offered += sum(columns.get(id(one), 1) for one in inner)
@@ -170,16 +172,25 @@ def _projections(query: exp.Expr) -> list[exp.Expr]:
 
 def _qualified(tree: exp.Expr, schema: dict[str, Any]) -> exp.Expr:
     """Every column with its table, every star written out. UnknownTable."""
-    try:
-        _bounded(tree, schema)
+    with _odd():
+        scopes = traverse_scope(tree)
+    _bounded(scopes, schema)
+    with _odd():
         tree = qualify(tree, schema=schema, dialect=People, validate_qualify_columns=True)
-        for scope in traverse_scope(tree):
-            _ordered_by_inputs(scope, schema)
-        return tree
-    except (TablesError, RecursionError):
+        scopes = traverse_scope(tree)
+    for scope in scopes:
+        _ordered_by_inputs(scope, schema)
+    return tree
+
+
+@contextmanager
+def _odd() -> Iterator[None]:
+    """sqlglot raises OptimizeError for a name it cannot resolve, and whatever else an odd tree makes it run into."""
+    try:
+        yield
+    except RecursionError:
         raise
     except Exception as exc:
-        # the optimizer raises OptimizeError for a name it cannot resolve, and whatever an odd tree makes it run into
         raise UnknownTable("A name cannot be resolved.", why=str(exc).split("\n")[0][:300]) from exc
 
 

@@ -103,8 +103,8 @@ REFUSED = [
     "SELECT " + "(" * 5000 + "1" + ")" * 5000,
     "SELECT " + "NOT " * 5000 + "true",
     "SELECT " + "ARRAY[" * 30 + "1" + "]" * 30,
-    "SELECT 1" + " UNION ALL SELECT 1" * 5000,
-    "SELECT 1" + "+1" * 50_000,
+    "SELECT 1" + " UNION ALL SELECT 1" * 250,
+    "SELECT 1" + "+1" * 26_000,
     "WITH c0 AS (SELECT 1 AS x)"
     + "".join(f", c{n} AS (SELECT a.x FROM c{n - 1} a, c{n - 1} b)" for n in range(1, 40))
     + " SELECT x FROM c39",
