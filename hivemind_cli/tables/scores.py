@@ -43,6 +43,8 @@ class Scored:
 
     def best(self, count: int) -> "Scored":
         """The `count` highest, and all that are as high as the last of them."""
+        if count <= 0:
+            return NONE
         if count >= len(self):
             return self
         least = np.partition(self.scores, len(self) - count)[len(self) - count]
@@ -55,8 +57,13 @@ class Scored:
 
     def among(self, numbers: NDArray[np.int64]) -> "Scored":
         """Those with one of these numbers, which ascend."""
-        if not len(numbers):
+        if not len(numbers) or not len(self):
             return NONE
+        first, last = int(self.numbers[0]), int(self.numbers[-1])
+        if last - first < NARROW * (len(self) + len(numbers)):
+            wanted = np.zeros(last - first + 1, np.bool_)
+            wanted[numbers[(numbers >= first) & (numbers <= last)] - first] = True
+            return self.where(wanted[self.numbers - first])
         at = np.minimum(np.searchsorted(numbers, self.numbers), len(numbers) - 1)
         return self.where(numbers[at] == self.numbers)
 
@@ -80,7 +87,7 @@ def scored(call: Call, values: Sequence[Any], sidecar: Sidecar, *, words_only: b
     said = Scored(shares.numbers, shares.shares())
     if words_only:
         return said
-    return _both(_cosines(call.vector, given[0], sidecar), said, given[2], given[3])
+    return both(_cosines(call.vector, given[0], sidecar), said, given[2], given[3])
 
 
 def best(
@@ -97,7 +104,7 @@ def best(
     if call.text is not None:
         shares = sidecar.scores(call.text, given[1])
         said, weights = Scored(shares.numbers, shares.shares()), (given[2], given[3])
-    found = _both(Scored(rough.numbers, rough.cosines.astype(np.float64)), said, *weights)
+    found = both(Scored(rough.numbers, rough.cosines.astype(np.float64)), said, *weights)
     if allowed is not None:
         found = found.among(allowed)
     places = among_best(found.scores, count, abs(weights[0]) * rough.slack)
@@ -105,7 +112,7 @@ def best(
     at = np.minimum(np.searchsorted(rough.numbers, numbers), len(rough.numbers) - 1)
     at = at[rough.numbers[at] == numbers]
     exact = Scored(rough.numbers[at], rough.exactly(at).astype(np.float64))
-    return _both(exact, said.among(numbers), *weights).best(count)
+    return both(exact, said.among(numbers), *weights).best(count)
 
 
 def vector(column: ColumnInfo, value: Any, embedding: Embedding) -> "NDArray[np.float32] | None":
@@ -141,12 +148,18 @@ def _cosines(column: ColumnInfo | None, near: "NDArray[np.float32] | None", side
     return Scored(numbers, scores.astype(np.float64))
 
 
-def _both(near: Scored, said: Scored, near_weight: float, said_weight: float) -> Scored:
+def both(near: Scored, said: Scored, near_weight: float, said_weight: float) -> Scored:
     """The weighed sum; what is missing in one of them counts 0 there."""
     if not len(said):
         return Scored(near.numbers, near_weight * near.scores)
     if not len(near):
         return Scored(said.numbers, said_weight * said.scores)
+    begin, end = int(near.numbers[0]), int(near.numbers[-1])
+    gapless = end - begin + 1 == len(near)
+    if gapless and begin <= said.numbers[0] and said.numbers[-1] <= end:
+        sums = near_weight * near.scores
+        sums[said.numbers - begin] += said_weight * said.scores
+        return Scored(near.numbers, sums)
     first = int(min(near.numbers[0], said.numbers[0]))
     room = int(max(near.numbers[-1], said.numbers[-1])) - first + 1
     if room > NARROW * (len(near) + len(said)) + 1000:

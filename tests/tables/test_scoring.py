@@ -241,18 +241,34 @@ class Story:
         assert sum(row[1] for row in counted) == len(found)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(STEP, min_size=2, max_size=9), st.data())
-def test_every_answer_is_that_of_a_look_at_every_row(
-    engine: Tables, tmp_path: Path, steps: list[tuple[str, int, Any]], data: st.DataObject
-) -> None:
-    memory = made(engine, tmp_path / "index")
+STORY = st.lists(STEP, min_size=2, max_size=9)
+
+
+def told(engine: Tables, folder: Path, steps: list[tuple[str, int, Any]], data: st.DataObject) -> None:
+    memory = made(engine, folder)
     engine.write(lambda tx: tx.run(f"DELETE FROM {engine.qualified('hm_branches')}"))
     story = Story(memory, data)
     for step in steps:
         story.step(*step)
     for branch in memory.lineages:
         story.ask(branch)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(STORY, st.data())
+def test_every_answer_is_that_of_a_look_at_every_row(
+    engine: Tables, tmp_path: Path, steps: list[tuple[str, int, Any]], data: st.DataObject
+) -> None:
+    told(engine, tmp_path / "index", steps, data)
+
+
+@pytest.mark.thorough
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(STORY, st.data())
+def test_every_answer_of_many_stories_is_that_of_a_look_at_every_row(
+    engine: Tables, tmp_path: Path, steps: list[tuple[str, int, Any]], data: st.DataObject
+) -> None:
+    told(engine, tmp_path / "index", steps, data)
 
 
 # -- shapes
