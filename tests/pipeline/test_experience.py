@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hivemind_cli.core.acts import SHELL, Act
+from hivemind_cli.core.acts import EDIT, OTHER, SHELL, Act
 from hivemind_cli.core.records import EventKind, Experience, ExperienceKind, SaidKind, TaskOutcome
 from hivemind_cli.pipeline.detect import Detect
 from hivemind_cli.pipeline.experience import Reconsider, Remember
@@ -125,6 +125,23 @@ def test_a_refused_call_is_a_failure_that_names_what_was_tried(session: Session)
     assert one.lessons == "The person said: use make clean"
 
 
+def test_a_tool_is_told_by_its_name_and_words_and_a_refused_call_by_what_was_asked(session: Session) -> None:
+    session.says("look after the tasks of the release")
+    for tool, text in (
+        ("TaskCreate", '{"title": "x"}'),
+        ("TaskCreate", '{"title": "y"}'),
+        ("Task", "Explore the code"),
+    ):
+        act = Act(OTHER, tool, text=text)
+        session.event(EventKind.TOOL_RESULT, call_id=session.calls_tool(act), act=act.as_json(), output="ok")
+    call_id = session.calls_tool(Act(EDIT, "Edit", path="src/release.py"))
+    bare = Act(EDIT, "Edit").as_json()
+    session.event(EventKind.TOOL_DENIED, call_id=call_id, act=bare, by="person", words="leave that file alone")
+    session.replies()
+    (one,) = remembered(session)
+    assert one.approach == "TaskCreate\nTask Explore the code\nedit src/release.py (refused)"
+
+
 def test_lines_that_a_hand_changed_are_counted_against_it_and_told(session: Session) -> None:
     session.says("write the retry helper for the client")
     done = session.writes("src/app.py", "a\nb\nc\nd\n", **wrote("a", "b", "c", "d"))
@@ -197,6 +214,16 @@ def test_an_error_that_went_by_itself_is_no_fix(session: Session) -> None:
     session.says("install the packages of the project")
     session.runs("npm ci", error="npm error network ETIMEDOUT registry.npmjs.example")
     session.runs("npm ci")
+    session.replies()
+    assert remembered(session, ExperienceKind.FIX) == []
+
+
+def test_an_edit_that_the_host_wanted_otherwise_is_no_fix(session: Session) -> None:
+    session.says("change the settings of the app")
+    act = Act(EDIT, "Edit", path="src/app.py", text="x = 2")
+    error = "File has not been read yet. Read it first before writing to it."
+    session.event(EventKind.TOOL_FAILURE, call_id=session.calls_tool(act), act=act.as_json(), error=error)
+    session.writes("src/app.py", "x = 2")
     session.replies()
     assert remembered(session, ExperienceKind.FIX) == []
 

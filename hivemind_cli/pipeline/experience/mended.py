@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from hivemind_cli.core.acts import OTHER, SHELL
 from hivemind_cli.core.ids import derived_id
 from hivemind_cli.core.records import Event, EventKind, Experience, ExperienceKind, TaskOutcome
 from hivemind_cli.pipeline.detect.finding import act_of
@@ -35,8 +36,9 @@ def fixes(events: Sequence[Event], tasks: Sequence[tuple[int, str]]) -> list[Exp
 
 
 def _failed(event: Event) -> bool:
+    """Edits and reads that failed tell of the host's own rules ("read it first"), not of the work."""
     act = act_of(event) if event.kind in (EventKind.TOOL_FAILURE, EventKind.TOOL_RESULT) else None
-    return act is not None and call_failed(event, act)
+    return act is not None and act.kind in (SHELL, OTHER) and call_failed(event, act)
 
 
 def _of_the_same(event: Event, after: Sequence[Event]) -> list[Event]:

@@ -85,8 +85,9 @@ class Turn:
     def steps(self) -> list[Step]:
         """What changed or ran something, in order, each once; what failed before it went through is left out."""
         found: dict[tuple[str, str], Step] = {}
+        asked = {one.payload.get("call_id"): act_of(one) for one in self.events if one.kind is EventKind.TOOL_CALL}
         for event in self.events:
-            step = _step(event)
+            step = _step(event, asked.get(event.payload.get("call_id")))
             if step:
                 found.pop((step.kind, step.text), None)
                 found[step.kind, step.text] = step
@@ -106,7 +107,8 @@ class Turn:
                 lines.append(f"edit {', '.join(edits[:FILES_NAMED_MAX])}{f' and {more} more' if more > 0 else ''}")
                 edits = []
             if step:
-                lines.append(f"{step.text}{f' ({step.how})' if step.how else ''}")
+                verb = "edit " if step.kind == "edit" else ""
+                lines.append(f"{verb}{step.text}{f' ({step.how})' if step.how else ''}")
         if len(lines) > STEPS_MAX:
             half = STEPS_MAX // 2
             lines = [*lines[:half], f"… {len(lines) - 2 * half} more", *lines[-half:]]
@@ -219,8 +221,11 @@ def says_little(prompt: Event) -> bool:
     return len(content(unfenced(said_in(prompt))[:TASK_CHARS_MAX])) < TERMS_MIN
 
 
-def _step(event: Event) -> Step | None:
+def _step(event: Event, asked: Act | None) -> Step | None:
+    """`asked`: the act of its call, which hosts do not tell again of one that was refused."""
     act = act_of(event) if event.kind in _ENDS else None
+    if act and asked and not (act.command or act.path or act.text):
+        act = asked
     if act is None or act.kind == READ or (act.kind == SHELL and only_looks(act)):
         return None
     if event.kind is EventKind.TOOL_DENIED and event.payload.get("by") != "person":
@@ -236,7 +241,9 @@ def _step(event: Event) -> Step | None:
 
 
 def _input(act: Act) -> str:
-    return act.path or " ".join(act.text.split())
+    """What a tool was given, where it is a path or words; of anything else the tool's name says enough."""
+    said = act.path or " ".join(act.text.split())
+    return "" if said.startswith(("{", "[")) else said
 
 
 def _went_through(event: Event) -> bool:
