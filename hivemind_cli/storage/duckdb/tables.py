@@ -97,8 +97,9 @@ class DuckDBTables:
     def read(self, sql: str, values: Sequence[Any] = (), *, relations: Relations | None = None) -> Result:
         def work(connection: Connection) -> Result:
             with self._reading(connection, sql, values, relations) as (cursor, names, kinds):
-                rows = cursor.fetchall()
-                return Result(names, kinds.types, kinds.rows(rows))
+                if kinds.quicker_as_arrays:
+                    return Result(names, kinds.types, kinds.rows_of_arrays(cursor.fetchnumpy()))
+                return Result(names, kinds.types, kinds.rows(cursor.fetchall()))
 
         return self._attempted(work)
 
