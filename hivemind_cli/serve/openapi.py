@@ -4,11 +4,10 @@ https://spec.openapis.org/oas/v3.1.1
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel, TypeAdapter
 
 from hivemind_cli import __version__
 from hivemind_cli.core.settings import WORKSPACE_NAME
@@ -34,10 +33,10 @@ _REFUSALS = {
 
 def document(url: str) -> dict[str, Any]:
     """The whole of it, for a server at `url`."""
-    bodies = [one.takes for one in OPERATIONS if one.takes is not None and one.method == "POST"]
+    said, schemas = _schemas()
     paths: dict[str, Any] = {"/health": {"get": _health()}}
     for one in OPERATIONS:
-        paths.setdefault(f"/workspaces/{{workspace}}{one.path}", {})[one.method.lower()] = _operation(one)
+        paths.setdefault(f"/workspaces/{{workspace}}{one.path}", {})[one.method.lower()] = _operation(one, said)
     return {
         "openapi": "3.1.0",
         "info": {"title": "hivemind", "version": __version__, "description": DESCRIPTION},
@@ -46,7 +45,7 @@ def document(url: str) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": {**_schemas(bodies), "Problem": _problem_schema()},
+            "schemas": {**schemas, "Problem": _problem_schema()},
             "responses": {
                 "Problem": {
                     "description": "What happened, why, and what to do (RFC 9457); nothing was changed.",
@@ -57,31 +56,32 @@ def document(url: str) -> dict[str, Any]:
     }
 
 
-def _operation(one: Operation) -> dict[str, Any]:
+def _operation(one: Operation, schemas: Mapping[tuple[str, str], Any]) -> dict[str, Any]:
     parameters = [_in_path(name) for name in re.findall(r"{(\w+)}", "/{workspace}" + one.path)]
+    answer = schemas.get((one.id, "serialization"), {})
     said: dict[str, Any] = {
         "operationId": one.id,
         "summary": " ".join((one.does.__doc__ or "").split()),
         "tags": [one.path.split("/")[1]],
         "responses": {
-            str(one.status): _answer(one),
+            str(one.status): _answer(one, answer),
             **{str(status): _refusal(why) for status, why in _REFUSALS.items()},
         },
     }
     if one.writes:
         said["description"] = "With a token that may write."
     if one.takes is not None and one.method == "POST":
-        schema = {"$ref": f"#/components/schemas/{one.takes.__name__}"}
+        schema = schemas[one.id, "validation"]
         said["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     elif one.takes is not None:
         parameters += _in_query(one.takes)
     return {**said, "parameters": parameters}
 
 
-def _answer(one: Operation) -> dict[str, Any]:
+def _answer(one: Operation, schema: Any) -> dict[str, Any]:
     if one.status == 204:
         return {"description": "Done."}
-    content: dict[str, Any] = {"application/json": {"schema": _rows_schema() if one.does is query else {}}}
+    content: dict[str, Any] = {"application/json": {"schema": schema}}
     if one.does is query:
         content[NDJSON] = {"schema": {"type": "array", "description": " ".join((stream.__doc__ or "").split())}}
     return {"description": "Done.", "content": content}
@@ -107,28 +107,16 @@ def _in_query(model: type[BaseModel]) -> list[dict[str, Any]]:
     ]
 
 
-def _schemas(models: Sequence[type[BaseModel]]) -> dict[str, Any]:
-    wanted = [(one, "validation") for one in dict.fromkeys(models)]
-    _, schema = models_json_schema(wanted, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
-    found: dict[str, Any] = schema.get("$defs", {})
-    return found
-
-
-def _rows_schema() -> dict[str, Any]:
-    column = {
-        "type": "object",
-        "required": ["name", "type"],
-        "properties": {"name": {"type": "string"}, "type": {"type": "string"}},
-    }
-    return {
-        "type": "object",
-        "required": ["columns", "rows", "row_count"],
-        "properties": {
-            "columns": {"type": "array", "items": column},
-            "rows": {"type": "array", "items": {"type": "object"}},
-            "row_count": {"type": "integer"},
-        },
-    }
+def _schemas() -> tuple[dict[tuple[str, str], Any], dict[str, Any]]:
+    """((operation's id, validation for what it takes or serialization for what it gives) -> schema, those they name)"""
+    wanted: list[tuple[str, Any, TypeAdapter[Any]]] = []
+    for one in OPERATIONS:
+        if one.takes is not None and one.method == "POST":
+            wanted.append((one.id, "validation", TypeAdapter(one.takes)))
+        if one.gives is not None:
+            wanted.append((one.id, "serialization", TypeAdapter(one.gives)))
+    found, named = TypeAdapter.json_schemas(wanted, ref_template="#/components/schemas/{model}")
+    return {(str(id), mode): schema for (id, mode), schema in found.items()}, named.get("$defs", {})
 
 
 def _problem_schema() -> dict[str, Any]:

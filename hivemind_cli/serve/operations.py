@@ -4,8 +4,6 @@ Every one is about the workspace in its path, asks the daemon, and gives plain J
 a token that reads and `memory.execute` for one that writes: what may be read or written is decided there.
 """
 
-import math
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +15,15 @@ from hivemind_cli.app.tokens import Token
 from hivemind_cli.core.errors import ConfigError, SQLError
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import SkillRevision, SkillState
-from hivemind_cli.serve import bodies
+from hivemind_cli.serve import answers, bodies, plain
 from hivemind_cli.serve.http.problems import Refused
 from hivemind_cli.storage.base import Store
-from hivemind_cli.storage.tables import Kind, Result, Type
+from hivemind_cli.storage.tables import Result
 from hivemind_cli.tables import wire
+from hivemind_cli.tables.branches import BranchInfo, Change, Conflict, Merged
+from hivemind_cli.tables.debugging import Debugged
+from hivemind_cli.tables.experiences import PastExperience, Strategy
+from hivemind_cli.tables.runs import Resume, RunInfo, StepInfo
 
 Ask = Callable[..., Any]
 """(verb, **arguments) -> the daemon's answer."""
@@ -71,6 +73,8 @@ class Operation:
     """Behind /workspaces/{workspace}."""
     does: Callable[[Request], Any]
     """Gives what JSON can say."""
+    gives: Any = None
+    """The type of that, for the OpenAPI document; None: anything, or nothing."""
     takes: type[BaseModel] | None = None
     """Its JSON body; for GET and DELETE its query string."""
     writes: bool = False
@@ -81,20 +85,6 @@ class Operation:
     def id(self) -> str:
         """In the OpenAPI document."""
         return self.does.__name__.strip("_")
-
-
-def plain(value: Any) -> Any:
-    """What wire.py packed, as everybody's JSON: vectors as lists, times as text."""
-    if isinstance(value, list):
-        return [plain(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    found = wire.value_from_json(value)
-    if found is value:
-        return {name: plain(one) for name, one in value.items()}
-    if isinstance(found, dict):  # what stood in {"$json": ...} is as it is
-        return found
-    return _said(found)
 
 
 def query(request: Request) -> dict[str, Any]:
@@ -110,8 +100,8 @@ def query(request: Request) -> dict[str, Any]:
             _bounded(pages)
     finally:
         _close(request, answer.get("stream"))
-    rows = [row for page in pages for row in _rows(page)]
-    return {"columns": _columns(pages[0]), "rows": rows, "row_count": len(rows)}
+    rows = [row for page in pages for row in plain.rows(page)]
+    return {"columns": plain.columns(pages[0]), "rows": rows, "row_count": len(rows)}
 
 
 def stream(request: Request) -> Iterator[list[Any]]:
@@ -123,7 +113,7 @@ def stream(request: Request) -> Iterator[list[Any]]:
     try:
         head = True
         for page in _further(request, opened):
-            yield [*([list(page.names)] if head else ()), *([_said(value) for value in row] for row in page.rows)]
+            yield [*([list(page.names)] if head else ()), *([plain.said(value) for value in row] for row in page.rows)]
             head = False
     finally:
         _close(request, opened)
@@ -138,7 +128,7 @@ def explain(request: Request) -> dict[str, Any]:
 
 def tables(request: Request) -> list[dict[str, Any]]:
     """The workspace's tables and their columns."""
-    return [_table(one) for one in request.memory("tables")]
+    return [plain.table(one) for one in request.memory("tables")]
 
 
 def ingest(request: Request) -> dict[str, Any]:
@@ -150,7 +140,7 @@ def ingest(request: Request) -> dict[str, Any]:
         branch=body.branch,
         table=body.table,
         columns=wire.columns_to_json(body.by_column(), request.doors.paths.handed),
-        types={name: wire.type_to_json(_type(said)) for name, said in body.types.items()},
+        types={name: wire.type_to_json(plain.type_of(said)) for name, said in body.types.items()},
         key=body.key,
         embed=body.embed,
     )
@@ -159,12 +149,12 @@ def ingest(request: Request) -> dict[str, Any]:
 
 def branches(request: Request) -> Any:
     """The workspace's branches."""
-    return plain(request.memory("branch.list"))
+    return plain.told(request.memory("branch.list"))
 
 
 def branch_create(request: Request) -> Any:
     """Make a branch: one row, however large the tables are."""
-    return plain(request.memory("branch.create", reads=False, name=request.body.name, source=request.body.source))
+    return plain.told(request.memory("branch.create", reads=False, name=request.body.name, source=request.body.source))
 
 
 def branch_delete(request: Request) -> None:
@@ -174,18 +164,18 @@ def branch_delete(request: Request) -> None:
 
 def diff(request: Request) -> Any:
     """The rows in which two branches differ."""
-    return plain(request.memory("diff", left=request.body.left, right=request.body.right))
+    return plain.told(request.memory("diff", left=request.body.left, right=request.body.right))
 
 
 def conflicts(request: Request) -> Any:
     """The rows that both branches changed since they parted, or were merged last."""
-    return plain(request.memory("conflicts", source=request.body.source, into=request.body.into))
+    return plain.told(request.memory("conflicts", source=request.body.source, into=request.body.into))
 
 
 def merge(request: Request) -> Any:
     """Merge one branch into another, three-way, all or nothing."""
     body: bodies.Merge = request.body
-    return plain(request.memory("merge", reads=False, source=body.source, into=body.into, policy=body.policy))
+    return plain.told(request.memory("merge", reads=False, source=body.source, into=body.into, policy=body.policy))
 
 
 def rollback(request: Request) -> Any:
@@ -201,17 +191,17 @@ def experience_append(request: Request) -> Any:
 
 def experience_replay(request: Request) -> Any:
     """Similar tasks that went well, the most similar first."""
-    return plain(request.memory("experiences.replay", **_sent(request.body)))
+    return plain.told(request.memory("experiences.replay", **_sent(request.body)))
 
 
 def experience_failures(request: Request) -> Any:
     """Similar tasks that failed: what to avoid."""
-    return plain(request.memory("experiences.failures", **_sent(request.body)))
+    return plain.told(request.memory("experiences.failures", **_sent(request.body)))
 
 
 def experience_strategies(request: Request) -> Any:
     """Approaches to similar tasks by their mean score."""
-    return plain(request.memory("experiences.strategies", **_sent(request.body)))
+    return plain.told(request.memory("experiences.strategies", **_sent(request.body)))
 
 
 def debugging_append(request: Request) -> Any:
@@ -221,12 +211,12 @@ def debugging_append(request: Request) -> Any:
 
 def debugging_search(request: Request) -> Any:
     """Similar errors and their resolutions, by words and by meaning."""
-    return plain(request.memory("debugging.search", **_sent(request.body)))
+    return plain.told(request.memory("debugging.search", **_sent(request.body)))
 
 
 def runs(request: Request) -> Any:
     """The workspace's runs."""
-    return plain(request.memory("run.list", branch=request.body.branch))
+    return plain.told(request.memory("run.list", branch=request.body.branch))
 
 
 def run_step(request: Request) -> Any:
@@ -239,30 +229,34 @@ def run_step(request: Request) -> Any:
         "tokens_used": body.tokens_used,
         "embedding": None if body.embedding is None else wire.value_to_json(body.embedding),
     }
-    return plain(request.memory("run.step", reads=False, branch=body.branch, run_id=request.path["run_id"], **sent))
+    return plain.told(
+        request.memory("run.step", reads=False, branch=body.branch, run_id=request.path["run_id"], **sent)
+    )
 
 
 def run_history(request: Request) -> Any:
     """The steps of a run, in order."""
     body: bodies.Steps = request.body
     run_id = request.path["run_id"]
-    return plain(request.memory("run.history", branch=body.branch, run_id=run_id, after=body.after, limit=body.limit))
+    return plain.told(
+        request.memory("run.history", branch=body.branch, run_id=run_id, after=body.after, limit=body.limit)
+    )
 
 
 def run_last(request: Request) -> Any:
     """The last step of a run; null if it has none."""
-    return plain(request.memory("run.last", branch=request.body.branch, run_id=request.path["run_id"]))
+    return plain.told(request.memory("run.last", branch=request.body.branch, run_id=request.path["run_id"]))
 
 
 def run_at(request: Request) -> Any:
     """One step of a run, by its number."""
     body: bodies.AtStep = request.body
-    return plain(request.memory("run.at", branch=body.branch, run_id=request.path["run_id"], step=body.step))
+    return plain.told(request.memory("run.at", branch=body.branch, run_id=request.path["run_id"], step=body.step))
 
 
 def run_resume(request: Request) -> Any:
     """Where a run goes on: its last step and state, and the number of the next step."""
-    return plain(request.memory("run.resume", branch=request.body.branch, run_id=request.path["run_id"]))
+    return plain.told(request.memory("run.resume", branch=request.body.branch, run_id=request.path["run_id"]))
 
 
 def search(request: Request) -> Any:
@@ -285,7 +279,7 @@ def search(request: Request) -> Any:
 
 def skills(request: Request) -> list[dict[str, Any]]:
     """The workspace's skills: what people put right, as rules."""
-    return [_skill(one) for one in _skills(request, request.body.state)]
+    return [plain.skill(one) for one in _skills(request, request.body.state)]
 
 
 def skill(request: Request) -> dict[str, Any]:
@@ -294,7 +288,7 @@ def skill(request: Request) -> dict[str, Any]:
     found = [one for one in _skills(request) if name in (one.name, one.skill_id)]
     if not found:
         raise Refused(404, "No skill of this workspace has that name.", fix="GET …/skills lists them.")
-    return _skill(max(found, key=lambda one: (one.state is SkillState.LIVE, one.version)))
+    return plain.skill(max(found, key=lambda one: (one.state is SkillState.LIVE, one.version)))
 
 
 def _sent(body: BaseModel) -> dict[str, Any]:
@@ -326,104 +320,104 @@ def _bounded(pages: list[Result]) -> None:
         )
 
 
-def _columns(result: Result) -> list[dict[str, str]]:
-    return [{"name": name, "type": str(type)} for name, type in zip(result.names, result.types, strict=True)]
-
-
-def _rows(result: Result) -> list[dict[str, Any]]:
-    return [{name: _said(value) for name, value in row.items()} for row in result.dicts()]
-
-
-def _said(value: Any) -> Any:
-    """One value of a table as JSON says it."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None  # JSON has no word for it
-    return value.isoformat() if hasattr(value, "isoformat") else value
-
-
-def _table(sent: Any) -> dict[str, Any]:
-    columns = [
-        {
-            "name": column["name"],
-            "type": str(Type(Kind(column["type"]["kind"]), int(column["type"]["dim"]))),
-            "not_null": column["not_null"],
-            "default": column["default"] or None,
-            "embeds": column["embeds"] or None,
-        }
-        for column in sent["columns"]
-    ]
-    return {"name": sent["name"], "columns": columns, "key": sent["key"], "own": sent["own"]}
-
-
-def _type(said: str) -> Type:
-    """A column's type as `Type.__str__` says it. Refused (422)."""
-    found = re.fullmatch(r"([a-z]+)(?:\((\d{1,5})\))?", said)
-    if not found or found[1] not in list(Kind) or (found[2] and found[1] != Kind.VECTOR):
-        known = ", ".join(Kind).replace("vector", "vector(384)")
-        raise Refused(422, f"There is no type {said[:40]!r}.", why=f"There are {known}.")
-    return Type(Kind(found[1]), int(found[2] or 0))
-
-
 def _skills(request: Request, state: str = "") -> list[SkillRevision]:
     states = [SkillState(state)] if state else []
     found = reading.current_skills(request.doors.store, states=states)
     return [one for one in found if one.workspace_id == request.workspace]
 
 
-def _skill(one: SkillRevision) -> dict[str, Any]:
-    lines = [
-        {"section": line.section, "text": line.text, "correction_ids": list(line.correction_ids)} for line in one.lines
-    ]
-    return {
-        "skill_id": one.skill_id,
-        "name": one.name,
-        "version": one.version,
-        "state": one.state.value,
-        "scope": one.scope.value,
-        "project_id": one.project_id,
-        "title": one.title,
-        "trigger": one.trigger,
-        "lines": lines,
-        "body": one.body,
-    }
-
-
 OPERATIONS: tuple[Operation, ...] = (
-    Operation(method="GET", path="/tables", does=tables),
-    Operation(method="POST", path="/tables/query", does=query, takes=bodies.Query),
-    Operation(method="POST", path="/tables/explain", does=explain, takes=bodies.Query),
-    Operation(method="POST", path="/tables/ingest", does=ingest, takes=bodies.Ingest, writes=True, status=201),
-    Operation(method="GET", path="/branches", does=branches),
-    Operation(method="POST", path="/branches", does=branch_create, takes=bodies.NewBranch, writes=True, status=201),
+    Operation(method="GET", path="/tables", does=tables, gives=list[answers.Table]),
+    Operation(method="POST", path="/tables/query", does=query, gives=answers.Rows, takes=bodies.Query),
+    Operation(method="POST", path="/tables/explain", does=explain, gives=answers.Plan, takes=bodies.Query),
+    Operation(
+        method="POST",
+        path="/tables/ingest",
+        does=ingest,
+        gives=answers.Ingested,
+        takes=bodies.Ingest,
+        writes=True,
+        status=201,
+    ),
+    Operation(method="GET", path="/branches", does=branches, gives=list[BranchInfo]),
+    Operation(
+        method="POST",
+        path="/branches",
+        does=branch_create,
+        gives=BranchInfo,
+        takes=bodies.NewBranch,
+        writes=True,
+        status=201,
+    ),
     Operation(method="DELETE", path="/branches", does=branch_delete, takes=bodies.ByName, writes=True, status=204),
-    Operation(method="GET", path="/branches/diff", does=diff, takes=bodies.Sides),
-    Operation(method="GET", path="/branches/conflicts", does=conflicts, takes=bodies.Into),
-    Operation(method="POST", path="/branches/merge", does=merge, takes=bodies.Merge, writes=True),
-    Operation(method="POST", path="/branches/rollback", does=rollback, takes=bodies.Rollback, writes=True),
+    Operation(method="GET", path="/branches/diff", does=diff, gives=list[Change], takes=bodies.Sides),
+    Operation(method="GET", path="/branches/conflicts", does=conflicts, gives=list[Conflict], takes=bodies.Into),
+    Operation(method="POST", path="/branches/merge", does=merge, gives=Merged, takes=bodies.Merge, writes=True),
+    Operation(
+        method="POST",
+        path="/branches/rollback",
+        does=rollback,
+        gives=answers.Changed,
+        takes=bodies.Rollback,
+        writes=True,
+    ),
     Operation(
         method="POST",
         path="/experiences",
         does=experience_append,
+        gives=answers.Kept,
         takes=bodies.NewExperience,
         writes=True,
         status=201,
     ),
-    Operation(method="POST", path="/experiences/replay", does=experience_replay, takes=bodies.Replay),
-    Operation(method="POST", path="/experiences/failures", does=experience_failures, takes=bodies.LikeTask),
-    Operation(method="POST", path="/experiences/strategies", does=experience_strategies, takes=bodies.Strategies),
     Operation(
-        method="POST", path="/debugging", does=debugging_append, takes=bodies.NewDebugging, writes=True, status=201
+        method="POST",
+        path="/experiences/replay",
+        does=experience_replay,
+        gives=list[PastExperience],
+        takes=bodies.Replay,
     ),
-    Operation(method="POST", path="/debugging/search", does=debugging_search, takes=bodies.LikeError),
-    Operation(method="GET", path="/runs", does=runs, takes=bodies.OnBranch),
-    Operation(method="POST", path="/runs/{run_id}/steps", does=run_step, takes=bodies.NewStep, writes=True, status=201),
-    Operation(method="GET", path="/runs/{run_id}/steps", does=run_history, takes=bodies.Steps),
-    Operation(method="GET", path="/runs/{run_id}/last", does=run_last, takes=bodies.OnBranch),
-    Operation(method="GET", path="/runs/{run_id}/at", does=run_at, takes=bodies.AtStep),
-    Operation(method="GET", path="/runs/{run_id}/resume", does=run_resume, takes=bodies.OnBranch),
+    Operation(
+        method="POST",
+        path="/experiences/failures",
+        does=experience_failures,
+        gives=list[PastExperience],
+        takes=bodies.LikeTask,
+    ),
+    Operation(
+        method="POST",
+        path="/experiences/strategies",
+        does=experience_strategies,
+        gives=list[Strategy],
+        takes=bodies.Strategies,
+    ),
+    Operation(
+        method="POST",
+        path="/debugging",
+        does=debugging_append,
+        gives=answers.Kept,
+        takes=bodies.NewDebugging,
+        writes=True,
+        status=201,
+    ),
+    Operation(
+        method="POST", path="/debugging/search", does=debugging_search, gives=list[Debugged], takes=bodies.LikeError
+    ),
+    Operation(method="GET", path="/runs", does=runs, gives=list[RunInfo], takes=bodies.OnBranch),
+    Operation(
+        method="POST",
+        path="/runs/{run_id}/steps",
+        does=run_step,
+        gives=StepInfo,
+        takes=bodies.NewStep,
+        writes=True,
+        status=201,
+    ),
+    Operation(method="GET", path="/runs/{run_id}/steps", does=run_history, gives=list[StepInfo], takes=bodies.Steps),
+    Operation(method="GET", path="/runs/{run_id}/last", does=run_last, gives=StepInfo | None, takes=bodies.OnBranch),
+    Operation(method="GET", path="/runs/{run_id}/at", does=run_at, gives=StepInfo | None, takes=bodies.AtStep),
+    Operation(method="GET", path="/runs/{run_id}/resume", does=run_resume, gives=Resume, takes=bodies.OnBranch),
     Operation(method="POST", path="/search", does=search, takes=bodies.Search),
-    Operation(method="GET", path="/skills", does=skills, takes=bodies.OfState),
-    Operation(method="GET", path="/skills/{name}", does=skill),
+    Operation(method="GET", path="/skills", does=skills, gives=list[answers.Skill], takes=bodies.OfState),
+    Operation(method="GET", path="/skills/{name}", does=skill, gives=answers.Skill),
 )

@@ -203,7 +203,7 @@ def shape_to_json(value: Any) -> Json:
     """A dataclass, or lists and dicts of them: each an object of its fields."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: shape_to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, (list, tuple)) and not (value and type(value[0]) is float):
+    if isinstance(value, (list, tuple)) and set(map(type, value)) != {float}:
         return [shape_to_json(one) for one in value]
     if isinstance(value, Mapping):
         inner = {str(name): shape_to_json(one) for name, one in value.items()}

@@ -1,12 +1,14 @@
 """The REST door before a real daemon: what tables do, what bad input does not, and whose is whose."""
 
 import json
+import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from hivemind_cli.app.tokens import Access
 from hivemind_cli.core.paths import Paths
@@ -14,6 +16,7 @@ from hivemind_cli.core.records import SkillState
 from hivemind_cli.daemon.client import Client
 from hivemind_cli.serve import operations
 from hivemind_cli.serve.openapi import NDJSON
+from hivemind_cli.serve.operations import OPERATIONS
 from hivemind_cli.storage.daemon import DaemonStore
 from tests.pipeline.past import skill_of
 from tests.pipeline.session import Session
@@ -30,7 +33,10 @@ class Shop:
 
     def ask(self, method: str, path: str, body: Any = None, *, access: Access = Access.WRITE, **headers: str) -> Answer:
         token = self.asking.token(self.name, access)
-        return self.asking.ask(method, f"/workspaces/{self.name}{path}", body, token=token, **headers)
+        answer = self.asking.ask(method, f"/workspaces/{self.name}{path}", body, token=token, **headers)
+        if answer.status in (200, 201) and answer.headers["content-type"] == "application/json":
+            _as_documented(method, path, answer.json)
+        return answer
 
     def sql(self, query: str, params: Any = None, *, status: int = 200, **more: Any) -> Any:
         """The rows, or the problem."""
@@ -38,6 +44,16 @@ class Shop:
         answer = self.ask("POST", "/tables/query", body, **more)
         assert answer.status == status, answer.body
         return answer.json["rows"] if status == 200 else answer.json
+
+
+def _as_documented(method: str, path: str, value: Any) -> None:
+    """It is of the type that the OpenAPI document says."""
+    for one in OPERATIONS:
+        pattern = re.sub(r"{\w+}", "[^/]+", one.path)
+        if one.method == method and re.fullmatch(pattern, path.partition("?")[0]):
+            assert one.gives is None or TypeAdapter(one.gives).validate_python(value) is not None or value is None
+            return
+    raise AssertionError(f"{method} {path} is not documented")
 
 
 @pytest.fixture
@@ -230,6 +246,28 @@ def test_a_loop_goes_on_and_the_better_branch_wins(shop: Shop) -> None:
     assert shop.ask("POST", "/branches/rollback", {"branch": "main", "to_seq": merged["before_seq"]}).status == 200
     assert shop.ask("GET", "/runs/run-42/resume").json["next_step"] == 3
     assert shop.ask("DELETE", "/branches?name=run-42/approach-a").status == 204
+
+
+ODD = [
+    {"$time": "x"},
+    {"$f64": [0.5] * 9, "$json": 1},
+    {"$x": [0.5] * 9},
+    {"$json": {"$f32": "y"}},
+    [1.5, {"$f32": "y"}],
+    [[0.5] * 9, {"a": [0.5] * 9}, None],
+    [0.1] * 9,
+    {},
+    [],
+]
+
+
+def test_a_state_that_looks_like_our_own_packing_comes_back_as_it_was(shop: Shop) -> None:
+    for state in ODD:
+        made = shop.ask("POST", "/runs/r/steps", {"action": "a", "state": state})
+        assert made.json.get("state") == state, made.body
+        assert shop.ask("GET", "/runs/r/last").json["state"] == state
+    assert [one["state"] for one in shop.ask("GET", "/runs/r/steps").json] == ODD
+    assert [row["state"] for row in shop.sql("SELECT state FROM steps ORDER BY step")] == ODD
 
 
 def test_experiences_are_kept_and_found(shop: Shop) -> None:
