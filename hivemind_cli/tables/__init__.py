@@ -4,7 +4,7 @@ sql/            one statement in (any of three ways to say a parameter), safe, f
 layout.py       how a table and its branches lie in the database
 catalog.py      which tables and columns a workspace has
 writing.py      rows in: checked, converted, inserted, superseded
-branches.py     branch, diff, merge, rollback
+branches.py     branch, diff, merge, rollback; history.py: what is behind a branch; merging.py: the SQL of it
 scoring.py      cosine_similarity, bm25 and hybrid inside a SELECT, answered by sidecars
 sidecar.py      the indexes of one table: words (tantivy) and vectors (usearch)
 workspace.py    the face of all of it: what a door calls

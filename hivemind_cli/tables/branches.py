@@ -53,6 +53,8 @@ NAME_CHARS_MAX = 200
 POLICIES = ("fail", "ours", "theirs", "newest")
 _NAME = re.compile(r"(?!\.)[\w.-]+(?:/[\w.-]+)*")
 _Tuples = list[tuple[Any, ...]]
+_KEPT_MAX = 10_000
+"""Branches whose position is remembered."""
 _CHUNK = 1000
 """Numbers in one IN list."""
 
@@ -132,6 +134,8 @@ class Branches:
         self._workspace = workspace
         self._clock = clock
         self._known_forks: dict[int, Fork] = {}
+        self._kept: dict[str, tuple[int, tuple[int, Lineage]]] = {}
+        """Positions, and the state of hm_branches when they were looked up."""
 
     def create(self, name: str, source: str = MAIN) -> BranchInfo:
         """A branch that sees what `source` sees now. BranchError: no name, or there is one already."""
@@ -182,10 +186,23 @@ class Branches:
         return self.position(name)[1]
 
     def position(self, name: str, tx: Transaction | None = None) -> tuple[int, Lineage]:
-        """A branch's number and lineage. One small query, none for main. BranchError: there is none."""
+        """A branch's number and lineage. Of main, and where nothing was branched since, without asking. BranchError."""
         if name == MAIN:
             return MAIN_NUMBER, ON_MAIN
-        run = self._rows if tx is None else tx.run
+        if tx is not None:
+            return self._positioned(name, tx.run)
+        changes = self._engine.changes("hm_branches")
+        kept = self._kept.get(name)
+        if kept is not None and kept[0] == changes:
+            return kept[1]
+        found = self._positioned(name, self._rows)
+        if changes is not None:
+            if len(self._kept) >= _KEPT_MAX:
+                self._kept.clear()
+            self._kept[name] = (changes, found)
+        return found
+
+    def _positioned(self, name: str, run: Callable[..., _Tuples]) -> tuple[int, Lineage]:
         found = self._forks(run, "name = $2 AND NOT deleted", checked_branch(name))
         if not found:
             raise self._unknown(self._history(run), name)

@@ -226,9 +226,9 @@ def _run(engine: Tables, reopen: Callable[[], Tables], examples: int, steps: int
 
 
 def test_branches_do_what_the_model_says(opened: tuple[Tables, Callable[[], Tables]]) -> None:
-    _run(*opened, examples=6, steps=15)
+    _run(*opened, examples=4, steps=12)
 
 
 @pytest.mark.thorough
 def test_branches_do_what_the_model_says_for_long(opened: tuple[Tables, Callable[[], Tables]]) -> None:
-    _run(*opened, examples=60, steps=40)
+    _run(*opened, examples=20, steps=30)
