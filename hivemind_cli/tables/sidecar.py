@@ -58,9 +58,7 @@ class Sidecars:
 
     def forget(self, table: TableInfo) -> None:
         """The table is gone, or rows of it are gone for good: its files go, and are made again when asked for."""
-        with self._lock:
-            self._sidecars.pop(table.number, None)
-            shutil.rmtree(self.folder / table.physical, ignore_errors=True)
+        self.of(table).forget()
 
     def close(self) -> None:
         """Let go of the files. Idempotent."""
@@ -95,6 +93,12 @@ class Sidecar:
     def count(self, column: ColumnInfo) -> int:
         """Versions that have a value."""
         return len(self._followed(column))
+
+    def forget(self) -> None:
+        """Begin anew: whoever asks an index at this moment still reads it, and nobody writes to its files any more."""
+        with self._lock:
+            self._columns.clear()
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _followed(self, column: ColumnInfo) -> TextColumn | VectorColumn:
         """Its index, with every version that was committed before the call."""
