@@ -6,6 +6,7 @@ where it stands there.
 """
 
 import builtins
+import json
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -118,7 +119,7 @@ class Runs:
             "step": [1],
             "action": [action],
             "observation": [observation],
-            "state": [state],
+            "state": [json.dumps(state) if isinstance(state, str) else state],  # a str means JSON text to its column
             "tokens_used": [tokens_used],
             "created_at": [made],
         }

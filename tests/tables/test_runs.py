@@ -27,13 +27,17 @@ def test_steps_are_numbered_in_their_run_and_come_back_whole(runs: Runs) -> None
     made = runs.step("r", "plan", "fine é", {"todo": [1, {"a": None}]}, 12)
     runs.step("other", "look")
     second = runs.step("r", "act", state=None)
+    for state in ("text", '{"as": "text"}', "", [1, "a"], 0, False):
+        runs.step("any", "x", state=state)
+        last = runs.last("any")
+        assert last is not None and last.state == state and type(last.state) is type(state)
     assert (made.step, second.step) == (1, 2) and made.created_at.tzinfo is UTC and second.seq > made.seq
     assert runs.at("r", 1) == made and runs.last("r") == second and runs.at("r", 3) is None
     assert runs.history("r") == [made, second] and runs.history("r", after=1) == [second]
     assert runs.history("r", limit=1) == [made]
     assert runs.resume("r") == Resume(2, None, 3)
     listed = {one.run_id: (one.steps, one.tokens_used) for one in runs.list()}
-    assert listed == {"r": (2, 12), "other": (1, 0)}
+    assert listed == {"r": (2, 12), "other": (1, 0), "any": (6, 0)}
 
 
 def test_a_branch_goes_on_from_the_fork_and_a_merge_brings_its_steps(world: OwnWorld, runs: Runs) -> None:
