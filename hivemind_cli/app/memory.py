@@ -9,11 +9,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from hivemind_cli.core.errors import WrongValue
+from hivemind_cli.core.errors import HivemindError, StoreError, WrongValue
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.llm.base import Provider
 from hivemind_cli.storage.tables import Result, Tables
@@ -52,6 +52,8 @@ class Memory:
         self._index, self._handed_over = index, handed_over
         self._embedding = embedding
         self._lock = threading.RLock()
+        self._openings: dict[str, _Opening] = {}
+        self._closed = False
         self._engines: dict[str, tuple[Tables, Sidecars]] = {}
         self._workspaces: dict[tuple[str, str], Workspace] = {}
         self._streams: dict[str, _Stream] = {}
@@ -61,10 +63,16 @@ class Memory:
         """WrongValue: no name for one. ConfigError, StoreError: the database cannot be opened."""
         with self._lock:
             found = self._workspaces.get((url, name))
+            opening = self._openings.setdefault(url, _Opening())
+        if found is not None:
+            return found
+        with opening.line():  # a database that does not answer makes nobody wait who asks another one
+            found = self._workspaces.get((url, name))
             if found is None:
                 engine, sidecars = self._opened(url)
                 found = Workspace(_checked_workspace(name), engine, sidecars, self._embedding, self._provider)
-                self._workspaces[url, name] = found
+                with self._lock:
+                    self._workspaces[url, name] = found
             return found
 
     def call(self, method: str, args: Args) -> Any:
@@ -88,6 +96,7 @@ class Memory:
     def close(self) -> None:
         """Release all databases but the embedded one, which is the store's. Idempotent."""
         with self._lock:
+            self._closed = True
             for id in list(self._streams):
                 self._close_stream(id)
             for url, (engine, sidecars) in self._engines.items():
@@ -167,8 +176,35 @@ class Memory:
                 from hivemind_cli.storage import open_tables
 
                 engine = open_tables(url)
-            self._engines[url] = (engine, Sidecars(engine, self._index))
+            with self._lock:
+                if self._closed:
+                    if url != EMBEDDED:
+                        engine.close()
+                    raise StoreError("The daemon is ending.")
+                self._engines[url] = (engine, Sidecars(engine, self._index))
         return self._engines[url]
+
+
+class _Opening:
+    """Who opens one database: one at a time; those who wait meanwhile are told what the first one was told."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._failed: HivemindError | None = None
+        self._failed_at = 0.0
+
+    @contextmanager
+    def line(self) -> Iterator[None]:
+        """One at a time."""
+        came_at = time.monotonic()
+        with self._lock:
+            if self._failed is not None and self._failed_at >= came_at:
+                raise self._failed
+            try:
+                yield
+            except StoreError as exc:
+                self._failed, self._failed_at = exc, time.monotonic()
+                raise
 
 
 class _Stream:
