@@ -92,6 +92,8 @@ class Comparison:
         self._source = source
         self._into = into
         self._ident = ", ".join(quoted(name) for name in table.key) or ROW
+        self._apart = False
+        """Nothing that the source changed was changed by `into`; False: nobody has looked."""
         if since is None:
             self._by_source = _touched(source.lineage, into.known)
             self._by_into = _touched(into.lineage, source.known)
@@ -104,7 +106,8 @@ class Comparison:
 
     def contested(self, rows: Rows, bases: Sequence[View]) -> list[Contested]:
         """Rows that both changed and that are not equal, oldest first; their `bases` in the order given."""
-        if not self._met(rows):
+        self._apart = not self._met(rows)
+        if self._apart:
             return []
         parts = [*self._joined(), f"hm_c AS ({self._unequal(f'{_BOTH} IS NOT NULL')})"]
         sources = [
@@ -156,6 +159,9 @@ class Comparison:
 
         first   a number given in this transaction: from there on what stood on the branch before does no more
         """
+        if self._apart and not decided and (new := self._all_new(tx)):
+            self._copy_new(tx, branch)
+            return new
         taken = f"hm_c AS ({self._unequal(f'{_BOTH} IS NULL')})"
         row = f"COALESCE({_T_ROW}, {_NULL if self._table.key else _S_ROW})"
         wanted = f"SELECT COALESCE({_S}, {_T}) AS hm_copy, {row} AS hm_row, {_S} IS NULL AS hm_gone FROM hm_c"
@@ -169,6 +175,23 @@ class Comparison:
             f" AND {SEQ} < {first} AND {ROW} IN ({written})"
         )
         return int(tx.run(f"SELECT count(*) FROM ({written}) AS hm_n")[0][0])
+
+    def _all_new(self, tx: Transaction) -> int:
+        """How many rows the source changed; 0: not all of them are new ones, made there."""
+        new = f"{BRANCH} = {self._source.lineage[0].branch} AND {ROW} = {SEQ} AND {UNTIL} IS NULL AND NOT {DELETED}"
+        said = f"SELECT count(*), count(CASE WHEN {new} THEN 1 END) FROM {self._physical} WHERE {self._by_source}"
+        rows, of_them = tx.run(said)[0]
+        return int(rows) if rows == of_them else 0
+
+    def _copy_new(self, tx: Transaction, branch: int) -> None:
+        """What only new rows need: to plan the query for all that can happen takes 15 ms (measured)."""
+        names = ", ".join(quoted(name) for name in self._table.names)
+        row = self._engine.next_number if self._table.key else ROW
+        tx.run(
+            f"INSERT INTO {self._physical} ({names}, {SEQ}, {ROW}, {BRANCH}, {UNTIL}, {DELETED})"
+            f" SELECT {names}, {self._engine.next_number}, {row}, {branch}, {_NULL}, FALSE"
+            f" FROM {self._physical} WHERE {self._by_source} ORDER BY {SEQ}"
+        )
 
     def _write(self, tx: Transaction, branch: int, wanted: str) -> None:
         """wanted: WITH that makes hm_w (hm_copy, hm_row, hm_gone)."""
