@@ -104,7 +104,7 @@ class Sidecar:
         """Its index, with every version that was committed before the call."""
         with self._lock:
             found = self._columns.get(column.name)
-            if found is None or found.dim != column.type.dim:
+            if found is None or (found.dim, found.model) != (column.type.dim, column.model):
                 found = _Followed(self._engine, self._table, column, self._folder)
                 self._columns[column.name] = found
             found.catch_up()
@@ -115,10 +115,10 @@ class _Followed:
     """A column's index and how far it has followed the table. One thread at a time follows; any may ask the index."""
 
     def __init__(self, engine: Tables, table: TableInfo, column: ColumnInfo, folder: Path) -> None:
-        self.dim = column.type.dim
+        self.dim, self.model = column.type.dim, column.model
         self._engine, self._workspace = engine, table.workspace
         self._physical, self._name = engine.qualified(table.physical), quoted(column.name)
-        self._of = f"{engine.url} {table.workspace} {table.name} {table.number} {column.name}"
+        self._of = f"{engine.url} {table.workspace} {table.name} {table.number} {column.name} {column.model}"
         self._folder = folder / f"{'vectors' if self.dim else 'words'}-{column.name}"
         self.index = self._opened()
         self._table = table.physical

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,20 @@ def test_forget_leaves_no_file(duckdb_engine: Tables, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small")
+def test_vectors_of_another_model_are_another_column(duckdb_engine: Tables, tmp_path: Path) -> None:
+    table = a_table(duckdb_engine)
+    texts, vectors = some(60)
+    numbers = put(duckdb_engine, table, texts, vectors)
+    expect(Sidecars(duckdb_engine, tmp_path), table, numbers, texts, vectors)
+    physical = duckdb_engine.qualified(table.physical)
+    duckdb_engine.write(lambda tx: tx.run(f"UPDATE {physical} SET embedding = list_reverse(embedding)"))
+    columns = [replace(one, model="new") if one.name == "embedding" else one for one in table.columns]
+    table = duckdb_engine.write(lambda tx: Catalog(duckdb_engine).change(tx, table, columns))
+    reverse = [None if one is None else one[::-1] for one in vectors]
+    expect(Sidecars(duckdb_engine, tmp_path), table, numbers, texts, reverse)
+
+
+@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("branched", [False, True])
 def test_versions_that_nobody_sees_are_left_out_when_they_are_many(
     duckdb_engine: Tables, tmp_path: Path, branched: bool
@@ -167,13 +182,13 @@ def test_versions_that_nobody_sees_are_left_out_when_they_are_many(
     physical = duckdb_engine.qualified(table.physical)
     branches = duckdb_engine.qualified("hm_branches")
 
-    def replace(tx: Transaction) -> None:
+    def end(tx: Transaction) -> None:
         fork = tx.numbers(1)
         if branched:
             tx.run(f"INSERT INTO {branches} VALUES ('w', 'b', {fork}, 0, {fork}, now()::TIMESTAMP, FALSE)")
         tx.run(f"UPDATE {physical} SET _hm_until = $1 WHERE {SEQ} <= $2", [tx.numbers(1), numbers[49]])
 
-    duckdb_engine.write(replace)
+    duckdb_engine.write(end)
     kept = 0 if branched else 50
     for _ in range(2):  # made, and opened again
         expect(Sidecars(duckdb_engine, tmp_path), table, numbers[kept:], texts[kept:], vectors[kept:])
