@@ -22,6 +22,8 @@ LINE = 0x6869_7665
 CONNECT_S = 10
 RECONNECT_S = 10.0
 """A server that restarts is waited for so long."""
+GIVEN_UP_S = 5.0
+"""After somebody waited in vain, others try once for so long."""
 READ_S = 60.0
 """A statement that takes longer is broken off."""
 LOCK_S = 30.0
@@ -92,6 +94,7 @@ class Connections:
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(READERS_MAX)
         self._closed = False
+        self._given_up_at = -GIVEN_UP_S
 
     @contextmanager
     def one(self, *, answering: bool = False) -> Iterator[Connection]:
@@ -132,8 +135,9 @@ class Connections:
         return connection
 
     def reconnected(self) -> Connection:
-        """A new one; a server that is just starting is waited for. StoreError."""
-        until = time.monotonic() + RECONNECT_S
+        """A new one; a server that is just starting is waited for, but not by each caller anew. StoreError."""
+        waited = time.monotonic() - self._given_up_at < GIVEN_UP_S
+        until = time.monotonic() + (0.0 if waited else RECONNECT_S)
         while True:
             if self._closed:
                 raise StoreError("This database is closed.")
@@ -141,6 +145,7 @@ class Connections:
                 return self.made()
             except psycopg.Error as exc:
                 if time.monotonic() >= until or "password" in str(exc):
+                    self._given_up_at = time.monotonic()
                     raise unreachable(self.address.url, exc) from exc
             time.sleep(0.05)
 
