@@ -43,7 +43,7 @@ class Remember:
 
     name = NAME
     reads = Event
-    batch_size = 300
+    batch_size = 150
 
     def step(self, batch: Sequence[Row[Event]], store: Store) -> list[Record]:
         """Experiences of the turns that end in `batch`, in the order of their sessions."""
@@ -95,7 +95,7 @@ class _Session:
         found = store.find(Correction, host=host, session_id=session_id)
         noticed = [row.record for row in found]
         self._corrections = [one for one in judged.effective(store, noticed) if judged.is_called(one)]
-        self._said = sum(map(len, judged.of_turns(store, [one.reaction_event_id for one in noticed]).values()))
+        self._said = store.count(Judgement, host=host, session_id=session_id) if noticed else 0
         self._prompts = {one.turn: one for one in events if one.kind is EventKind.PROMPT}
         if first > 1:
             turns = list(range(max(first - ROOT_TURNS, 1), first))
