@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -179,7 +180,9 @@ def test_no_answer_in_time_is_a_daemon_error(paths: Paths, scripted: Any) -> Non
 def test_a_child_after_a_fork_has_connections_of_its_own(server: MemoryServer, link: Link) -> None:
     assert link.ask("x", {"n": 1})["args"] == {"n": 1}
     mine, childs = os.pipe()
-    pid = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # from Python 3.12 on: there are threads
+        pid = os.fork()
     if pid == 0:
         try:
             os.write(childs, json.dumps(link.ask("x", {"n": 2})["args"]).encode())
