@@ -143,9 +143,8 @@ class Branches:
         now = self._clock()
 
         def work(tx: Transaction) -> Fork:
-            history = self._history(tx.run)
-            parent = self._number(history, source)
-            if name == MAIN or any(fork.name == name and not fork.deleted for fork in history.forks.values()):
+            parent = MAIN_NUMBER if source == MAIN else self._named(tx.run, source).number
+            if name == MAIN or self._forks(tx.run, "name = $2 AND NOT deleted", name):
                 raise BranchError(f"There is a branch {name!r} already.", fix="Choose another name, or delete it.")
             number = tx.numbers(1)
             insert = (
@@ -175,7 +174,7 @@ class Branches:
             raise BranchError("main cannot be deleted.", why="Every branch comes from it.")
 
         def work(tx: Transaction) -> None:
-            number = self._number(self._history(tx.run), name)
+            number = self._named(tx.run, name).number
             table = self._engine.qualified("hm_branches")
             tx.run(f"UPDATE {table} SET deleted = TRUE WHERE workspace = $1 AND number = $2", [self._workspace, number])
 
@@ -203,10 +202,7 @@ class Branches:
         return found
 
     def _positioned(self, name: str, run: Callable[..., _Tuples]) -> tuple[int, Lineage]:
-        found = self._forks(run, "name = $2 AND NOT deleted", checked_branch(name))
-        if not found:
-            raise self._unknown(self._history(run), name)
-        fork = found[-1]
+        fork = self._named(run, name)
         self._known_forks[fork.number] = fork
         parent = fork.parent
         while parent != MAIN_NUMBER and parent not in self._known_forks:
@@ -330,6 +326,13 @@ class Branches:
             [self._workspace, *values],
         )
         return [Fork(*row) for row in found]
+
+    def _named(self, run: Callable[..., _Tuples], name: str) -> Fork:
+        """Not main. Looks at no other branch. BranchError."""
+        found = self._forks(run, "name = $2 AND NOT deleted", checked_branch(name))
+        if not found:
+            raise self._unknown(self._history(run), name)
+        return found[-1]
 
     def _number(self, history: History, name: str) -> int:
         if name == MAIN:
