@@ -70,6 +70,18 @@ class Changed(Answer):
     changed: int
 
 
+class Text(Answer):
+    """For a prompt; empty if nothing is known."""
+
+    text: str
+
+
+class Moment(Answer):
+    """A number that all later versions of rows are above."""
+
+    seq: int
+
+
 class SkillLine(Answer):
     """One line, and the corrections it rests on."""
 

@@ -131,6 +131,16 @@ class Strategies(Body):
     branch: Branch = "main"
 
 
+class Context(Body):
+    """What is to stand in a prompt for this task."""
+
+    task: Text
+    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX, description="Successes, at most.")] = 5
+    failures: Annotated[int, Field(ge=0, le=LIMIT_MAX, description="Failures, at most.")] = 3
+    tokens_max: Annotated[int, Field(ge=20, le=100_000, description="Of the text, about.")] = 800
+    branch: Branch = "main"
+
+
 class NewDebugging(Body):
     """An error, and what resolved it."""
 
@@ -185,6 +195,11 @@ class Asked(BaseModel):
 
 class OnBranch(Asked):
     branch: Branch = "main"
+
+
+class Newest(OnBranch):
+    outcome: Literal["", "success", "partial", "failure"] = ""
+    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = 20
 
 
 class ByName(Asked):

@@ -184,6 +184,26 @@ def rollback(request: Request) -> Any:
     return {"changed": request.memory("rollback", reads=False, branch=body.branch, to_seq=body.to_seq)}
 
 
+def now(request: Request) -> dict[str, Any]:
+    """The number of this moment: what `rollback` goes back to."""
+    return {"seq": request.memory("now")}
+
+
+def experiences(request: Request) -> Any:
+    """What was tried last, the newest first."""
+    return plain.told(request.memory("experiences.newest", **_sent(request.body)))
+
+
+def experience_search(request: Request) -> Any:
+    """Similar tasks, whatever came of them, the most similar first."""
+    return plain.told(request.memory("experiences.search", **_sent(request.body)))
+
+
+def experience_context(request: Request) -> dict[str, Any]:
+    """What worked for similar tasks and what to avoid, as text for a prompt."""
+    return {"text": request.memory("experiences.render", **_sent(request.body))}
+
+
 def experience_append(request: Request) -> Any:
     """Keep what was tried and how it went."""
     return {"id": request.memory("experiences.append", reads=False, **_sent(request.body))}
@@ -339,6 +359,7 @@ OPERATIONS: tuple[Operation, ...] = (
         writes=True,
         status=201,
     ),
+    Operation(method="GET", path="/now", does=now, gives=answers.Moment),
     Operation(method="GET", path="/branches", does=branches, gives=list[BranchInfo]),
     Operation(
         method="POST",
@@ -369,6 +390,21 @@ OPERATIONS: tuple[Operation, ...] = (
         takes=bodies.NewExperience,
         writes=True,
         status=201,
+    ),
+    Operation(method="GET", path="/experiences", does=experiences, gives=list[PastExperience], takes=bodies.Newest),
+    Operation(
+        method="POST",
+        path="/experiences/search",
+        does=experience_search,
+        gives=list[PastExperience],
+        takes=bodies.LikeTask,
+    ),
+    Operation(
+        method="POST",
+        path="/experiences/context",
+        does=experience_context,
+        gives=answers.Text,
+        takes=bodies.Context,
     ),
     Operation(
         method="POST",

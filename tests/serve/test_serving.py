@@ -240,10 +240,11 @@ def test_a_loop_goes_on_and_the_better_branch_wins(shop: Shop) -> None:
     assert shop.ask("GET", "/runs/run-42/last").json["step"] == 2
     (change,) = shop.ask("GET", "/branches/diff?right=run-42/approach-a").json
     assert (change["kind"], change["key"]) == ("added", {"run_id": "run-42", "step": 3})
+    before = shop.ask("GET", "/now").json["seq"]
     merged = shop.ask("POST", "/branches/merge", {"source": "run-42/approach-a"}).json
     assert (merged["changed"], merged["conflicts"]) == (1, 0)
     assert [one["state"]["plan"] for one in shop.ask("GET", "/runs/run-42/steps").json] == [1, 2, 3]
-    assert shop.ask("POST", "/branches/rollback", {"branch": "main", "to_seq": merged["before_seq"]}).status == 200
+    assert shop.ask("POST", "/branches/rollback", {"branch": "main", "to_seq": before}).status == 200
     assert shop.ask("GET", "/runs/run-42/resume").json["next_step"] == 3
     assert shop.ask("DELETE", "/branches?name=run-42/approach-a").status == 204
 
@@ -281,6 +282,11 @@ def test_experiences_are_kept_and_found(shop: Shop) -> None:
     assert failed["approach"] == "load it all"
     best = shop.ask("POST", "/experiences/strategies", {**like, "similarity_min": 0.3}, access=Access.READ).json
     assert [one["approach"] for one in best] == ["stream it", "load it all"]
+    newest = shop.ask("GET", "/experiences?limit=1&outcome=success", access=Access.READ).json
+    assert [one["id"] for one in newest] == [worked["id"]]
+    assert len(shop.ask("POST", "/experiences/search", like, access=Access.READ).json) == 2
+    text = shop.ask("POST", "/experiences/context", like, access=Access.READ).json["text"]
+    assert "stream it" in text and text.index("To avoid") < text.index("load it all")
 
 
 def test_what_sessions_told_is_found_in_their_workspace_alone(shop: Shop, daemon_home: Path) -> None:
