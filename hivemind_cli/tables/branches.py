@@ -52,6 +52,8 @@ from hivemind_cli.tables.merging import Comparison, Contested, View, Writing, de
 NAME_CHARS_MAX = 200
 POLICIES = ("fail", "ours", "theirs", "newest")
 _NAME = re.compile(r"(?!\.)[\w.-]+(?:/[\w.-]+)*")
+ROWS_MAX = 100_000
+"""Told by one comparison: they are all in memory at once."""
 _Tuples = list[tuple[Any, ...]]
 _KEPT_MAX = 10_000
 """Branches whose position is remembered."""
@@ -216,7 +218,7 @@ class Branches:
         return self._engine.write(lambda tx: tx.numbers(1))
 
     def diff(self, left: str, right: str) -> builtins.list[Change]:
-        """Rows that the two do not see alike, by table and then as they were changed."""
+        """Rows that the two do not see alike, by table, then as they were changed. BranchError: more than ROWS_MAX."""
         history = self._history(self._rows)
         views = [self._view(history, self._number(history, name)) for name in (left, right)]
         found: builtins.list[Change] = []
@@ -226,6 +228,7 @@ class Branches:
             if not comparison.any(self._rows) and not back.any(self._rows):
                 continue
             different = comparison.differences(self._rows)
+            _check_count(len(found) + len(different), left, right)
             said = self._said(table, [seq for one in different for seq in (one.source_seq, one.into_seq)])
             for one in different:
                 rows = (said.get(one.source_seq), said.get(one.into_seq))
@@ -236,7 +239,7 @@ class Branches:
         return found
 
     def conflicts(self, source: str, into: str = MAIN) -> builtins.list[Conflict]:
-        """Rows for which a merge would ask the policy."""
+        """Rows for which a merge would ask the policy. BranchError: more than ROWS_MAX."""
         history = self._history(self._rows)
         comparing = _Pair(history, *self._pair(history, source, into))
         found: builtins.list[Conflict] = []
@@ -245,6 +248,7 @@ class Branches:
             if not comparison.any(self._rows):
                 continue
             contested = comparison.contested(self._rows, comparing.points)
+            _check_count(len(found) + len(contested), source, into)
             found += self._conflicts_told(
                 table, [one for one in contested if decided(one, comparing.points, "")[1]], comparing
             )
@@ -429,6 +433,15 @@ def _decisions(contested: Sequence[Contested], pair: _Pair, policy: str) -> tupl
     """What to write, and how many were conflicts."""
     found = [decided(one, pair.points, policy) for one in contested]
     return [writing for writing, _ in found if writing is not None], sum(conflict for _, conflict in found)
+
+
+def _check_count(rows: int, left: str, right: str) -> None:
+    if rows > ROWS_MAX:
+        raise BranchError(
+            f"{left} and {right} differ in more than {ROWS_MAX:,} rows.",
+            why="A comparison tells all of them at once.",
+            fix="Stream the tables of both with SQL; a merge and a roll back take any number.",
+        )
 
 
 def _conflicting(source: str, into: str, conflicts: int) -> MergeConflict:

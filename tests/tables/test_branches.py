@@ -8,6 +8,7 @@ import pytest
 
 from hivemind_cli.core.errors import BranchError, DuplicateKey, MergeConflict
 from hivemind_cli.storage.tables import Kind, Tables, Type
+from hivemind_cli.tables import branches
 from hivemind_cli.tables.history import NOW, Fork, History, MergeMade
 from hivemind_cli.tables.layout import Level
 from tests.tables.worlds import TEXT, World
@@ -225,6 +226,19 @@ def test_diff_says_what_and_where(world: World) -> None:
     (added,) = [one for one in world.branches.diff("main", "a") if one.kind == "added"]
     assert (added.table, added.left, added.right) == ("notes", None, {"name": "e", "value": 5})
     assert world.rows(empty) == []
+
+
+def test_what_is_too_much_to_tell_is_refused_and_still_merged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(branches, "ROWS_MAX", 2)
+    notes = world.table()
+    world.put(notes, a=1, b=2, c=3)
+    world.branches.create("a")
+    world.supersede(notes, "TRUE", {"value": "10"}, "a")
+    world.supersede(notes, "TRUE", {"value": "20"})
+    for refused in (world.branches.diff, world.branches.conflicts):
+        with pytest.raises(BranchError, match="more than 2 rows"):
+            refused("a", "main")
+    assert world.branches.merge("a", policy="theirs").conflicts == 3
 
 
 def test_a_roll_back_is_a_new_version_that_says_the_old(world: World) -> None:
