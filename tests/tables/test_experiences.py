@@ -14,6 +14,7 @@ from hivemind_cli.core.errors import Forbidden, ProviderError, ProviderUnavailab
 from hivemind_cli.core.text import tokens_about
 from hivemind_cli.llm.scripted import Scripted
 from hivemind_cli.storage.tables import Tables
+from hivemind_cli.tables import reembedding
 from hivemind_cli.tables.sidecar import Sidecars
 from hivemind_cli.tables.workspace import Workspace
 
@@ -234,11 +235,13 @@ class Other:
 
 
 @pytest.mark.parametrize("dim", [384, 256])
-def test_another_model_embeds_what_is_there_anew(engine: Tables, tmp_path: Path, dim: int) -> None:
+def test_another_model_embeds_what_is_there_anew(
+    engine: Tables, tmp_path: Path, dim: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reembedding, "WRITTEN_AT_ONCE", 3)  # more than one statement's worth stands there
+    monkeypatch.setattr(reembedding, "EMBEDDED_AT_ONCE", 3)
     before = workspace_in(engine, tmp_path)
     told(before)
-    for n in range(205):  # more than one statement's worth
-        before.experiences.append(f"water plant {n} of the office", "by hand", "success", 0.85)
     before.branches.create("try")
     assert before.experiences.replay("deploy the billing service to staging")[0].score == 0.95
     after = Workspace("team", engine, before.sidecars, Other("other-model", dim))
