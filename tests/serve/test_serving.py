@@ -165,6 +165,29 @@ def test_a_token_that_reads_changes_nothing_whatever_it_sends(shop: Shop) -> Non
     assert [one["name"] for one in shop.ask("GET", "/tables", access=Access.READ).json] == ["things"]
 
 
+ASKED: dict[str, Any] = {
+    "/tables/query": {"query": "SELECT 1 AS one"},
+    "/tables/explain": {"query": "SELECT 1 AS one"},
+    "/branches/diff": "right=main",
+    "/branches/conflicts": "source=main",
+    "/debugging/search": {"query": "oom"},
+    "/search": {"query": "oom"},
+    "/runs/{run_id}/at": "step=1",
+}
+"""What an operation needs; the others take a task, or nothing."""
+
+
+def test_no_operation_for_reading_leaves_anything_behind(shop: Shop) -> None:
+    for one in (one for one in OPERATIONS if not one.writes):
+        path = one.path.replace("{run_id}", "r").replace("{name}", "x")
+        asked = ASKED.get(one.path, {"task": "anything"} if one.method == "POST" else "")
+        body, question = (None, asked) if isinstance(asked, str) else (asked, "")
+        answer = shop.ask(one.method, f"{path}?{question}", body, access=Access.READ)
+        assert answer.status in (200, 404, 422), (one.id, answer.body)
+        assert answer.status == 200 or one.method == "GET", (one.id, answer.body)
+    assert shop.ask("GET", "/tables").json == [] and len(shop.ask("GET", "/branches").json) == 1
+
+
 def test_one_workspace_sees_nothing_of_another(shop: Shop) -> None:
     other = Shop(shop.asking, f"{shop.name}-b")
     other.sql("CREATE TABLE treasure (n BIGINT, word TEXT)")
