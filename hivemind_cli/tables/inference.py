@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hivemind_cli.core.errors import WrongValue
 from hivemind_cli.storage.tables import Kind, Type
@@ -41,7 +42,7 @@ def settled(table_columns: Iterable[ColumnInfo], columns: Mapping[str, Any]) -> 
     return found
 
 
-def type_of(name: str, values: Sequence[Any]) -> Type | None:
+def type_of(name: str, values: "Sequence[Any] | NDArray[Any]") -> Type | None:
     """None: no value says. WrongValue: they have no type in common."""
     if isinstance(values, np.ndarray) and values.ndim == 2:
         return Type(Kind.VECTOR, values.shape[1])

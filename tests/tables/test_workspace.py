@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hivemind_cli.core.errors import Forbidden, StoreError, UnknownTable
+from hivemind_cli.core.errors import Forbidden, StoreError, TablesError, UnknownTable
 from hivemind_cli.embedding.hashing import Hashing
 from hivemind_cli.storage.duckdb import DuckDBStore
 from hivemind_cli.storage.tables import Tables
@@ -85,3 +85,15 @@ def test_another_database_has_no_views_of_the_loop_and_says_where_they_are(
     with pytest.raises(UnknownTable, match="hivemind://<workspace>"):
         shop.query("SELECT * FROM sessions")
     assert shop.query("SELECT note FROM notes").rows == [("ours",)]
+
+
+def test_an_answer_too_large_for_memory_is_refused_and_can_be_streamed(
+    store: DuckDBStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hivemind_cli.storage.duckdb.tables.ANSWER_BYTES_MAX", 100_000)
+    shop = workspace(store, "shop")
+    shop.ingest("notes", {"note": ["x" * 60_000] * 3})
+    with pytest.raises(TablesError, match="Stream it"):
+        shop.query("SELECT note FROM notes")
+    with shop.stream("SELECT note FROM notes") as batches:
+        assert sum(len(batch.rows) for batch in batches) == 3

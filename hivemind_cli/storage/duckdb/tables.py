@@ -34,6 +34,11 @@ READ_S = 60.0
 _NAMED = re.compile(r'"(t_\d+|hm_\w+)"')
 NUMBERS_AT_ONCE = 256
 """Taken from the sequence; those that were not given are lost when the daemon ends."""
+ANSWER_BYTES_MAX = 256_000_000
+"""Of what is answered in one piece, by an estimate; streams have no end."""
+_VALUE_BYTES = 40
+"""Of a number or a time in Python."""
+_FETCHED_ROWS = 2_048
 _FEW_ROWS = 4
 """So few are bound as values; more as arrays, which take 2 ms to set up and 5 us a row."""
 
@@ -99,7 +104,7 @@ class DuckDBTables:
             with self._reading(connection, sql, values, relations) as (cursor, names, kinds):
                 if kinds.quicker_as_arrays:
                     return Result(names, kinds.types, kinds.rows_of_arrays(cursor.fetchnumpy()))
-                return Result(names, kinds.types, kinds.rows(cursor.fetchall()))
+                return Result(names, kinds.types, kinds.rows(_all_rows(cursor)))
 
         return self._attempted(work)
 
@@ -317,6 +322,23 @@ class _Watch:
                 if not self._until:
                     self._thread = None
                     return
+
+
+def _all_rows(cursor: Connection) -> list[tuple[Any, ...]]:
+    """TablesError: they have more than ANSWER_BYTES_MAX of text and places."""
+    found: list[tuple[Any, ...]] = []
+    size = 0
+    while rows := cursor.fetchmany(_FETCHED_ROWS):
+        found += rows
+        size += len(rows) * len(rows[0]) * _VALUE_BYTES
+        size += sum(len(value) for row in rows for value in row if isinstance(value, str))
+        if size > ANSWER_BYTES_MAX:
+            raise TablesError(
+                f"The answer is larger than {ANSWER_BYTES_MAX // 1_000_000} MB.",
+                why=f"Its first {len(found):,} rows are.",
+                fix="Stream it, or ask for fewer rows or columns.",
+            )
+    return found
 
 
 def _on_cursor(connection: Connection, work: Callable[[Connection], T]) -> T:
