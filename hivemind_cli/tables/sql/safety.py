@@ -147,6 +147,8 @@ def _identifier(node: exp.Expr) -> None:
 
 def _anonymous(node: exp.Expr) -> None:
     name = node.name.lower()
+    if not node.expressions:
+        raise SQLError(f"{name[:100]} takes arguments, or is no function here.")
     if name not in NAMED and name not in SCORES and name != RECORD:
         near = get_close_matches(name, [*NAMED, *SCORES], 1)
         raise SQLError(
