@@ -20,7 +20,7 @@ import binascii
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hivemind_cli.core.errors import ConfigError
+from hivemind_cli.core.errors import ConfigError, DuplicateKey
 from hivemind_cli.tables.layout import MAIN
 
 try:
@@ -207,7 +207,12 @@ class HivemindSaver(BaseCheckpointSaver):  # type: ignore[misc]  # langgraph is 
     def _insert(
         self, table: str, names: Sequence[str], key: int, rows: Sequence[Sequence[Any]], *, again: bool
     ) -> None:
-        """again: a row that is there already is written anew."""
+        """again: a row that is there already is written anew. Mostly none is, and to ask first takes far longer."""
+        try:
+            self._db.ingest(table, dict(zip(names, zip(*rows, strict=True), strict=True)))
+            return
+        except DuplicateKey:
+            pass
         places = (
             f"({', '.join(f'${row * len(names) + at + 1}' for at in range(len(names)))})" for row in range(len(rows))
         )
