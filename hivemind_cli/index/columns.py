@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.paths import FOLDER_MODE
 from hivemind_cli.index import arrays
-from hivemind_cli.index.inverted import Scores, Segment, made, merged, scores, worth_merging
+from hivemind_cli.index.inverted import Scores, Segment, best, made, merged, scores, worth_merging
 from hivemind_cli.index.matrix import Matrix, Part, Rough, cosines
 
 logger = logging.getLogger(__name__)
@@ -106,6 +106,10 @@ class TextColumn(_Column):
     def scores(self, query: str) -> Scores:
         """BM25 of every text that has a word of `query`."""
         return scores(self._segments, query)
+
+    def best(self, query: str, count: int, allowed: NDArray[np.int64] | None = None) -> Scores:
+        """Of some of them, the `count` highest among them; of those `allowed` (ascending) alone."""
+        return best(self._segments, query, count, allowed)
 
     def _open(self, said: dict[str, Any]) -> None:
         self._files = tuple((str(name), int(crc)) for name, crc in said["files"])

@@ -29,6 +29,10 @@ from hivemind_cli.index.wanted import weighed
 
 K1, B = 1.2, 0.75
 """As in Lucene and tantivy."""
+_MANY_SHARE = 0.04
+"""Of all texts: if the rarer words have so many of them, all that have any word are scored."""
+_SPREAD = 4
+"""Numbers spread over so many times their count still have a place each in an array."""
 _FEW = 8
 """Fewer words to look at than texts by so much are added up by sorting them."""
 _BATCH_CHARS = 1 << 20
@@ -85,6 +89,11 @@ class Scores:
     """Above 0."""
     most: float
     """What a text of average length with each of the query's words once would score."""
+
+    def among(self, numbers: NDArray[np.int64]) -> "Scores":
+        """Those with one of these numbers, which ascend."""
+        kept = within(self.numbers, numbers)
+        return Scores(self.numbers[kept], self.bm25[kept], self.most)
 
     def shares(self) -> NDArray[np.float64]:
         """Of `most`, 1 at most: comparable between queries."""
@@ -149,19 +158,125 @@ def worth_merging(first: Segment, second: Segment) -> bool:
 
 def scores(segments: Sequence[Segment], query: str) -> Scores:
     """Of all texts that have one of the query's words; function words count only where there is nothing else."""
-    terms = _terms(query)
+    return _all(_asked(segments, query))
+
+
+def best(segments: Sequence[Segment], query: str, count: int, allowed: NDArray[np.int64] | None = None) -> Scores:
+    """Of some of these texts, the `count` highest among them; of those `allowed` (numbers, ascending) alone.
+
+    Rare words first: once so many texts have scored more by them than the other words could give, no further text is
+    looked at. Turtle and Flood, Query evaluation: strategies and optimizations (1995): MaxScore.
+    """
+    asked = _asked(segments, query)
+    order = sorted(range(len(asked.rarities)), key=lambda term: -asked.rarities[term])
+    left = sum(asked.rarities) * (K1 + 1)
+    found = [_Some(segment, allowed) for segment in segments]
+    for done, term in enumerate(order):
+        known = np.concatenate([one.sums for one in found]) if found else np.zeros(0)
+        if len(known) >= count and float(np.partition(known, len(known) - count)[len(known) - count]) > left:
+            for rest in order[done:]:
+                for one, places in zip(found, asked.places[rest], strict=True):
+                    one.more(places, asked.rarities[rest], asked.mean)
+            break
+        if len(known) + sum(one.stop - one.start for one in asked.places[term]) > _MANY_SHARE * asked.texts:
+            everything = _all(asked)
+            return everything if allowed is None else everything.among(allowed)
+        for one, places in zip(found, asked.places[term], strict=True):
+            one.add(places, asked.rarities[term], asked.mean)
+        left -= asked.rarities[term] * (K1 + 1)
+    return _joined([(one.numbers, one.sums) for one in found], asked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A query's terms and where they stand."""
+
+    segments: Sequence[Segment]
+    texts: int
+    mean: float
+    """Words in a text."""
+    places: list[list[slice]]
+    """Of each term, in each segment."""
+    rarities: list[float]
+
+
+def _asked(segments: Sequence[Segment], query: str) -> _Asked:
     texts = sum(len(one) for one in segments)
     mean = sum(one.words for one in segments) / texts if texts else 0.0
-    places = [[one.having(term) for one in segments] for term in terms]
+    places = [[one.having(term) for one in segments] for term in _terms(query)]
     rarities = [_rarity(texts, sum(at.stop - at.start for at in each)) for each in places]
-    found = [
-        _scores(segment, [(each[at], rarity) for each, rarity in zip(places, rarities, strict=True)], mean or 1.0)
-        for at, segment in enumerate(segments)
-    ]
+    return _Asked(segments, texts, mean or 1.0, places, rarities)
+
+
+def _all(asked: _Asked) -> Scores:
+    found = []
+    for at, segment in enumerate(asked.segments):
+        terms = [(each[at], rarity) for each, rarity in zip(asked.places, asked.rarities, strict=True)]
+        found.append(_scores(segment, terms, asked.mean))
+    return _joined(found, asked)
+
+
+def _joined(found: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]], asked: _Asked) -> Scores:
     if not found:
-        return Scores(np.zeros(0, np.int64), np.zeros(0), sum(rarities))
+        return Scores(np.zeros(0, np.int64), np.zeros(0), sum(asked.rarities))
     numbers, bm25 = zip(*found, strict=True)
-    return Scores(np.concatenate(numbers), np.concatenate(bm25), sum(rarities))
+    return Scores(np.concatenate(numbers), np.concatenate(bm25), sum(asked.rarities))
+
+
+class _Some:
+    """Texts of a segment that have been met, and what they score so far."""
+
+    def __init__(self, segment: Segment, allowed: NDArray[np.int64] | None) -> None:
+        self._segment, self._allowed = segment, allowed
+        self._rows = np.zeros(0, np.int64)
+        self.sums: NDArray[np.float64] = np.zeros(0)
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """Of the texts, ascending."""
+        return self._segment.numbers[self._rows]
+
+    def add(self, places: slice, rarity: float, mean: float) -> None:
+        """What a word gives to all texts that have it."""
+        rows, times = self._segment.rows[places], self._segment.times[places]
+        if self._allowed is not None:
+            kept = within(self._segment.numbers[rows], self._allowed)
+            rows, times = rows[kept], times[kept]
+        if not len(rows):
+            return
+        gained = _gained(rarity, times, self._segment.lengths[rows], mean)
+        self._rows, which = np.unique(np.concatenate([self._rows, rows]), return_inverse=True)
+        self.sums = np.bincount(which, np.concatenate([self.sums, gained])).astype(np.float64, copy=False)
+
+    def more(self, places: slice, rarity: float, mean: float) -> None:
+        """What a word gives to the texts that have been met."""
+        rows = self._segment.rows[places]
+        if not len(rows) or not len(self._rows):
+            return
+        at = np.minimum(np.searchsorted(rows, self._rows.astype(np.int32)), len(rows) - 1)
+        have = np.flatnonzero(rows[at] == self._rows)
+        times = self._segment.times[places][at[have]]
+        self.sums[have] += _gained(rarity, times, self._segment.lengths[self._rows[have]], mean)
+
+
+def _gained(rarity: float, times: NDArray[np.uint16], lengths: NDArray[np.int32], mean: float) -> NDArray[np.float64]:
+    """BM25 of one word."""
+    norm = K1 * (1 - B) + (K1 * B / mean) * lengths
+    found: NDArray[np.float64] = (rarity * (K1 + 1)) * times / (times + norm)
+    return found
+
+
+def within(numbers: NDArray[np.int64], some: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Of each of `numbers`: is it one of `some`? Both ascend."""
+    if not len(some) or not len(numbers):
+        return np.zeros(len(numbers), np.bool_)
+    first, last = int(numbers[0]), int(numbers[-1])
+    if last - first < _SPREAD * (len(numbers) + len(some)):
+        there = np.zeros(last - first + 1, np.bool_)
+        there[some[(some >= first) & (some <= last)] - first] = True
+        return there[numbers - first]
+    found: NDArray[np.bool_] = some[np.minimum(np.searchsorted(some, numbers), len(some) - 1)] == numbers
+    return found
 
 
 def _scores(
@@ -174,8 +289,7 @@ def _scores(
     rows_of, parts = [], []
     for at, rarity in there:
         rows, times = segment.rows[at], segment.times[at]
-        norm = K1 * (1 - B) + (K1 * B / mean) * segment.lengths[rows]
-        part = (rarity * (K1 + 1)) * times / (times + norm)
+        part = _gained(rarity, times, segment.lengths[rows], mean)
         if many:
             np.add.at(sums, rows, part)
         else:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hivemind_cli.core.errors import WrongValue
+from hivemind_cli.index.inverted import within
 from hivemind_cli.index.quantized import among_best
 from hivemind_cli.tables.catalog import ColumnInfo
 from hivemind_cli.tables.nearness import Call
@@ -50,6 +51,13 @@ class Scored:
         least = np.partition(self.scores, len(self) - count)[len(self) - count]
         return self.where(self.scores >= least)
 
+    def first(self, count: int) -> "Scored":
+        """The `count` highest; of those as high as the last, any."""
+        if count >= len(self):
+            return self
+        at = np.sort(np.argpartition(self.scores, len(self) - count)[len(self) - count :])
+        return Scored(self.numbers[at], self.scores[at])
+
     def where(self, kept: NDArray[np.bool_]) -> "Scored":
         """Some of them."""
         at = np.flatnonzero(kept)
@@ -57,15 +65,7 @@ class Scored:
 
     def among(self, numbers: NDArray[np.int64]) -> "Scored":
         """Those with one of these numbers, which ascend."""
-        if not len(numbers) or not len(self):
-            return NONE
-        first, last = int(self.numbers[0]), int(self.numbers[-1])
-        if last - first < NARROW * (len(self) + len(numbers)):
-            wanted = np.zeros(last - first + 1, np.bool_)
-            wanted[numbers[(numbers >= first) & (numbers <= last)] - first] = True
-            return self.where(wanted[self.numbers - first])
-        at = np.minimum(np.searchsorted(numbers, self.numbers), len(numbers) - 1)
-        return self.where(numbers[at] == self.numbers)
+        return self.where(within(self.numbers, numbers))
 
     def relation(self) -> dict[str, NDArray[np.generic]]:
         """To join with."""
@@ -93,13 +93,16 @@ def scored(call: Call, values: Sequence[Any], sidecar: Sidecar, *, words_only: b
 def best(
     call: Call, values: Sequence[Any], sidecar: Sidecar, count: int, allowed: "NDArray[np.int64] | None" = None
 ) -> Scored:
-    """The `count` best, and all that are as high as the last of them; of those `allowed` (ascending) alone."""
+    """The `count` best, in the order of their numbers; of those `allowed` (ascending) alone."""
     given = [values[number - 1] for number in call.values]
+    if call.vector is None and call.text is not None:
+        words = sidecar.best(call.text, given[0], count, allowed)
+        return Scored(words.numbers, words.bm25).first(count)
     near = given[0] if call.vector is not None and call.vector.type.dim else None
     rough = sidecar.vectors(call.vector).rough(near) if call.vector is not None and near is not None else None
     if rough is None:
         found = scored(call, values, sidecar)
-        return (found if allowed is None else found.among(allowed)).best(count)
+        return (found if allowed is None else found.among(allowed)).first(count)
     said, weights = NONE, (1.0, 0.0)
     if call.text is not None:
         shares = sidecar.scores(call.text, given[1])
@@ -112,7 +115,7 @@ def best(
     at = np.minimum(np.searchsorted(rough.numbers, numbers), len(rough.numbers) - 1)
     at = at[rough.numbers[at] == numbers]
     exact = Scored(rough.numbers[at], rough.exactly(at).astype(np.float64))
-    return both(exact, said.among(numbers), *weights).best(count)
+    return both(exact, said.among(numbers), *weights).first(count)
 
 
 def vector(column: ColumnInfo, value: Any, embedding: Embedding) -> "NDArray[np.float32] | None":

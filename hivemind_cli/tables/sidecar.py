@@ -80,6 +80,12 @@ class Sidecar:
         assert isinstance(index, TextColumn)
         return index.scores(query)
 
+    def best(self, column: ColumnInfo, query: str, count: int, allowed: "NDArray[np.int64] | None" = None) -> Scores:
+        """Of some of these, the `count` highest among them; of those `allowed` (ascending) alone."""
+        index = self._followed(column)
+        assert isinstance(index, TextColumn)
+        return index.best(query, count, allowed)
+
     def vectors(self, column: ColumnInfo) -> VectorColumn:
         """The vectors of all versions, by number."""
         index = self._followed(column)

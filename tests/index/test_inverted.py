@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hivemind_cli.index.inverted import K1, B, made, merged, scores
+from hivemind_cli.index.inverted import K1, B, best, made, merged, scores
 from hivemind_cli.index.tokens import words
 from hivemind_cli.index.wanted import said
 
@@ -67,3 +67,25 @@ def test_a_text_of_average_length_with_each_word_once_has_the_whole_share() -> N
     found = scores([made([1, 2, 3], ["csv loader crashed", "all went fine", "tests stay green"])], "loader csv")
     assert found.numbers.tolist() == [1]
     np.testing.assert_allclose(found.shares(), [1.0])
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10**6), st.integers(1, 12), st.booleans())
+def test_the_best_are_the_best_of_all(seed: int, count: int, some: bool) -> None:
+    random = np.random.default_rng(seed)
+    known = [f"w{number}" for number in range(40)]
+    chances = 1 / np.arange(1, 41) ** 1.3
+    said = random.choice(40, (400, 9), p=chances / chances.sum()).tolist()
+    texts = [" ".join(known[word] for word in row[: 1 + number % 9]) for number, row in enumerate(said)]
+    segments = [made(range(begin, begin + 100), texts[begin : begin + 100]) for begin in range(0, 400, 100)]
+    query = " ".join(known[word] for word in random.integers(0, 40, 4))
+    allowed = np.sort(random.choice(400, 150, replace=False)) if some else None
+    everything = scores(segments, query)
+    if allowed is not None:
+        everything = everything.among(allowed)
+    found = best(segments, query, count, allowed)
+    known_scores = dict(zip(everything.numbers.tolist(), everything.bm25.tolist(), strict=True))
+    assert found.numbers.tolist() == sorted(found.numbers.tolist())
+    np.testing.assert_allclose(found.bm25, [known_scores[number] for number in found.numbers.tolist()])
+    highest = np.sort(everything.bm25)[::-1][:count]
+    np.testing.assert_allclose(np.sort(found.bm25)[::-1][:count], highest)
