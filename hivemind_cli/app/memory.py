@@ -4,15 +4,15 @@ Each database that is asked for (this machine's own, or PostgreSQL by its URL) i
 one Workspace.
 """
 
-import inspect
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from hivemind_cli.app.memory_args import of_method, taken
 from hivemind_cli.core.errors import HivemindError, StoreError, WrongValue
 from hivemind_cli.core.ids import new_id
 from hivemind_cli.llm.base import Provider
@@ -128,7 +128,7 @@ class Memory:
             str(args["sql"]),
             wire.values_from_json(args.get("params")),
             branch=_branch(args),
-            batch_rows=max(1, min(int(args.get("batch_rows") or wire.PAGE_ROWS), 100_000)),
+            batch_rows=max(1, min(taken(args, "batch_rows", int, wire.PAGE_ROWS), 100_000)),
         )
         return {"stream": self._keep(_Stream(opened.__enter__(), opened))}
 
@@ -271,9 +271,9 @@ def _ingest(memory: Memory, args: Args) -> Any:
         str(args["table"]),
         memory.columns(args["columns"]),
         branch=_branch(args),
-        types={name: wire.type_from_json(sent) for name, sent in (args.get("types") or {}).items()},
-        key=[str(one) for one in args.get("key") or ()],
-        embed={str(vector): str(text) for vector, text in (args.get("embed") or {}).items()},
+        types={name: wire.type_from_json(sent) for name, sent in taken(args, "types", Mapping, {}).items()},
+        key=taken(args, "key", Sequence[str], ()),
+        embed={str(vector): str(text) for vector, text in taken(args, "embed", Mapping, {}).items()},
     )
 
 
@@ -282,14 +282,14 @@ def _tables(memory: Memory, args: Args) -> Any:
 
 
 def _embed(memory: Memory, args: Args) -> Any:
-    texts = [str(text) for text in args["texts"]]
+    texts = taken(args, "texts", Sequence[str], ())
     vectors = memory.of(args).embedding(texts) if texts else ()
     return wire.columns_to_json({"embedding": vectors})
 
 
 def _create_table(memory: Memory, args: Args) -> Any:
-    columns = [wire.shape_from_json(ColumnInfo, sent) for sent in args["columns"]]
-    key = [str(one) for one in args.get("key") or ()]
+    columns = [wire.shape_from_json(ColumnInfo, sent) for sent in taken(args, "columns", Sequence[Any], ())]
+    key = taken(args, "key", Sequence[str], ())
     return wire.shape_to_json(memory.of(args).create_table(str(args["table"]), columns, key))
 
 
@@ -303,14 +303,7 @@ def _on(room: str, name: str, *, branched: bool) -> "Callable[[Memory, Args], An
 
     def answer(memory: Memory, args: Args) -> Any:
         method = getattr(getattr(memory.of(args), room), name)
-        known = inspect.signature(method).parameters
-        given: dict[str, Any] = {key: wire.value_from_json(value) for key, value in args.items() if key in known}
-        if branched and "branch" in known:
-            given["branch"] = _branch(args)
-        missing = [key for key, one in known.items() if one.default is one.empty and key not in given and one.kind < 4]
-        if missing:
-            raise WrongValue(f"{room}.{name} needs {', '.join(missing)}.")
-        return wire.shape_to_json(method(**given))
+        return wire.shape_to_json(method(**of_method(method, args | {"branch": _branch(args)} if branched else args)))
 
     return answer
 
