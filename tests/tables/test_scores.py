@@ -25,7 +25,7 @@ def told(found: Scored) -> dict[int, float]:
     return dict(zip(found.numbers.tolist(), found.scores.tolist(), strict=True))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(NUMBERS, NUMBERS)
 def test_sums_count_what_is_missing_as_0(near: list[int], said: list[int]) -> None:
     left, right = told(scored(near)), told(scored(said))
@@ -35,7 +35,7 @@ def test_sums_count_what_is_missing_as_0(near: list[int], said: list[int]) -> No
     np.testing.assert_allclose([found[one] for one in sorted(found)], [wanted[one] for one in sorted(wanted)])
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(NUMBERS, NUMBERS, st.integers(0, 25))
 def test_the_best_and_those_among_some_are_kept(numbers: list[int], some: list[int], count: int) -> None:
     everything: Any = scored(numbers)

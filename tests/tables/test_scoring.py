@@ -254,7 +254,7 @@ def told(engine: Tables, folder: Path, steps: list[tuple[str, int, Any]], data: 
         story.ask(branch)
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 @given(STORY, st.data())
 def test_every_answer_is_that_of_a_look_at_every_row(
     engine: Tables, tmp_path: Path, steps: list[tuple[str, int, Any]], data: st.DataObject
