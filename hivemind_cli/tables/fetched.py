@@ -13,7 +13,7 @@ from typing import Any
 
 from hivemind_cli.storage.tables import Kind, Tables, Type
 from hivemind_cli.tables.catalog import TableInfo
-from hivemind_cli.tables.layout import SEQ, quoted
+from hivemind_cli.tables.layout import HIDDEN, SEQ, quoted
 
 WHOLE_MAX = 20_000
 """Rows of a table that is fetched whole: in 20 ms, and which of them are seen after a write in 1 ms."""
@@ -43,10 +43,18 @@ class Fetching:
     """How many rows, and how much text."""
     kept: bool
     """May its rows be kept?"""
+    found: tuple[str, str] | None = None
+    """What stands before and after the numbers, where they can be looked up in the index of versions."""
 
     @classmethod
-    def of(cls, table: TableInfo, visible: str, names: Sequence[str]) -> "Fetching":
-        """Of some columns of a SELECT in DuckDB's SQL."""
+    def of(
+        cls, table: TableInfo, visible: str, names: Sequence[str], plain: tuple[str, str] | None = None
+    ) -> "Fetching":
+        """Of some columns of a SELECT in DuckDB's SQL.
+
+        plain   the table and the condition where `visible` is a look at one table. DuckDB uses an index only without
+                any other condition: a look at ten rows of 100,000 takes 1 ms then, and 6 ms else
+        """
         rows = f"FROM ({visible}) AS hm_rows"
         every = f"SELECT {', '.join([SEQ, *map(quoted, names)])} {rows}"
         kinds = {name: table.column(name).type.kind for name in names}
@@ -57,7 +65,20 @@ class Fetching:
             f"SELECT {SEQ} {rows}",
             f"SELECT count(*), {' + '.join(texts) or '0'} {rows}",
             not _CHANGING.intersection(kinds.values()),
+            None
+            if plain is None
+            else (
+                f"WITH hm_found AS MATERIALIZED (SELECT {', '.join([*HIDDEN, *map(quoted, names)])}"
+                f" FROM {plain[0]} WHERE {SEQ} IN (",
+                f")) SELECT {', '.join([SEQ, *map(quoted, names)])} FROM hm_found WHERE {plain[1]}",
+            ),
         )
+
+    def by(self, numbers: Sequence[int]) -> tuple[str, list[Any]]:
+        """The statement for some numbers, and its values."""
+        if self.found is None or not numbers:
+            return self.some, [list(numbers)]
+        return ", ".join(str(int(number)) for number in numbers).join(self.found), []
 
 
 @dataclass(slots=True)
@@ -92,7 +113,7 @@ class Fetched:
         """Types of the columns, and those of the rows that are seen."""
         changes = self._engine.changes(table.physical)
         if changes is None or not sql.kept:
-            return self._read(sql.some, numbers)
+            return self._read(*sql.by(numbers))
         with self._lock:
             kept = self._kept.get(sql.some)
         if kept is None or kept.changes != changes:
@@ -100,12 +121,12 @@ class Fetched:
         found = self._known(kept, numbers)
         missing = [number for number in numbers if number not in found]
         if missing or not kept.types:
-            types, rows = self._read(sql.some, missing)
+            types, rows = self._read(*sql.by(missing))
             gone: Rows = {} if kept.seen is not None else dict.fromkeys(missing)
             self._keep(sql, kept, types, gone | rows)
             found |= rows
         if changes != self._engine.changes(table.physical):  # all are of one moment
-            return self._read(sql.some, numbers)
+            return self._read(*sql.by(numbers))
         return kept.types, {number: row for number, row in found.items() if row is not None}
 
     def _known(self, kept: _Kept, numbers: Sequence[int]) -> Rows:
@@ -120,7 +141,7 @@ class Fetched:
         if old is None:
             count, chars = self._engine.read(sql.size).rows[0]
             small = count <= WHOLE_MAX and count * ROW_CHARS + chars <= CHARS_MAX // 2
-            types, rows = self._read(sql.every, None) if small else ((), {})
+            types, rows = self._read(sql.every) if small else ((), {})
             kept.seen = set(rows) if small else None
             self._keep(sql, kept, types, rows)
             return kept
@@ -136,8 +157,8 @@ class Fetched:
         self._keep(sql, kept, old.types, left)
         return kept
 
-    def _read(self, sql: str, numbers: Sequence[int] | None) -> tuple[tuple[Type, ...], dict[int, Row]]:
-        result = self._engine.read(sql, () if numbers is None else [list(numbers)])
+    def _read(self, sql: str, values: Sequence[Any] = ()) -> tuple[tuple[Type, ...], dict[int, Row]]:
+        result = self._engine.read(sql, values)
         return result.types[1:], {row[0]: row[1:] for row in result.rows}
 
     def _keep(self, sql: Fetching, kept: _Kept, types: tuple[Type, ...], rows: "Rows | dict[int, Row]") -> None:

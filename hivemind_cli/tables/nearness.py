@@ -302,7 +302,15 @@ def _few(tree: exp.Query, calls: Sequence[exp.Anonymous], reading: Reading, dial
         seen = exp.select(exp.column(SEQ, table=source.alias)).from_(source.copy()).where(where.this.copy())
         numbers = _said(seen, dialect)
     names = tuple(one.alias_or_name for one in tree.selects)
-    return Few(names, tuple(places), Fetching.of(table, render(source.this, dialect), chosen), numbers)
+    rows = Fetching.of(table, render(source.this, dialect), chosen, _looked_up(source.this, dialect))
+    return Few(names, tuple(places), rows, numbers)
+
+
+def _looked_up(seen: exp.Expr, dialect: str) -> tuple[str, str] | None:
+    """Table and condition of what a branch sees; None: more than one look is needed."""
+    if not isinstance(seen, exp.Select) or len(list(seen.find_all(exp.Table))) != 1:
+        return None
+    return render(seen.args["from_"].this, dialect), render(seen.args["where"].this, dialect)
 
 
 _NOT_PLAIN = ("with_", "joins", "laterals", "group", "having", "windows", "distinct")

@@ -23,6 +23,8 @@ from hivemind_cli.tables.sql import Kind, Statement, reading
 
 SPARE, SPARE_NARROWED = 16, 200
 """How many more than wanted are given at first, a WHERE or a branch hiding some in the second case."""
+FEW_MAX = 1_000
+"""Rows that are looked up by their numbers; more are joined."""
 WIDER = 16
 """How many times more are given at the second try; at the third, all."""
 TRIES = 3
@@ -120,7 +122,7 @@ class _Asked:
         if wanted is None:
             return None
         limit, skipped = wanted
-        if top.few is not None and limit:
+        if top.few is not None and 0 < limit <= FEW_MAX - skipped:
             found = self._few(top.few, limit, skipped)
             if found is not None:
                 return found
@@ -153,8 +155,11 @@ class _Asked:
             found = found.where(found.scores > 0)
         order = np.argsort(-found.scores, kind="stable")[: count + SPARE]
         scores = dict(zip(found.numbers[order].tolist(), found.scores[order].tolist(), strict=True))
-        types, rows = self.sidecars.fetched.rows(call.table, few.rows, list(scores))
-        seen = [number for number in scores if number in rows][skipped:count]
+        numbers = list(scores)
+        types, rows = self.sidecars.fetched.rows(call.table, few.rows, numbers[:count])
+        if len(rows) < count < len(numbers):  # versions that are not seen
+            types, rows = self.sidecars.fetched.rows(call.table, few.rows, numbers)
+        seen = [number for number in numbers if number in rows][skipped:count]
         if len(seen) < limit:
             return None
         score = Type(ValueKind.DOUBLE)
