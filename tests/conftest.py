@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 from tests import postgres_server as postgres
+from tests.daemon_home import daemon_home, workspace
+
+__all__ = ["daemon_home", "workspace"]
 
 _LOOPBACK = ("127.", "::1", "localhost")
 

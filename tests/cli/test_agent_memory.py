@@ -10,9 +10,9 @@ import pytest
 
 from hivemind_cli.memory import Database
 from tests.cli.here import Done, run_here
-from tests.memory.conftest import daemon_home, db, workspace
+from tests.memory.conftest import db
 
-__all__ = ["daemon_home", "db", "workspace"]
+__all__ = ["db"]
 
 
 @pytest.fixture(autouse=True)

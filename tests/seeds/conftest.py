@@ -10,10 +10,7 @@ import numpy as np
 import pytest
 
 from hivemind_cli.embedding.hashing import Hashing
-from tests.memory.conftest import daemon_home, workspace
 from tests.postgres_server import PostgresServer
-
-__all__ = ["daemon_home", "workspace"]
 
 Embed = Callable[[Any], Any]
 Address = Callable[[str], str]

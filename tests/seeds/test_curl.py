@@ -22,9 +22,6 @@ import pytest
 from hivemind_cli.app.tokens import Access, Tokens
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.embedding.hashing import Hashing
-from tests.memory.conftest import daemon_home, workspace
-
-__all__ = ["daemon_home", "workspace"]
 
 BLOCK = (Path(__file__).parent / "debugging_memory.sh").read_text("utf-8")
 API, EMBEDDINGS = 'API_URL="https://api.deeplake.ai"', '"https://openrouter.ai/api/v1/embeddings"'

@@ -1,4 +1,4 @@
-"""A real daemon for the tests that need one, as tests/memory has it, and the REST door before it."""
+"""The REST door before the worker's daemon."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +12,7 @@ from hivemind_cli.memory.link import Link
 from hivemind_cli.serve.operations import Doors
 from hivemind_cli.serve.rest import OPEN_PATHS, rest
 from hivemind_cli.storage.daemon import DaemonStore
-from tests.memory.conftest import daemon_home, workspace
 from tests.serve.http_server import Asking, serving
-
-__all__ = ["daemon_home", "workspace"]
 
 
 @pytest.fixture
