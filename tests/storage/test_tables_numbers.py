@@ -4,8 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from hivemind_cli.storage.duckdb import DuckDBStore
 
 DIES = """
@@ -32,11 +30,10 @@ os._exit(9)
 """
 
 
-@pytest.mark.parametrize("turns", [1, 2])
-def test_what_a_killed_process_was_given_is_not_given_again(tmp_path: Path, turns: int) -> None:
+def test_what_a_killed_process_was_given_is_not_given_again(tmp_path: Path) -> None:
     path = tmp_path / "db" / "hivemind.duckdb"
     last = 0
-    for _ in range(2):
+    for turns in (1, 2):
         died = subprocess.run([sys.executable, "-c", DIES, str(path), str(turns)], capture_output=True, check=False)
         assert died.returncode == 9, died.stderr
         assert int(died.stdout) > last
