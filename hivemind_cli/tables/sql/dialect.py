@@ -84,6 +84,10 @@ class People(Postgres):
             "<#>": TokenType.LLRR_ARROW,
         }
 
+    TIME_MAPPING = {  # noqa: RUF012  # an instance variable to mypy, in the parent
+        **Postgres.TIME_MAPPING,
+        **{"Mon": "%b", "Month": "%B", "Dy": "%a", "Day": "%A"},
+    }
     Parser = _Parser
 
 

@@ -89,6 +89,12 @@ def _from_unix(node: exp.Expr, _: Place) -> exp.Expr:
     return _function("make_timestamp", exp.cast(micros, DType.BIGINT))
 
 
+def _in_zone(node: exp.Expr, _: Place) -> exp.Expr:
+    """A time, which is UTC, as clocks in a zone show it."""
+    aware = exp.AtTimeZone(this=exp.paren(node.this.copy()), zone=exp.Literal.string("UTC"))
+    return exp.AtTimeZone(this=exp.paren(aware), zone=node.args["zone"].copy())
+
+
 def _cast(node: exp.Expr, _: Place) -> exp.Expr:
     """Times without a zone; `{1,2}` as `[1,2]`; text for a uuid."""
     assert isinstance(node, exp.Cast)
@@ -224,6 +230,7 @@ _DUCKDB: dict[type[exp.Expr], _Change] = {
     exp.Localtimestamp: _now,
     exp.CurrentDate: _today,
     exp.UnixToTime: _from_unix,
+    exp.AtTimeZone: _in_zone,
     exp.Cast: _cast,
     exp.Div: _divided,
     exp.ArrayContainsAll: _contains,

@@ -33,7 +33,7 @@ _PARTS = """
     Select From Where Group Having Order Ordered Limit Offset Fetch Join With CTE TableAlias Alias Aliases Column
     Identifier Star Table Subquery Union Intersect Except Values Tuple Paren Lateral Unnest Distinct Window WindowSpec
     Filter WithinGroup Case If Literal Null Boolean Parameter Cast DataType DataTypeParam Interval Var And Or Not Neg
-    EQ NEQ GT GTE LT LTE Is Between In Like ILike SimilarTo RegexpLike RegexpILike Exists Any All Escape Add Sub Mul Div
+    EQ NEQ GT GTE LT LTE Is Between In Like ILike RegexpLike RegexpILike Exists Any All Escape Add Sub Mul Div
     Mod Pow DPipe BitwiseAnd BitwiseOr BitwiseXor BitwiseNot BitwiseLeftShift BitwiseRightShift Bracket Slice Array
     JSONExtract JSONExtractScalar JSONBExtract JSONBExtractScalar JSONPath JSONPathRoot JSONPathKey JSONPathSubscript
     JSONBContainsTopKey ArrayContainsAll ArrayContainedBy ArrayOverlaps GroupingSets Cube Rollup NullSafeEQ

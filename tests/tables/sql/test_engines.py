@@ -70,6 +70,8 @@ EXPRESSIONS: dict[str, Any] = {
     "extract(year from timestamp '2026-01-31 12:00:00')::int": 2026,
     "date_part('hour', timestamp '2026-01-31 12:00:00')::int": 12,
     "to_char(timestamp '2026-01-31 12:00:00', 'YYYY-MM-DD HH24:MI')": "2026-01-31 12:00",
+    "to_char(timestamp '2026-01-31 15:00:00', 'Dy DD Mon YYYY HH24')": "Sat 31 Jan 2026 15",
+    "to_timestamp(0) AT TIME ZONE 'Asia/Tokyo'": datetime(1970, 1, 1, 9, tzinfo=UTC),
     "to_timestamp(0)": datetime(1970, 1, 1, tzinfo=UTC),
     "now() > timestamp '2020-01-01' AND now() - interval '1 hour' < now()": True,
     "current_date >= date '2020-01-01'": True,
