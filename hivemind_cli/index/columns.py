@@ -18,7 +18,7 @@ from hivemind_cli.core.errors import HivemindError
 from hivemind_cli.core.paths import FOLDER_MODE
 from hivemind_cli.index import arrays
 from hivemind_cli.index.inverted import Scores, Segment, best, made, merged, scores, worth_merging
-from hivemind_cli.index.matrix import Matrix, Part, Rough, cosines
+from hivemind_cli.index.matrix import Matrix, Part, Rough, cosines, cosines_among
 
 logger = logging.getLogger(__name__)
 
@@ -170,6 +170,12 @@ class VectorColumn(_Column):
     def cosines(self, vector: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Numbers, ascending, and the cosine of each with `vector`."""
         return cosines(self._matrix.parts(), vector)
+
+    def cosines_among(
+        self, vector: NDArray[np.float32], numbers: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The same of those alone that have one of some numbers, which ascend."""
+        return cosines_among(self._matrix.parts(), vector, numbers)
 
     def rough(self, vector: NDArray[np.float32]) -> Rough | None:
         """Nearly so, in a fifth of the time; None: there are so few that it takes none."""

@@ -186,6 +186,20 @@ def cosines(parts: Sequence[Part], vector: NDArray[np.float32]) -> tuple[NDArray
     return np.concatenate([one.numbers for one in parts]), np.concatenate(scores)
 
 
+def cosines_among(
+    parts: Sequence[Part], vector: NDArray[np.float32], numbers: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The same of those alone that have one of some numbers, which ascend."""
+    wanted = unit(vector)
+    found, scores = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
+    for one in parts:
+        at = np.minimum(np.searchsorted(one.numbers, numbers), len(one.numbers) - 1)
+        at = at[one.numbers[at] == numbers]
+        found.append(one.numbers[at])
+        scores.append(np.clip(one.vectors[at] @ wanted, -1, 1))
+    return np.concatenate(found), np.concatenate(scores)
+
+
 def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
     """At length 1; zeros stay."""
     wide = vector.astype(np.float64)

@@ -11,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hivemind_cli.core.errors import WrongValue
+from hivemind_cli.index.columns import VectorColumn
 from hivemind_cli.index.inverted import within
 from hivemind_cli.index.quantized import among_best
 from hivemind_cli.tables.catalog import ColumnInfo
 from hivemind_cli.tables.nearness import Call
 from hivemind_cli.tables.sidecar import Sidecar
 
+FEW_SHARE = 0.1
+"""Of a column's rows: so few are counted one by one, and not found among all."""
 NARROW = 4
 """Numbers spread over so many times their count are still added up in one array."""
 
@@ -99,23 +102,43 @@ def best(
         words = sidecar.best(call.text, given[0], count, allowed)
         return Scored(words.numbers, words.bm25).first(count)
     near = given[0] if call.vector is not None and call.vector.type.dim else None
-    rough = sidecar.vectors(call.vector).rough(near) if call.vector is not None and near is not None else None
-    if rough is None:
+    if call.vector is None or near is None:
         found = scored(call, values, sidecar)
         return (found if allowed is None else found.among(allowed)).first(count)
     said, weights = NONE, (1.0, 0.0)
     if call.text is not None:
         shares = sidecar.scores(call.text, given[1])
         said, weights = Scored(shares.numbers, shares.shares()), (given[2], given[3])
-    found = both(Scored(rough.numbers, rough.cosines.astype(np.float64)), said, *weights)
     if allowed is not None:
-        found = found.among(allowed)
+        said = said.among(allowed)
+    return _nearest(sidecar.vectors(call.vector), near, said, weights, count, allowed).first(count)
+
+
+def _nearest(
+    column: VectorColumn,
+    near: "NDArray[np.float32]",
+    said: Scored,
+    weights: tuple[float, float],
+    count: int,
+    allowed: "NDArray[np.int64] | None",
+) -> Scored:
+    """Weighed sums, the best `count` among them. `said`: of those allowed alone."""
+    if allowed is not None and len(allowed) <= FEW_SHARE * len(column):
+        numbers, cosines = column.cosines_among(near, allowed)
+        return both(Scored(numbers, cosines.astype(np.float64)), said, *weights)
+    rough = column.rough(near)
+    if rough is None:
+        numbers, cosines = column.cosines(near)
+        exact = Scored(numbers, cosines.astype(np.float64))
+        return both(exact if allowed is None else exact.among(allowed), said, *weights)
+    nearly = Scored(rough.numbers, rough.cosines.astype(np.float64))
+    found = both(nearly if allowed is None else nearly.among(allowed), said, *weights)
     places = among_best(found.scores, count, abs(weights[0]) * rough.slack)
     numbers = found.numbers if places is None else found.numbers[places]
     at = np.minimum(np.searchsorted(rough.numbers, numbers), len(rough.numbers) - 1)
     at = at[rough.numbers[at] == numbers]
     exact = Scored(rough.numbers[at], rough.exactly(at).astype(np.float64))
-    return both(exact, said.among(numbers), *weights).first(count)
+    return both(exact, said.among(numbers), *weights)
 
 
 def vector(column: ColumnInfo, value: Any, embedding: Embedding) -> "NDArray[np.float32] | None":

@@ -84,3 +84,7 @@ def test_a_column_says_nearly_what_it_says_exactly_while_it_grows(
         assert float(np.abs(rough.cosines - cosines).max()) <= rough.slack
         places = np.array([0, 4999, end - 1])
         assert np.allclose(rough.exactly(places), cosines[places], atol=1e-6)
+        some = np.array([-1, 3, *(2 * places).tolist(), 99_999])
+        found = column.cosines_among(questions[0], some)
+        assert found[0].tolist() == (2 * places).tolist()
+        assert np.allclose(found[1], cosines[places], atol=1e-6)
