@@ -118,7 +118,10 @@ class Workspace:
         return scoring.explain(self._reading(sql, params), self.scene(branch), self.sidecars, self.embedding)
 
     def execute(self, sql: str, params: Params = None, *, branch: str = MAIN) -> Result:
-        """One statement that may write this workspace's own tables. A write gives one row: how many it changed."""
+        """One statement that may write this workspace's own tables.
+
+        A write gives one row, how many it changed; or what its RETURNING says.
+        """
         from hivemind_cli.tables import sql as statements
 
         statement = statements.parse(sql, params)
@@ -130,10 +133,12 @@ class Workspace:
             if statement.kind is statements.Kind.DROP
             else None
         )
-        count = self.engine.write(lambda tx: _written(statement, scene, tx))
+        written = self.engine.write(lambda tx: _written(statement, scene, tx))
         if dropped is not None:
             self.sidecars.forget(dropped)
-        return Result(("count",), (Type(ValueKind.BIGINT),), [(count,)])
+        if isinstance(written, Result):
+            return written
+        return Result(("count",), (Type(ValueKind.BIGINT),), [(written,)])
 
     def ingest(
         self,
@@ -304,7 +309,7 @@ def _removed(tx: Any, scene: Scene, table: TableInfo, column: str, wanted: Seque
         writing.supersede(tx, scene.engine, table, scene.number, scene.lineage, gone, list(wanted), None)
 
 
-def _written(statement: "Statement", scene: Scene, tx: Any) -> int:
+def _written(statement: "Statement", scene: Scene, tx: Any) -> int | Result:
     from hivemind_cli.tables.sql import Kind, ddl, writes
 
     run = {Kind.CREATE: ddl.create, Kind.DROP: ddl.drop, Kind.ALTER: ddl.alter}.get(statement.kind)

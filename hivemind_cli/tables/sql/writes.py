@@ -1,15 +1,18 @@
 """INSERT, UPDATE and DELETE on one of the workspace's own tables, as one branch sees it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from sqlglot import exp
 
 from hivemind_cli.core.errors import SQLError
-from hivemind_cli.storage.tables import Kind, Transaction
+from hivemind_cli.storage.tables import Kind, Result, Transaction, Type
 from hivemind_cli.tables import writing
 from hivemind_cli.tables.catalog import TableInfo
+from hivemind_cli.tables.inference import type_of
+from hivemind_cli.tables.layout import SEQ
 from hivemind_cli.tables.scene import Scene
 from hivemind_cli.tables.sql import changes, conflicts
 from hivemind_cli.tables.sql.constants import Cell, Default, Expression, cell, column_value
@@ -24,17 +27,61 @@ ROWS_MAX = 1_000_000
 Rows = list[list[Any]]
 
 
-def write(statement: Statement, scene: Scene, tx: Transaction) -> int:
-    """Run it inside `tx`; how many rows were written. Every error means nothing was."""
+def write(statement: Statement, scene: Scene, tx: Transaction) -> int | Result:
+    """Run it inside `tx`; how many rows were written, or what RETURNING says of them. Every error: nothing was."""
     own_workspace(statement, scene)
     (name,) = statement.writes
     table = own_table(name, scene)
-    if statement.tree.args.get("returning"):
-        raise SQLError("RETURNING cannot be said here.", fix="SELECT the rows afterwards.")
+    returning = statement.tree.args.get("returning")
+    if returning is None:
+        return _written(statement, scene, tx, table)
+    if returning.args.get("into"):
+        raise SQLError("RETURNING names columns alone.")
+    select = _returning(Same(statement.tree))
+    if statement.kind is StatementKind.DELETE:
+        found = _returned(select, None, statement, scene, tx, table)
+        _written(statement, scene, tx, table)
+        return found
+    before = tx.numbers(1)
+    _written(statement, scene, tx, table)
+    return _returned(select, before, statement, scene, tx, own_table(name, scene))
+
+
+def _written(statement: Statement, scene: Scene, tx: Transaction, table: TableInfo) -> int:
     if statement.kind is StatementKind.INSERT:
         return _insert(statement, scene, tx, table)
-    _only(statement.tree, "this", "where", "expressions")
+    _only(statement.tree, "this", "where", "expressions", "returning")
     return changes.change(statement, scene, tx, table)
+
+
+@lru_cache(maxsize=128)
+def _returning(kept: Same) -> exp.Select:
+    """SELECT of what RETURNING names; of a DELETE, from the rows that will go."""
+    tree = kept.tree
+    target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
+    select = exp.select(*(one.copy() for one in tree.args["returning"].expressions)).from_(target.copy())
+    where = tree.args.get("where") if isinstance(tree, exp.Delete) else None
+    return select.where(where.this.copy()) if where is not None else select
+
+
+def _returned(
+    select: exp.Select, before: int | None, statement: Statement, scene: Scene, tx: Transaction, table: TableInfo
+) -> Result:
+    """Of the rows written since number `before`; None: of those that `select` finds."""
+    reading = read(select, replace(statement, reads=statement.reads | statement.writes), scene)
+    tree = reading.tree
+    assert isinstance(tree, exp.Select)
+    if before is not None:
+        alias = tree.args["from_"].this.alias
+        tree = tree.where(exp.GT(this=exp.column(SEQ, alias, quoted=True), expression=exp.Literal.number(before)))
+    rows = _run(tree, reading.values, scene, tx)
+    names = tuple(one.alias_or_name for one in tree.selects)
+    types = []
+    for at, (name, one) in enumerate(zip(names, tree.selects, strict=True)):
+        said = one.unalias()
+        known = table.column(said.name).type if isinstance(said, exp.Column) and said.name in table.names else None
+        types.append(known or type_of(name, [row[at] for row in rows]) or Type(Kind.TEXT))
+    return Result(names, tuple(types), rows)
 
 
 def _only(tree: exp.Expr, *allowed: str) -> None:
@@ -49,7 +96,7 @@ def _only(tree: exp.Expr, *allowed: str) -> None:
 
 def _insert(statement: Statement, scene: Scene, tx: Transaction, table: TableInfo) -> int:
     tree = statement.tree
-    _only(tree, "this", "expression", "conflict", "with_", "default")
+    _only(tree, "this", "expression", "conflict", "with_", "default", "returning")
     names = _named(tree, table)
     source = tree.args.get("expression")
     if isinstance(source, exp.Values):

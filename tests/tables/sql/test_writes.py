@@ -15,21 +15,21 @@ from hivemind_cli.core.errors import (
     UnknownTable,
     WrongValue,
 )
-from hivemind_cli.storage.tables import Kind, Type
+from hivemind_cli.storage.tables import Kind, Result, Type
 from hivemind_cli.tables.layout import Level
 from hivemind_cli.tables.scene import Scene
 from hivemind_cli.tables.sql import Kind as Statement
 from hivemind_cli.tables.sql import ddl, parse, writes
 from tests.tables.sql.conftest import Ask
 
-Run = Callable[..., int]
+Run = Callable[..., int | Result]
 
 
 @pytest.fixture
 def run(scene: Scene) -> Run:
     """Execute a write; how many rows."""
 
-    def ran(text: str, params: Any = None, *, scene: Scene = scene) -> int:
+    def ran(text: str, params: Any = None, *, scene: Scene = scene) -> int | Result:
         statement = parse(text, params)
         made = {Statement.CREATE: ddl.create, Statement.DROP: ddl.drop, Statement.ALTER: ddl.alter}.get(statement.kind)
         if made is None:
@@ -161,6 +161,21 @@ def test_on_conflict_do_nothing_and_do_update(run: Run, ask: Ask) -> None:
     assert ask("SELECT sum(n) FROM seen").rows == [(18,)]
 
 
+def test_returning_gives_what_was_written(run: Run, memory: str) -> None:
+    made = run(
+        "INSERT INTO debug_memory (task, metadata) VALUES ('a', '{}'), ('b', NULL) RETURNING id, upper(task), tokens"
+    )
+    assert isinstance(made, Result)
+    assert made.names == ("id", "upper", "tokens")
+    assert sorted(row[1:] for row in made.rows) == [("A", 7), ("B", 7)]
+    changed = run("UPDATE debug_memory SET tokens = tokens + 1 WHERE id = $1 RETURNING *", [made.rows[0][0]])
+    assert isinstance(changed, Result)
+    assert [(row["id"], row["tokens"]) for row in changed.dicts()] == [(made.rows[0][0], 8)]
+    gone = run("DELETE FROM debug_memory WHERE tokens = 7 RETURNING id")
+    assert isinstance(gone, Result)
+    assert gone.rows == [(made.rows[1][0],)]
+
+
 def test_a_branch_changes_rows_for_itself(run: Run, ask: Ask, scene: Scene) -> None:
     branch = Scene(
         scene.engine,
@@ -207,7 +222,9 @@ REFUSED: list[tuple[str, type[TablesError]]] = [
     ("INSERT INTO repos VALUES ('a', 'b', 'c')", SQLError),
     ("INSERT INTO repos (task, task) VALUES ('a', 'b')", SQLError),
     ("INSERT INTO repos (nothing) VALUES ('a')", UnknownTable),
-    ("INSERT INTO repos VALUES ('a', 'b') RETURNING task", SQLError),
+    ("INSERT INTO repos VALUES ('a', 'b') RETURNING nothing", UnknownTable),
+    ("INSERT INTO repos VALUES ('a', 'b') RETURNING _hm_seq", Forbidden),
+    ("DELETE FROM repos RETURNING repos", SQLError),
     ("INSERT INTO repos (task) SELECT task, repo FROM repos", SQLError),
     ("UPDATE repos SET repo = 'x' FROM agent_experience", SQLError),
     ("UPDATE repos SET (task, repo) = ('a', 'b')", SQLError),
