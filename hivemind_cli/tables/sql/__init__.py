@@ -5,9 +5,14 @@ params.py     `$1`, `:name`, `%s` -> $1 .. $n; values as engines take them
 statement.py  text -> Statement: one, of a known kind, made of allowed parts
 safety.py     the allowed parts
 rewrite.py    SELECT -> Reading: tables are what the branch sees, names are resolved, scoring calls have one spelling
-scores.py     that spelling
+names.py      which WITH a name means; what PostgreSQL calls a column
+scores.py     that one spelling
+engines.py    what the two engines say differently
 ddl.py        CREATE TABLE, DROP TABLE, ALTER TABLE ADD COLUMN
-writes.py     INSERT, UPDATE, DELETE
+writes.py     INSERT, UPDATE, DELETE, RETURNING
+constants.py  values that need no engine to be known
+changes.py    rows set to something else, or deleted
+conflicts.py  ON CONFLICT
 
 Importing it costs 100 ms (sqlglot): import it where a statement is run, not before.
 """

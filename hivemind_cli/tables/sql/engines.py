@@ -224,6 +224,25 @@ def _array_of_list(value: Any) -> str:
     return "{" + ",".join(said) + "}"
 
 
+TEXT_CHARS_MAX = 1_000_000
+"""How often `repeat` repeats, how long `lpad` makes a text: an engine does not count that memory, and is not to be broken
+off meanwhile (measured: lpad to 1e9 characters took 40 s, and more memory than the engine is given)."""
+
+
+def _repeated(node: exp.Expr, _: Place) -> exp.Expr:
+    return exp.Repeat(this=node.this.copy(), times=_at_most(node.args["times"]))
+
+
+def _padded(node: exp.Expr, _: Place) -> exp.Expr:
+    made = node.copy()
+    made.set("expression", _at_most(node.args["expression"]))
+    return made
+
+
+def _at_most(count: exp.Expr) -> exp.Expr:
+    return exp.Least(this=count.copy(), expressions=[exp.Literal.number(TEXT_CHARS_MAX)])
+
+
 _Change = Callable[[exp.Expr, Place], exp.Expr]
 _DUCKDB: dict[type[exp.Expr], _Change] = {
     exp.CurrentTimestamp: _now,
@@ -243,3 +262,5 @@ _DUCKDB: dict[type[exp.Expr], _Change] = {
     exp.All: _any_duckdb,
 }
 _POSTGRES: dict[type[exp.Expr], _Change] = {exp.Round: _rounded, exp.Any: _any_postgres, exp.All: _any_postgres}
+for _engine in (_DUCKDB, _POSTGRES):
+    _engine |= {exp.Repeat: _repeated, exp.Pad: _padded}

@@ -205,6 +205,11 @@ def _extract(node: exp.Expr) -> None:
         raise SQLError("The field to extract is written out.", fix="Say year, month, day, hour, epoch ...")
 
 
+def _lengthened(node: exp.Expr) -> None:
+    if node.find_ancestor(exp.Repeat, exp.Pad, exp.Replace) is not None:
+        raise SQLError("A text that was repeated or padded is not repeated, padded or replaced once more.")
+
+
 def _path_key(node: exp.Expr) -> None:
     if not isinstance(node.this, str) or not node.this:
         raise SQLError("A key of JSON is a text that is not empty.")
@@ -228,6 +233,8 @@ _CHECKS = {
     "Select": _select,
     "Join": _join,
     "Extract": _extract,
+    "Repeat": _lengthened,
+    "Pad": _lengthened,
     "JSONPathKey": _path_key,
     "Column": _column,
     "Ordered": _ordered,

@@ -50,6 +50,8 @@ EXPRESSIONS: dict[str, Any] = {
     "concat(task, attempts, NULL)": "fix the pipe1",
     "concat_ws('-', 'a', 'b')": "a-b",
     "lpad('7', 3, '0')": "007",
+    "rpad('7', attempts + 2, '0')": "700",
+    "length(repeat('ab', 2000000000))": 2_000_000,
     "md5('a')": "0cc175b9c0f1b6a831c399e269772661",
     "starts_with(task, 'fix')": True,
     "e'a\\tb'": "a\tb",

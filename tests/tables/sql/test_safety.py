@@ -102,6 +102,8 @@ REFUSED = [
     "SELECT @1",
     "SELECT " + "(" * 5000 + "1" + ")" * 5000,
     "SELECT " + "NOT " * 5000 + "true",
+    "SELECT repeat(repeat('x', 1000000), 1000000)",
+    "SELECT replace(repeat('x', 1000000), 'x', 'y')",
     "SELECT " + "ARRAY[" * 30 + "1" + "]" * 30,
     "SELECT 1" + " UNION ALL SELECT 1" * 250,
     "SELECT 1" + "+1" * 26_000,
