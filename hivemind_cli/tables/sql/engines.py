@@ -225,7 +225,7 @@ def _array_of_list(value: Any) -> str:
 
 
 TEXT_CHARS_MAX = 1_000_000
-"""How often `repeat` repeats, how long `lpad` makes a text: an engine does not count that memory, and is not to be broken
+"""How often `repeat` repeats, how long `lpad` makes a text: an engine does not count that memory, nor can it be broken
 off meanwhile (measured: lpad to 1e9 characters took 40 s, and more memory than the engine is given)."""
 
 

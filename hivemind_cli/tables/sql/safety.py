@@ -18,6 +18,8 @@ from hivemind_cli.tables.sql.dialect import DISTANCE, NEARNESS
 SELECTS_MAX, TABLES_MAX = 200, 100
 """Of one statement: what resolves names and plans joins takes the square of them."""
 
+OWN_ALIAS = "hm_"
+"""What the SQL around a person's statement calls its relations by."""
 COSINE, BM25, HYBRID = "hm_cosine", "hm_bm25", "hm_hybrid"
 SCORES = {
     "cosine_similarity": COSINE,
@@ -205,6 +207,11 @@ def _extract(node: exp.Expr) -> None:
         raise SQLError("The field to extract is written out.", fix="Say year, month, day, hour, epoch ...")
 
 
+def _alias(node: exp.Expr) -> None:
+    if node.name.lower().startswith(OWN_ALIAS):
+        raise Forbidden(f"{node.name} is hivemind's own.", why=f"No table is called {OWN_ALIAS}.. within a statement.")
+
+
 def _lengthened(node: exp.Expr) -> None:
     if node.find_ancestor(exp.Repeat, exp.Pad, exp.Replace) is not None:
         raise SQLError("A text that was repeated or padded is not repeated, padded or replaced once more.")
@@ -233,6 +240,7 @@ _CHECKS = {
     "Select": _select,
     "Join": _join,
     "Extract": _extract,
+    "TableAlias": _alias,
     "Repeat": _lengthened,
     "Pad": _lengthened,
     "JSONPathKey": _path_key,

@@ -91,6 +91,7 @@ REFUSED = [
     "SELECT * FROM repos NATURAL JOIN agent_experience",
     "SELECT * FROM repos JOIN agent_experience USING (_hm_row)",
     "SELECT * FROM repos r(a, _hm_row)",
+    "SELECT hm_v.task FROM repos hm_v",
     "SELECT ctid FROM repos",
     "SELECT xmin, tableoid FROM repos",
     "SELECT rowid FROM repos",
