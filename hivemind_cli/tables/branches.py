@@ -270,6 +270,7 @@ class Branches:
             for table in self._catalog.tables(self._workspace, tx):
                 comparison = pair.of(self._engine, table)
                 if comparison.any(tx.run):
+                    comparison.measure(tx)
                     writings, decisions = _decisions(comparison.contested(tx.run, pair.points), pair, policy)
                     conflicts += decisions
                     if policy != "fail" or not conflicts:
@@ -308,6 +309,7 @@ class Branches:
             for table in self._catalog.tables(self._workspace, tx):
                 comparison = Comparison(self._engine, table, past, into, since)
                 if comparison.any(tx.run):
+                    comparison.measure(tx)
                     changed += comparison.apply(tx, number, first)
             return changed
 
