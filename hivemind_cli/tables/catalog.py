@@ -133,10 +133,12 @@ class Catalog:
         own: bool = False,
     ) -> TableInfo:
         """A new table, inside `tx`. SQLError: the name or a column's is none, or there is one already."""
-        made = TableInfo(workspace, checked_name(name), tx.numbers(1), tuple(columns), tuple(key), own)
+        made = TableInfo(workspace, checked_name(name), tx.numbers(1), tuple(columns), tuple(map(plain, key)), own)
         names = [checked_name(column.name) for column in columns]
         if not names or len(set(names)) != len(names):
             raise SQLError(f"{name} needs columns, each with a name of its own.")
+        if unknown := [one for one in key if plain(one) not in names]:
+            raise SQLError(f"The primary key names {unknown[0][:100]!r}, and {name} has no such column.")
         there = f"SELECT 1 FROM {self._engine.qualified('hm_tables')} WHERE workspace = $1 AND name = $2"
         if tx.run(there, [workspace, made.name]):
             raise SQLError(f"There is a table {made.name} already.", fix="Say IF NOT EXISTS, or choose another name.")

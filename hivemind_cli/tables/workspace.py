@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hivemind_cli.core.errors import Forbidden, SQLError, WrongValue
 from hivemind_cli.storage.tables import Kind as ValueKind
 from hivemind_cli.storage.tables import Result, Tables, Type
-from hivemind_cli.tables import writing
+from hivemind_cli.tables import embedded, writing
 from hivemind_cli.tables.branches import Branches
 from hivemind_cli.tables.catalog import Catalog, ColumnInfo, TableInfo, plain
-from hivemind_cli.tables.inference import columns_of
+from hivemind_cli.tables.inference import columns_of, embeddable
 from hivemind_cli.tables.layout import MAIN, ROW, quoted, visible
 from hivemind_cli.tables.scene import Scene
 
@@ -136,6 +136,8 @@ class Workspace:
         written = self.engine.write(lambda tx: _written(statement, scene, tx))
         if dropped is not None:
             self.sidecars.forget(dropped)
+        if statement.kind in (statements.Kind.INSERT, statements.Kind.UPDATE):
+            embedded.fill(scene.table(next(iter(statement.writes))), scene, self.embedding)
         if isinstance(written, Result):
             return written
         return Result(("count",), (Type(ValueKind.BIGINT),), [(written,)])
@@ -258,7 +260,8 @@ class Workspace:
         new = [ColumnInfo(one, type, embeds=made.get(one, "")) for one, type in named.items() if one not in table.names]
         if not new:
             return table
-        return self.engine.write(lambda tx: self.catalog.change(tx, table, self._embedded([*table.columns, *new])))
+        grown = self._embedded(embeddable([*table.columns, *new]))
+        return self.engine.write(lambda tx: self.catalog.change(tx, table, grown))
 
     def _embedded(self, columns: Sequence[ColumnInfo]) -> tuple[ColumnInfo, ...]:
         """Columns that are to be made of texts know whose vectors they hold."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hivemind_cli.core.errors import Forbidden, StoreError, TablesError, UnknownTable
+from hivemind_cli.core.errors import Forbidden, StoreError, TablesError, UnknownTable, WrongValue
 from hivemind_cli.embedding.hashing import Hashing
 from hivemind_cli.storage.duckdb import DuckDBStore
 from hivemind_cli.storage.tables import Tables
@@ -97,3 +97,30 @@ def test_an_answer_too_large_for_memory_is_refused_and_can_be_streamed(
         shop.query("SELECT note FROM notes")
     with shop.stream("SELECT note FROM notes") as batches:
         assert sum(len(batch.rows) for batch in batches) == 3
+
+
+def test_names_in_capitals_or_with_hyphens_are_taken_as_sql_takes_them(store: DuckDBStore) -> None:
+    shop = workspace(store, "shop")
+    shop.ingest("My-Notes", {"Task": ["fix"], "Run-Id": [7]}, key=["Run-Id"])
+    shop.ingest("My-Notes", {"Task": ["test"], "Run-Id": [8]})
+    assert shop.query('SELECT Task, run_id FROM my_notes WHERE "Run-Id" > 7').rows == [("test", 8)]
+
+
+def test_whole_numbers_beside_fractions_are_vectors_alone_they_are_json(store: DuckDBStore) -> None:
+    shop = workspace(store, "shop")
+    shop.ingest("notes", {"at": [[1, 0], [0.6, 0.8], None], "ids": [[1, 2], [3, 4], [5]]})
+    assert [str(one.type) for one in shop.tables()[0].columns] == ["vector(2)", "json"]
+    shop.ingest("odd", {"lists": [[1, 0], [0.5], [0.5, "x"]]})
+    assert [str(one.type) for one in shop.tables()[1].columns] == ["json"]
+
+
+@pytest.mark.parametrize("said", [{"key": ["missing"]}, {"embed": {"e": "missing"}}, {"embed": {"task": "task"}}])
+def test_a_key_or_an_embedding_of_no_such_column_makes_no_table(store: DuckDBStore, said: dict[str, object]) -> None:
+    shop = workspace(store, "shop")
+    with pytest.raises(TablesError):
+        shop.ingest("notes", {"task": ["fix"]}, **said)  # type: ignore[arg-type]
+    assert shop.tables() == []
+    shop.ingest("notes", {"task": ["fix"]})
+    with pytest.raises(WrongValue):
+        shop.ingest("notes", {"task": ["fix"]}, embed={"e": "missing"})
+    assert shop.tables()[0].names == ["task"]
