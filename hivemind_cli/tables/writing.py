@@ -84,7 +84,7 @@ def supersede(
     if changed is None and branch == MAIN_NUMBER:
         ended = f"UPDATE {physical} SET {UNTIL} = {before} WHERE {ours} AND {ROW} IN ({rows_sql}) RETURNING {ROW}"
         return len(tx.run(ended, values))
-    new = {name: quoted(name) for name in table.names} | {plain(name): said for name, said in (changed or {}).items()}
+    new = {name: quoted(name) for name in table.names} | _stale(table, changed or {})
     hidden = {
         SEQ: engine.next_number,
         ROW: ROW,
@@ -110,6 +110,12 @@ def supersede(
                 f" FROM ({visible(physical, table.names, lineage[1:])}) AS hm_v WHERE {ROW} IN ({written})"
             )
     return count
+
+
+def _stale(table: TableInfo, changed: Mapping[str, str]) -> dict[str, str]:
+    """The changes, and NULL for each vector that was made of a text that changes and is not given anew."""
+    said = {plain(name): expression for name, expression in changed.items()}
+    return {column.name: "NULL" for column in table.columns if column.embeds in said} | said
 
 
 def check_key(tx: Transaction, engine: Tables, table: TableInfo, lineage: Lineage, first: int) -> None:
