@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
 
-from hivemind_cli.core.errors import BranchError, DuplicateKey, MergeConflict
+from hivemind_cli.core.errors import BranchError, DuplicateKey, MergeConflict, WrongValue
 from hivemind_cli.storage.tables import Kind, Tables, Type
-from hivemind_cli.tables import branches
+from hivemind_cli.tables import branches, writing
 from hivemind_cli.tables.history import NOW, Fork, History, MergeMade
 from hivemind_cli.tables.layout import Level
 from tests.tables.worlds import TEXT, World
@@ -144,6 +145,21 @@ def test_with_a_key_the_key_is_the_row(world: World) -> None:
     assert world.said(notes) == {"renamed": 1, "equal": 1, "kept": 6}
     with pytest.raises(DuplicateKey):
         world.put(notes, renamed=2)
+
+
+def test_the_keys_of_many_rows_are_checked_on_a_branch(world: World) -> None:
+    notes = world.table()
+    values = [0] * writing.MANY
+    rows: dict[str, list[Any]] = {"name": [f"n{number}" for number in range(writing.MANY)], "value": values}
+    world.put(notes, n7=1)
+    world.branches.create("a")
+    with pytest.raises(DuplicateKey, match="n7"):
+        world.insert(notes, rows, "a")
+    with pytest.raises(WrongValue, match="missing"):
+        world.insert(notes, {"name": [None, None, *map(str, range(2, writing.MANY))], "value": values}, "a")
+    world.change(notes, "a", n7=None)
+    world.insert(notes, rows, "a")
+    assert world.branches.merge("a").changed == writing.MANY and len(world.said(notes)) == writing.MANY
 
 
 def test_what_was_changed_back_is_no_conflict(world: World) -> None:
