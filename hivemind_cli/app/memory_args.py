@@ -64,5 +64,18 @@ def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def _wrong(what: str, kind: Any, value: Any) -> WrongValue:
-    wanted = getattr(kind, "__name__", "") if isinstance(kind, type) else str(kind)
-    return WrongValue(f"{what} is {wanted or kind}, not {type(value).__name__}.")
+    return WrongValue(f"{what} is {_said(kind)}, not {_said(type(value))}.")
+
+
+def _said(kind: Any) -> str:
+    """As people write it: `dict`, `str | None`, `list[str]`."""
+    if isinstance(kind, UnionType):
+        return " | ".join(map(_said, get_args(kind)))
+    origin, inner = get_origin(kind) or kind, get_args(kind)
+    if origin is Mapping:
+        return "dict"
+    if origin is Sequence:
+        return f"list[{_said(inner[0])}]" if inner and inner[0] is not Any else "list"
+    if origin is NoneType:
+        return "None"
+    return origin.__name__ if isinstance(origin, type) else str(kind)

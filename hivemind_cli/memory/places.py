@@ -38,10 +38,15 @@ def paths_of(home: str | os.PathLike[str] | None) -> Paths:
 
 def place_of(url: str, paths: Paths) -> Place:
     """ConfigError for what names no database, or a workspace no workspace can be called."""
+    if not isinstance(url, str):
+        raise ConfigError(f"A URL is text, not {type(url).__name__}.", fix=_NAMED)
     parts = urlsplit(url)
     if parts.scheme == OWN:
         segments = [unquote(part) for part in parts.path.strip("/").split("/") if part]
-        if len(segments) > 1 or parts.query or parts.fragment:
+        if parts.query or parts.fragment:
+            fix = "Leave it out; `connect(url, branch=...)` and `on` name a branch."
+            raise ConfigError("A hivemind:// URL takes nothing after ? or #.", fix=fix)
+        if len(segments) > 1:
             raise _no_place(url)
         return Place("", _checked(unquote(parts.netloc)) or current_workspace(paths), segments[0] if segments else "")
     if parts.scheme not in POSTGRES:

@@ -28,7 +28,7 @@ def test_arguments_are_taken_by_name_and_unknown_ones_are_left() -> None:
         ({}, "room.walk needs `steps`"),
         ({"steps": "3"}, "room.walk: `steps` is int, not str"),
         ({"steps": True}, "`steps` is int, not bool"),
-        ({"steps": 1, "to": None}, "`to` is str, not NoneType"),
+        ({"steps": 1, "to": None}, "`to` is str, not None"),
         ({"steps": 1, "speed": "fast"}, "`speed` is float | None, not str"),
         ({"steps": 1, "notes": [1]}, "`notes` is .*not list"),
     ],

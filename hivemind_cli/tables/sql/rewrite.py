@@ -5,9 +5,11 @@ also have _hm_seq and _hm_row, which no name of the person's can reach: such nam
 and a whole row as a value is refused.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -27,6 +29,9 @@ from hivemind_cli.tables.sql.dialect import People
 from hivemind_cli.tables.sql.engines import suited
 from hivemind_cli.tables.sql.names import cte_of, titled
 from hivemind_cli.tables.sql.statement import Statement
+
+_COLUMN = re.compile(r"olumn '(?P<quoted>[^']+)'|olumn: (?P<plain>\w+)")
+"""The column in sqlglot's words about one that it cannot resolve."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +180,7 @@ def _qualified(tree: exp.Expr, schema: dict[str, Any]) -> exp.Expr:
     with _odd():
         scopes = traverse_scope(tree)
     _bounded(scopes, schema)
-    with _odd():
+    with _odd({name for columns in schema.values() for name in columns}):
         tree = qualify(tree, schema=schema, dialect=People, validate_qualify_columns=True)
         scopes = traverse_scope(tree)
     for scope in scopes:
@@ -184,14 +189,33 @@ def _qualified(tree: exp.Expr, schema: dict[str, Any]) -> exp.Expr:
 
 
 @contextmanager
-def _odd() -> Iterator[None]:
-    """sqlglot raises OptimizeError for a name it cannot resolve, and whatever else an odd tree makes it run into."""
+def _odd(columns: Collection[str] = ()) -> Iterator[None]:
+    """sqlglot raises OptimizeError for a name it cannot resolve, and whatever else an odd tree makes it run into.
+
+    columns   of the tables that the statement names
+    """
     try:
         yield
     except RecursionError:
         raise
     except Exception as exc:
-        raise UnknownTable("A name cannot be resolved.", why=str(exc).split("\n")[0][:300]) from exc
+        raise _unresolved(str(exc).split("\n")[0][:300], columns) from exc
+
+
+def _unresolved(said: str, columns: Collection[str]) -> UnknownTable:
+    found = _COLUMN.search(said)
+    name = (found["quoted"] or found["plain"])[:100] if found else ""
+    if not name:
+        return UnknownTable("A name cannot be resolved.", why=said)
+    if name in columns:
+        return UnknownTable(
+            f"The column {name!r} is not known here, or in several tables.",
+            why=said,
+            fix=f"Say whose it is: table.{name}.",
+        )
+    near = get_close_matches(name, columns, 1)
+    why = f"Columns are {', '.join(sorted(columns))[:300]}." if columns else ""
+    return UnknownTable(f"There is no column {name!r} here.", why=why, fix=f"Did you mean {near[0]}?" if near else "")
 
 
 def _ordered_by_inputs(scope: Scope, schema: Mapping[str, Any]) -> None:

@@ -82,6 +82,20 @@ def test_nothing_else_is_in_reach(ask: Ask) -> None:
             pytest.fail(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("SELECT tsk FROM agent_experience", "Did you mean task?"),
+        ("SELECT a.tsk FROM agent_experience a", "Did you mean task?"),
+        ("SELECT task FROM agent_experience a, agent_experience b", "table.task"),
+    ],
+)
+def test_a_column_that_is_not_known_is_named_with_what_may_be_meant(ask: Ask, text: str, said: str) -> None:
+    with pytest.raises(UnknownTable) as caught:
+        ask(text)
+    assert caught.value.fix.endswith((said, said + "."))
+
+
 def test_an_expression_of_order_by_means_the_tables_columns(ask: Ask) -> None:
     text = "SELECT repo AS task FROM repos ORDER BY upper(task) DESC"
     assert ask(text).rows == [("b",), ("a",)]
