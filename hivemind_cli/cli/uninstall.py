@@ -23,7 +23,10 @@ PROJECTS_SHOWN = 5
 def uninstall(
     only: Annotated[str, typer.Option("--only", help="These alone; ids with commas between: claude,codex.")] = "",
     purge: Annotated[
-        bool, typer.Option("--purge", help="Also remove all it has recorded, and its skills for every project.")
+        bool,
+        typer.Option(
+            "--purge", help="Also remove all it has recorded, agents' own tables, and its skills for every project."
+        ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a purge.")] = False,
     json: Json = False,

@@ -107,7 +107,7 @@ class Database:
         rows    a dict of columns (lists, numpy or Arrow arrays; float [rows, dim] for vectors), dicts, an Arrow table,
                 or a DataFrame. A row may lack a column: it has None there, which fixes no type
         types   of new columns: types.Text() or "text", types.Embedding(384) or "vector(384)" ... ; of those not named,
-                the values decide
+                the values decide: lists of one length, with a fraction in them, are vectors; of whole numbers, JSON
         key     primary key of a new table
         embed   vector column -> text column: hivemind embeds the text with the configured model
         raises  WrongValue: no such type, another dimension, NaN, NUL, no place in a table, columns of unequal length
