@@ -302,8 +302,9 @@ class Experiences:
 
 
 def rendered(worked: Sequence[PastExperience], failed: Sequence[PastExperience], tokens_max: int) -> str:
-    """As `Experiences.render`, of these."""
-    sections = {"What worked:": [_entry(one) for one in worked], "To avoid:": [_entry(one) for one in failed]}
+    """As `Experiences.render`, of these; what reads alike is said once."""
+    said = {"What worked:": worked, "To avoid:": failed}
+    sections = {title: list(dict.fromkeys(map(_entry, those))) for title, those in said.items()}
     kept: dict[str, list[str]] = {title: [] for title in sections}
     longest = max(map(len, sections.values()), default=0)
     for nth in range(longest):  # the most similar of both kinds first

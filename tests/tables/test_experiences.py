@@ -118,6 +118,12 @@ def test_a_branch_keeps_its_own(workspace: Workspace) -> None:
     assert (workspace.experiences.count(branch="try"), workspace.experiences.count()) == (5, 4)
 
 
+def test_what_was_tried_the_same_way_again_is_rendered_once(workspace: Workspace) -> None:
+    for _ in range(3):
+        workspace.experiences.evaluate_and_store("a task", "one way", {"outcome": "success", "score": 0.9})
+    assert workspace.experiences.render("a task", similarity_min=-1.0).count("one way") == 1
+
+
 def test_the_rendered_text_holds_both_kinds_within_its_budget(workspace: Workspace) -> None:
     told(workspace)
     task = "deploy the billing service to production"
