@@ -1,5 +1,6 @@
 """pydantic-ai's toolset on hivemind: a real agent with a model that is played by the test."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ def test_an_agent_remembers_recalls_and_resumes(db: memory.Database) -> None:
         ("recall_experiences", {"task": "fix the build of the parser"}),
     ]
     agent = Agent(played(calls, heard, tools), toolsets=[memory_toolset(db, run_id="run-42")], retries=3)
-    assert agent.run_sync("go").output == "done"
+    assert asyncio.run(agent.run("go")).output == "done"
     assert tools == {"recall_experiences", "remember_experience", "query_memory", "record_step", "resume_run"}
     assert heard[0] == {"step": 0, "state": None, "next_step": 1}
     assert (
@@ -58,5 +59,5 @@ def test_an_agent_remembers_recalls_and_resumes(db: memory.Database) -> None:
 
 def test_without_a_run_there_are_no_steps(db: memory.Database) -> None:
     tools: set[str] = set()
-    Agent(played([], [], tools), toolsets=[memory_toolset(db)]).run_sync("go")
+    asyncio.run(Agent(played([], [], tools), toolsets=[memory_toolset(db)]).run("go"))
     assert tools == {"recall_experiences", "remember_experience", "query_memory"}
