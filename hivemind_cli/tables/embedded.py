@@ -1,4 +1,4 @@
-"""Vectors that hivemind makes of a text column, of rows that SQL wrote: SQL knows no model, they are made afterwards."""
+"""Vectors made of a text column for rows that SQL wrote: SQL knows no model, so they are made afterwards."""
 
 import logging
 from typing import TYPE_CHECKING
