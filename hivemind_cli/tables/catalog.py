@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from hivemind_cli.core.errors import SQLError, UnknownTable
+from hivemind_cli.core.errors import Forbidden, SQLError, UnknownTable
 from hivemind_cli.storage.tables import LOOP_VIEWS as LOOP_VIEWS  # theirs, by this room's name
 from hivemind_cli.storage.tables import Kind, Tables, Transaction, Type
 from hivemind_cli.tables.layout import BRANCH, DELETED, HIDDEN_PREFIX, ROW, SEQ, UNTIL, quoted
 
 KEPT_MAX = 1000
 """Tables whose definition is kept in memory."""
+OWN_NAMES = ("steps", "experiences", "debugging")
+"""Tables that hivemind makes in a workspace when they are first used."""
 NAME_CHARS_MAX = 63
 """As PostgreSQL's identifiers."""
 
@@ -132,8 +134,15 @@ class Catalog:
         *,
         own: bool = False,
     ) -> TableInfo:
-        """A new table, inside `tx`. SQLError: the name or a column's is none, or there is one already."""
+        """A new table, inside `tx`. SQLError: the name or a column's is none, or there is one already. Forbidden: it is
+        hivemind's own."""
         made = TableInfo(workspace, checked_name(name), tx.numbers(1), tuple(columns), tuple(map(plain, key)), own)
+        if not own and made.name in (*OWN_NAMES, *LOOP_VIEWS):
+            raise Forbidden(
+                f"{made.name} is a name of hivemind's own.",
+                why="Its rows mean something to hivemind, in every workspace.",
+                fix="Choose another name.",
+            )
         names = [checked_name(column.name) for column in columns]
         if not names or len(set(names)) != len(names):
             raise SQLError(f"{name} needs columns, each with a name of its own.")

@@ -10,6 +10,7 @@ from hivemind_cli.app import Hivemind, OwnedHivemind
 from hivemind_cli.app.remembering import STAGE
 from hivemind_cli.core.acts import Act
 from hivemind_cli.core.config import Config, LLMConfig
+from hivemind_cli.core.errors import Forbidden
 from hivemind_cli.core.paths import Paths
 from hivemind_cli.core.records import EventKind, Experience, LLMCall
 from hivemind_cli.pipeline.experience import NAME
@@ -124,12 +125,15 @@ def test_a_pruned_session_leaves_no_row_on_any_branch_in_any_workspace(owner: Ow
     assert team(owner).experiences.count() == 1, "nothing brings it back"
 
 
-def test_a_table_of_the_persons_own_with_that_name_stays_theirs(owner: OwnedHivemind) -> None:
-    team(owner).ingest("experiences", {"mine": ["yes"]})
+def test_nobody_takes_the_name_of_a_table_of_hiveminds_own(owner: OwnedHivemind) -> None:
+    for name in ("experiences", "Debugging", "steps", "sessions"):
+        with pytest.raises(Forbidden, match="hivemind's own"):
+            team(owner).ingest(name, {"mine": ["yes"]})
+        with pytest.raises(Forbidden, match="hivemind's own"):
+            team(owner).execute(f"CREATE TABLE {name} (mine TEXT)")
     works(owner)
     assert owner.settle()
-    assert team(owner).query("SELECT mine FROM experiences").rows == [("yes",)]
-    assert owner.store.cursor(STAGE) > 0, "and nothing waits for ever"
+    assert team(owner).experiences.count() > 0
 
 
 def test_what_a_program_printed_may_hold_anything(owner: OwnedHivemind) -> None:

@@ -55,8 +55,6 @@ def create(statement: Statement, scene: Scene, tx: Transaction) -> None:
     _only(tree, "this", "kind", "exists", "properties")
     _using(tree.args.get("properties"))
     (name,) = statement.writes
-    if name in LOOP_VIEWS:
-        raise Forbidden(f"{name} is a view of hivemind's own.", fix="Choose another name.")
     if tree.args.get("exists") and scene.catalog.find(scene.workspace, name) is not None:
         return
     columns, key = _columns(tree.this)
