@@ -21,8 +21,8 @@ from pathlib import Path
 GUARD = "HIVEMIND_INTERNAL"
 """Set in every child of ours: our hook, if anything runs it there, leaves at once."""
 NICE = 10
-_KEEP = "trap '' HUP INT QUIT TERM PIPE ALRM USR1 USR2 TSTP TTIN TTOU; read -r line; kill -s KILL 0"
-"""Whatever a child sends to its own group short of SIGKILL, the keeper stays."""
+_KEEP = "trap '' HUP INT QUIT TERM PIPE ALRM USR1 USR2 TSTP TTIN TTOU; echo; exec >&2; read -r line; kill -s KILL 0"
+"""Whatever a child sends to its own group short of SIGKILL, the keeper stays; it says so before there is a child."""
 _KEEPER = ("/bin/sh", "-c", _KEEP, "hivemind-keeper")
 _live: dict[subprocess.Popen[bytes], subprocess.Popen[bytes]] = {}
 """Child -> its keeper, of those that were not ended. A keeper is not reaped before: its group's number stays ours."""
@@ -42,13 +42,16 @@ def start(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, nice: int =
     keeper = subprocess.Popen(
         _KEEPER,
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={},
         cwd="/",
         process_group=0,
     )
     try:
+        if keeper.stdout is not None:
+            with keeper.stdout as said:
+                said.read(1)
         child = subprocess.Popen(
             list(argv),
             stdin=subprocess.PIPE,
