@@ -71,15 +71,16 @@ class _Stage:
         """Run the hook as the host does; its answer, or {}."""
         payload = {"session_id": session, "cwd": str(self.project), "hook_event_name": event, **fields}
         env = {"PATH": os.environ.get("PATH", ""), "HOME": str(self.door.paths.home), "LANG": "C.UTF-8"}
-        done = subprocess.run(
-            ["/bin/sh", "-c", self.commands[event]],
-            input=json.dumps(payload).encode() + b"\n",
-            capture_output=True,
-            cwd=self.project,
-            env=env,
-            timeout=WAIT_S,
-            check=False,
-        )
+        with _interrupts_wait():  # left alone, a hook would start the daemon again that is being stopped
+            done = subprocess.run(
+                ["/bin/sh", "-c", self.commands[event]],
+                input=json.dumps(payload).encode() + b"\n",
+                capture_output=True,
+                cwd=self.project,
+                env=env,
+                timeout=WAIT_S,
+                check=False,
+            )
         return dict(json.loads(done.stdout)) if done.stdout.strip() else {}
 
 
