@@ -47,7 +47,7 @@ def _found(played: Played, kind: type[Record]) -> list[Any]:
 
 
 def _database(root: Path) -> Path:
-    (found,) = root.rglob("*.duckdb")
+    (found,) = root.rglob("hivemind.duckdb")
     return found
 
 
