@@ -24,17 +24,6 @@ __all__ = [
     "type_of",
 ]
 
-_SQL = {
-    Kind.TEXT: "TEXT",
-    Kind.JSON: "JSONB",
-    Kind.VECTOR: "VECTOR",
-    Kind.INT: "INTEGER",
-    Kind.BIGINT: "BIGINT",
-    Kind.REAL: "REAL",
-    Kind.DOUBLE: "DOUBLE PRECISION",
-    Kind.BOOLEAN: "BOOLEAN",
-    Kind.TIMESTAMP: "TIMESTAMP",
-}
 _SAID = {
     **{kind.value: kind for kind in Kind},
     **{"str": Kind.TEXT, "jsonb": Kind.JSON, "embedding": Kind.VECTOR, "integer": Kind.INT, "int32": Kind.INT},
@@ -102,8 +91,3 @@ def type_of(said: Type | str) -> Type:
     if found is None or kind is None or (found[2] and kind is not Kind.VECTOR):
         raise WrongValue(f"{said!r} is no type of a column.", why=f"They are {', '.join(sorted(_SAID))}; vector(384).")
     return Type(kind, int(found[2] or 0))
-
-
-def sql_of(type: Type) -> str:
-    """How CREATE TABLE says it, in the SQL of `execute`."""
-    return f"VECTOR({type.dim})" if type.kind is Kind.VECTOR and type.dim else _SQL[type.kind]
